@@ -1,0 +1,115 @@
+"""The contract between the core and a hypervisor.
+
+A driver is found by the entry point group `reconciler.drivers`. One contract suite (`tests/contract`) runs on all.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from reconciler.address import Address
+from reconciler.impact import ImpactTable
+from reconciler.objects import Observed
+from reconciler.observation import Snapshot
+from reconciler.plan import Step
+
+
+class ErrorClass(enum.StrEnum):
+    """Errors are classed once, in the driver; the core acts on the class alone."""
+
+    GONE = "gone"
+    EXISTS = "exists"
+    TRANSIENT = "transient"
+    RACE = "race"
+    UNSUPPORTED = "unsupported"
+    NOT_FOLLOWED = "not-followed"
+    HELD = "held"
+    YOURS = "yours"
+
+
+class DriverError(Exception):
+    """A hypervisor said no. `error_class` decides what happens next: `transient` is retried, `race` means that the
+    object is not what the plan was made for, `held` that another writer has the host, the rest is reported.
+    """
+
+    def __init__(self, error_class: ErrorClass, message: str) -> None:
+        super().__init__(message)
+        self.error_class = error_class
+
+
+class HostConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How a host is reached: `connection` is its section of the trusted configuration, verbatim, for its driver."""
+
+    name: str
+    driver: str
+    fleet: str
+    fleet_id: str
+    connection: dict[str, object] = {}
+
+
+class Files(Protocol):
+    """Where content that manifests only name is to be had. Implemented by the edge; used by drivers during apply."""
+
+    def fetch(self, source: str, sha256: str) -> Path:
+        """A local file with that content, verified; raises `DriverError` (yours) when it cannot be had."""
+
+
+class Progress(Protocol):
+    """What a driver tells while it works."""
+
+    def call(self, name: str, target: str) -> None:
+        """A modifying call is about to be made. Every one is announced: the call log of a run is made of these."""
+
+    def note(self, text: str) -> None:
+        """Something for people: what is being waited for."""
+
+
+class Lease(Protocol):
+    """The right to write to a host."""
+
+    def check(self) -> None:
+        """Raises `DriverError` (held) when the lock is no longer ours."""
+
+
+class Driver(Protocol):
+    """One host."""
+
+    def lock(self) -> AbstractContextManager[Lease]:
+        """Become the host's only writer, or raise `DriverError` (held). The lock goes when the process goes."""
+
+    def observe(self) -> Snapshot:
+        """All that is ours on the host; never modifies. A host that cannot be read is a `Failed` snapshot."""
+
+    def apply(self, step: Step, commit: str, progress: Progress) -> Observed | None:
+        """Carry a step out and return what is there now, read back (None when it is gone).
+
+        Idempotent: creating what stands identically and deleting what is gone both succeed. Raises `DriverError`.
+        """
+
+    def console(self, address: Address) -> Sequence[str]:
+        """The command that shows an instance's serial console."""
+
+    def reach(self) -> Sequence[str]:
+        """A command prefix under which this host's guests can be connected to (empty: from here)."""
+
+    def doctor(self) -> Sequence[tuple[bool, str, str]]:
+        """Checks of the host: (passed, what was checked, what to do when it failed)."""
+
+    def close(self) -> None:
+        """Let go of the connection."""
+
+
+class DriverType(Protocol):
+    """A driver before it is connected: importable without the hypervisor's library."""
+
+    name: str
+    impacts: ImpactTable
+
+    def open(self, host: HostConfig, files: Files) -> Driver:
+        """Connect to a host. Raises `DriverError`."""

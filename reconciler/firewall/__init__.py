@@ -1,0 +1,1 @@
+"""Security group rules as values, independent of what enforces them."""

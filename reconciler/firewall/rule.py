@@ -1,0 +1,115 @@
+"""A security group rule in canonical form, and its text, which reads back.
+
+Two rules that mean the same are equal, so that a diff of rules never shows what is no difference. The rules follow
+Neutron: bare addresses get /32 or /128, a /0 is no constraint, the full port range is no range, ICMP under IPv6 is
+ICMPv6.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Literal
+
+import msgspec
+
+Direction = Literal["ingress", "egress"]
+Ethertype = Literal["IPv4", "IPv6"]
+PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58, "sctp": 132}
+PORT_PROTOCOLS = frozenset({"tcp", "udp", "sctp"})
+_NUMBERS = {number: name for name, number in PROTOCOLS.items()}
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """What is allowed. `protocol` is a name of `PROTOCOLS`, a number as text, or None for any; `ports` and `icmp` are
+    None for any; `group` is the address of a security group as text; without `cidr` and `group`: anyone.
+    """
+
+    direction: Direction
+    ethertype: Ethertype
+    protocol: str | None = None
+    ports: tuple[int, int] | None = None
+    icmp: tuple[int, int | None] | None = None
+    cidr: str | None = None
+    group: str | None = None
+
+
+def canonical(
+    *,
+    direction: Direction,
+    ethertype: Ethertype | None,
+    protocol: str | int,
+    ports: int | str | None,
+    icmp_type: int | None,
+    icmp_code: int | None,
+    cidr: str | None,
+    group: str | None,
+) -> Rule:
+    """The canonical rule for fields that were checked before (`kinds.security_group`)."""
+    network = ipaddress.ip_network(cidr, strict=False) if cidr else None
+    family: Ethertype = ethertype or ("IPv6" if network and network.version == 6 else "IPv4")
+    return Rule(
+        direction=direction,
+        ethertype=family,
+        protocol=_protocol(protocol, family),
+        ports=_ports(ports),
+        icmp=None if icmp_type is None else (icmp_type, icmp_code),
+        cidr=str(network) if network and network.prefixlen else None,
+        group=group,
+    )
+
+
+def _protocol(protocol: str | int, family: Ethertype) -> str | None:
+    name = _NUMBERS.get(protocol, str(protocol)) if isinstance(protocol, int) else protocol
+    if name in ("any", "0"):
+        return None
+    return "icmpv6" if name == "icmp" and family == "IPv6" else name
+
+
+def _ports(ports: int | str | None) -> tuple[int, int] | None:
+    if ports is None:
+        return None
+    first, _, last = str(ports).partition("-")
+    pair = (int(first), int(last or first))
+    return None if pair == (1, 65535) else pair
+
+
+def render(rule: Rule) -> str:
+    """One line for people and for comparison: `ingress IPv4 tcp 22 from 10.0.0.0/8`."""
+    words = [rule.direction, rule.ethertype, rule.protocol or "any"]
+    if rule.ports:
+        first, last = rule.ports
+        words.append(str(first) if first == last else f"{first}-{last}")
+    if rule.icmp:
+        kind, code = rule.icmp
+        words.append(f"type {kind}" + ("" if code is None else f" code {code}"))
+    words += ["from" if rule.direction == "ingress" else "to", rule.cidr or rule.group or "anyone"]
+    return " ".join(words)
+
+
+_LINE = re.compile(
+    r"(?P<direction>ingress|egress) (?P<ethertype>IPv4|IPv6) (?P<protocol>[a-z0-9]+)"
+    r"(?: (?P<first>\d+)(?:-(?P<last>\d+))?)?(?: type (?P<type>\d+)(?: code (?P<code>\d+))?)? (?:from|to) (?P<remote>\S+)"
+)
+
+
+def parse(line: str) -> Rule:
+    """Read `render` back; raises `ValueError` for anything else."""
+    match = _LINE.fullmatch(line)
+    if match is None:
+        raise ValueError(f"{line!r} is no rendered rule")
+    part = match.groupdict()
+    first, kind, code, remote = part["first"], part["type"], part["code"], part["remote"]
+    is_group = remote.startswith("SecurityGroup/")
+    return msgspec.convert(
+        {
+            "direction": part["direction"],
+            "ethertype": part["ethertype"],
+            "protocol": None if part["protocol"] == "any" else part["protocol"],
+            "ports": (int(first), int(part["last"] or first)) if first else None,
+            "icmp": (int(kind), None if code is None else int(code)) if kind else None,
+            "cidr": None if is_group or remote == "anyone" else remote,
+            "group": remote if is_group else None,
+        },
+        Rule,
+    )

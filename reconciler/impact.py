@@ -1,0 +1,92 @@
+"""How a change reaches a running object: the vocabulary, and the tables in which drivers declare it."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+
+import msgspec
+
+from reconciler.objects import Value
+
+
+class Impact(enum.StrEnum):
+    """From harmless to impossible; `rank` orders them."""
+
+    NONE = "none"
+    LIVE = "live"
+    INTERRUPT = "interrupt"
+    MIGRATE = "migrate"
+    RESTART = "restart"
+    REBUILD = "rebuild"
+    REPLACE = "replace"
+    REFUSED = "refused"
+
+    @property
+    def rank(self) -> int:
+        """Position in the order of harm."""
+        return list(Impact).index(self)
+
+    @property
+    def needs_consent(self) -> bool:
+        """`none` and `live` need no consent; all that a guest's user would notice does."""
+        return self.rank > Impact.LIVE.rank
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a driver's impact table.
+
+    `path` is a pattern (`nics.*.address`). `when` names a condition of `CONDITIONS`; the first row that matches
+    kind, path and condition decides. `call` is the hypervisor call that carries the change out; `reason` is told to
+    people.
+    """
+
+    kind: str
+    path: str
+    impact: Impact
+    when: str = "always"
+    call: str = ""
+    reason: str = ""
+
+
+ImpactTable = tuple[Row, ...]
+
+
+class Situation(msgspec.Struct, frozen=True, kw_only=True):
+    """What a row's condition may look at: one field of one object."""
+
+    before: Value
+    after: Value
+    running: bool
+    attached: bool
+
+
+def _grows(situation: Situation) -> bool:
+    before, after = situation.before, situation.after
+    return isinstance(before, int) and isinstance(after, int) and after > before
+
+
+def _shrinks(situation: Situation) -> bool:
+    before, after = situation.before, situation.after
+    return isinstance(before, int) and isinstance(after, int) and after < before
+
+
+CONDITIONS: dict[str, Callable[[Situation], bool]] = {
+    "always": lambda situation: True,
+    "running": lambda situation: situation.running,
+    "stopped": lambda situation: not situation.running,
+    "attached": lambda situation: situation.attached,
+    "grows": _grows,
+    "shrinks": _shrinks,
+    "absent": lambda situation: situation.before is None,
+}
+"""`attached`: some observed object needs this one. `absent`: the field was not there before."""
+
+
+def find_row(table: ImpactTable, kind: str, path: str, situation: Situation) -> Row | None:
+    """The row that decides, or None when the driver does not declare the field (the change is then refused)."""
+    for row in table:
+        if row.kind == kind and fnmatchcase(path, row.path) and CONDITIONS[row.when](situation):
+            return row
+    return None

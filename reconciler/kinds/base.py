@@ -1,0 +1,157 @@
+"""What every kind has in common: how a resource looks, what a kind must say about itself, what realising may use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from reconciler import quantity
+from reconciler.address import NAME_PATTERN, Address, ObjectKey
+from reconciler.diagnostic import Place
+from reconciler.identity import Identity
+from reconciler.objects import Wanted
+
+API_VERSION = "reconciler/v1"
+DEFAULT_PROJECT = "default"
+
+Name = Annotated[str, Meta(pattern=NAME_PATTERN, description="An ASCII DNS label: a-z, 0-9 and '-'.")]
+Ref = Annotated[
+    str,
+    Meta(
+        pattern=r"^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/)?[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$(?!\n)",
+        description="The name of another resource: `name`, or `project/name`.",
+    ),
+]
+Size = Annotated[str, Meta(pattern=quantity.PATTERN, description="A size such as 512Mi or 4Gi.")]
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)", description="SHA-256 of the content, in lower-case hex.")]
+Text = Annotated[str, Meta(max_length=1024)]
+
+
+class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """Base of every spec: unknown fields are mistakes, names are camelCase in YAML."""
+
+
+class Metadata(Spec, frozen=True, kw_only=True):
+    """Names a resource and carries what people attach to it."""
+
+    name: Annotated[Name, Meta(description="The resource's name, unique for its kind in its project.")]
+    project: Annotated[Name, Meta(description="The project it belongs to; `default` if absent.")] | None = None
+    labels: Annotated[dict[str, str], Meta(description="Short values to select resources by.")] = {}
+    annotations: Annotated[dict[str, str], Meta(description="Free text for people and tools; never interpreted.")] = {}
+    origin: (
+        Annotated[
+            Ref,
+            Meta(
+                description="The former `name` or `project/name` of a renamed resource: the objects keep their identity."
+            ),
+        ]
+        | None
+    ) = None
+
+
+class Resource(msgspec.Struct, frozen=True, kw_only=True):
+    """A manifest, understood. `places` finds the line of a field by its path, relative to the document."""
+
+    address: Address
+    origin: Address
+    spec: Any
+    place: Place
+    labels: dict[str, str] = {}
+    find_place: Callable[[str], Place] | None = None
+
+    def place_of(self, path: str) -> Place:
+        """Where a field stands; the resource's own place when that is not known."""
+        return self.find_place(path) if self.find_place else self.place
+
+
+class Reference(msgspec.Struct, frozen=True):
+    """A field that names another resource. `needs` orders and may form no cycle; `member` orders nothing."""
+
+    path: str
+    target: Address
+    role: Literal["needs", "member"] = "needs"
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """A mistake in a spec that its types cannot tell: where (a path such as `spec.cidr`), what, why and the remedy."""
+
+    path: str
+    code: str
+    summary: str
+    detail: str
+
+
+class Nic(msgspec.Struct, frozen=True):
+    """An instance's address in a network, settled."""
+
+    network: Address
+    address: str
+    mac: str
+
+
+class World(msgspec.Struct, frozen=True, kw_only=True):
+    """All that realising may look at: settled values only.
+
+    `hosts` has the hosts on which a resource must stand; `nics` is keyed by instance and NIC name; `members` has the
+    addresses in each security group, over all hosts.
+    """
+
+    identity: Identity
+    resources: Mapping[Address, Resource]
+    hosts: Mapping[Address, tuple[str, ...]]
+    nics: Mapping[tuple[Address, str], Nic]
+    members: Mapping[Address, tuple[str, ...]]
+
+    def spec(self, address: Address) -> Any:
+        """The spec of another resource."""
+        return self.resources[address].spec
+
+    def keys(self, address: Address, host: str) -> list[ObjectKey]:
+        """The objects that stand for a resource on a host."""
+        resource = self.resources[address]
+        return [wanted.key for wanted in resource_kind(resource).realise(resource, self) if wanted.key.host == host]
+
+
+def nothing(resource: Resource, world: World) -> Iterator[Wanted]:
+    """Realise a kind that has no object of its own: its content goes into others."""
+    return iter(())
+
+
+class Kind(msgspec.Struct, frozen=True, kw_only=True):
+    """One kind of resource: the one place where the core knows it.
+
+    `references` are the resources that a spec names; `check` finds mistakes across its fields; `implied` are
+    resources that exist without a manifest; `realise` makes the objects wanted for it.
+    """
+
+    name: str
+    scope: Literal["fleet", "project"]
+    spec: type[Spec]
+    references: Callable[[Resource], Iterable[Reference]] = lambda resource: ()
+    check: Callable[[Any], Iterable[Problem]] = lambda spec: ()
+    realise: Callable[[Resource, World], Iterator[Wanted]] = nothing
+
+
+REGISTRY: dict[str, Kind] = {}
+
+
+def register(kind: Kind) -> Kind:
+    """Add a kind to the registry; called once per module of `reconciler.kinds`."""
+    REGISTRY[kind.name] = kind
+    return kind
+
+
+def resource_kind(resource: Resource) -> Kind:
+    """The kind of a resource."""
+    return REGISTRY[resource.address.kind]
+
+
+def resolve(kind: str, text: str, project: str | None) -> Address:
+    """The address that a reference means: `name` in the same project, or `project/name`."""
+    if REGISTRY[kind].scope == "fleet":
+        return Address(kind, None, text)
+    owner, _, name = text.rpartition("/")
+    return Address(kind, owner or project, name)

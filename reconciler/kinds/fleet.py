@@ -1,0 +1,35 @@
+"""Fleet: the identity of everything, and the bounds of what one commit may do."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from reconciler.kinds.base import Kind, Spec, Text, register
+
+
+class DeletionBudget(Spec, frozen=True, kw_only=True):
+    """How many objects of one kind a single run may delete without being told to: the larger of both."""
+
+    count: Annotated[int, Meta(ge=0, le=100000, description="A number of objects.")] = 3
+    percent: Annotated[int, Meta(ge=0, le=100, description="A share of the kind's objects that are ours.")] = 20
+
+
+class FleetSpec(Spec, frozen=True, kw_only=True):
+    """At most one per repository."""
+
+    id: Annotated[
+        str,
+        Meta(
+            pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$(?!\n)",
+            description="The fleet's identity on the hypervisors, a UUID. `reconciler init` writes it; never change it.",
+        ),
+    ]
+    description: Text = ""
+    deletion_budget: Annotated[DeletionBudget, Meta(description="Deletions beyond it wait for consent.")] = (
+        DeletionBudget()
+    )
+
+
+KIND = register(Kind(name="Fleet", scope="fleet", spec=FleetSpec))

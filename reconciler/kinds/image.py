@@ -1,0 +1,89 @@
+"""Image: the content that root disks start from, known by its digest."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from reconciler.address import ObjectKey
+from reconciler.kinds.base import Kind, Resource, Sha256, Spec, Text, World, register
+from reconciler.objects import Wanted
+
+Location = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=2048,
+        description="A path (in the trusted configuration's folders, or in the commit) or an https URL.",
+    ),
+]
+
+
+class Content(Spec, frozen=True, kw_only=True):
+    """A file and the digest that it must have."""
+
+    source: Location
+    sha256: Sha256
+
+
+class Boot(Spec, frozen=True, kw_only=True):
+    """Boot this kernel directly instead of what is on the disk."""
+
+    kernel: Annotated[Content, Meta(description="The kernel.")]
+    initrd: Annotated[Content, Meta(description="The initial RAM disk.")] | None = None
+    command_line: Annotated[str, Meta(max_length=2048, description="The kernel's command line.")] = ""
+
+
+class ImageSpec(Spec, frozen=True, kw_only=True):
+    """Content never changes under a digest; a new digest is new content, and a rebuild of who uses it."""
+
+    source: Location
+    sha256: Sha256
+    format: Annotated[Literal["qcow2", "raw"], Meta(description="The format of the file; checked before use.")] = (
+        "qcow2"
+    )
+    boot: Annotated[Boot, Meta(description="Direct kernel boot.")] | None = None
+    admin_user: Annotated[
+        str,
+        Meta(
+            pattern=r"^[a-z_][-a-z0-9_]{0,31}$(?!\n)",
+            description="Who logs in with the keypair; `reconciler ssh` uses it.",
+        ),
+    ] = "root"
+    description: Text = ""
+
+
+def contents(spec: ImageSpec) -> dict[str, Content]:
+    """The files of an image by role: `disk`, and `kernel` and `initrd` for direct boot."""
+    found = {"disk": Content(source=spec.source, sha256=spec.sha256)}
+    if spec.boot:
+        found["kernel"] = spec.boot.kernel
+        if spec.boot.initrd:
+            found["initrd"] = spec.boot.initrd
+    return found
+
+
+def content_id(spec: ImageSpec) -> str:
+    """What tells one content from another: 12 hex digits over the digests of all its files and the format."""
+    parts = [f"{role}:{content.sha256}" for role, content in sorted(contents(spec).items())]
+    return hashlib.sha256("\n".join([spec.format, *parts]).encode()).hexdigest()[:12]
+
+
+def _realise(resource: Resource, world: World) -> Iterator[Wanted]:
+    spec: ImageSpec = resource.spec
+    files = contents(spec)
+    payload = {f"{role}.{name}": getattr(file, name) for role, file in files.items() for name in ("source", "sha256")}
+    for host in world.hosts.get(resource.address, ()):
+        yield Wanted(
+            key=ObjectKey(host, resource.address, content_id(spec)),
+            origin=resource.origin,
+            fields={"files": tuple(sorted(files)), "format": spec.format},
+            payload=payload,
+            place=resource.place,
+        )
+
+
+KIND = register(Kind(name="Image", scope="fleet", spec=ImageSpec, realise=_realise))

@@ -1,0 +1,175 @@
+"""Instance: a guest."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from reconciler import quantity
+from reconciler.address import Address, ObjectKey
+from reconciler.kinds.base import Kind, Name, Ref, Reference, Resource, Spec, Text, World, register, resolve
+from reconciler.kinds.host import HostSpec
+from reconciler.kinds.image import content_id
+from reconciler.kinds.network import gateway_of
+from reconciler.objects import Value, Wanted
+from reconciler.publickey import fingerprint
+
+
+class NicSpec(Spec, frozen=True, kw_only=True):
+    """One network interface; its name in the map is its identity."""
+
+    network: Annotated[Ref, Meta(description="The network; the NIC's own name if absent.")] | None = None
+    address: Annotated[str, Meta(description="A fixed IPv4 address; one is assigned if absent.")] | None = None
+    security_groups: (
+        Annotated[tuple[Ref, ...], Meta(max_length=32, description="Instead of the instance's `securityGroups`.")]
+        | None
+    ) = None
+    primary: Annotated[bool, Meta(description="Carries the default route; the first by name if none says so.")] = False
+
+
+class Placement(Spec, frozen=True, kw_only=True):
+    """Where the instance runs."""
+
+    host: Annotated[Name, Meta(description="The host that it must run on.")] | None = None
+
+
+class InstanceSpec(Spec, frozen=True, kw_only=True):
+    """A guest, its size, what it boots, what it is joined to, and who may log in."""
+
+    flavor: Annotated[Name, Meta(description="Its size.")]
+    image: Annotated[Name, Meta(description="What its root disk starts from.")]
+    networks: Annotated[
+        dict[Name, NicSpec], Meta(min_length=1, max_length=16, description="Its network interfaces, by name.")
+    ]
+    keypairs: Annotated[tuple[Ref, ...], Meta(max_length=64, description="Who may log in.")] = ()
+    security_groups: Annotated[tuple[Ref, ...], Meta(max_length=32, description="What may reach it.")] = ("default",)
+    user_data: (
+        Annotated[str, Meta(max_length=65535, description="cloud-init user data. Not secret: it stands in Git.")] | None
+    ) = None
+    power_state: Annotated[Literal["Running", "Stopped"], Meta(description="Whether it runs.")] = "Running"
+    placement: Annotated[Placement, Meta(description="Where it runs.")] = Placement()
+    protected: Annotated[
+        bool,
+        Meta(description="Refuses deletion until a commit that lifts it has been applied."),
+    ] = False
+    description: Text = ""
+
+
+def nic_network(resource: Resource, nic: str) -> Address:
+    """The network that a NIC is joined to."""
+    return resolve("Network", resource.spec.networks[nic].network or nic, resource.address.project)
+
+
+def nic_groups(resource: Resource, nic: str) -> list[Address]:
+    """The security groups of a NIC."""
+    names = resource.spec.networks[nic].security_groups
+    names = resource.spec.security_groups if names is None else names
+    return [resolve("SecurityGroup", name, resource.address.project) for name in names]
+
+
+def primary_nic(spec: InstanceSpec) -> str:
+    """The NIC that carries the default route."""
+    return next((name for name, nic in sorted(spec.networks.items()) if nic.primary), min(spec.networks))
+
+
+def _references(resource: Resource) -> Iterator[Reference]:
+    spec: InstanceSpec = resource.spec
+    project = resource.address.project
+    yield Reference("spec.flavor", resolve("Flavor", spec.flavor, project))
+    yield Reference("spec.image", resolve("Image", spec.image, project))
+    if spec.placement.host:
+        yield Reference("spec.placement.host", resolve("Host", spec.placement.host, project))
+    for index, name in enumerate(spec.keypairs):
+        yield Reference(f"spec.keypairs.{index}", resolve("Keypair", name, project))
+    for index, name in enumerate(spec.security_groups):
+        yield Reference(f"spec.securityGroups.{index}", resolve("SecurityGroup", name, project))
+    for nic, nic_spec in spec.networks.items():
+        named = f"spec.networks.{nic}" + (".network" if nic_spec.network else "")
+        yield Reference(named, nic_network(resource, nic))
+        for index, name in enumerate(nic_spec.security_groups or ()):
+            yield Reference(f"spec.networks.{nic}.securityGroups.{index}", resolve("SecurityGroup", name, project))
+
+
+def _keys(resource: Resource, world: World) -> list[str]:
+    addresses = [resolve("Keypair", name, resource.address.project) for name in resource.spec.keypairs]
+    return [" ".join(world.spec(address).public_key.split()) for address in addresses]
+
+
+def _digest(text: str | None) -> str | None:
+    return None if text is None else "sha256:" + hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _nic_fields(resource: Resource, world: World, name: str) -> Iterator[tuple[str, Value]]:
+    nic = world.nics[resource.address, name]
+    yield "network", str(nic.network)
+    yield "mac", nic.mac
+    yield "address", nic.address
+    yield "securityGroups", tuple(sorted(str(group) for group in nic_groups(resource, name)))
+    yield "dnsName", resource.address.name
+    yield "filter", "enforced"
+
+
+def _fields(resource: Resource, world: World, host: HostSpec) -> dict[str, Value]:
+    spec: InstanceSpec = resource.spec
+    flavor = world.spec(Address("Flavor", None, spec.flavor))
+    image = world.spec(Address("Image", None, spec.image))
+    fields: dict[str, Value] = {
+        "powerState": spec.power_state,
+        "vcpus": flavor.vcpus,
+        "memory": quantity.parse(flavor.memory),
+        "disk.size": quantity.parse(flavor.disk),
+        "image": f"{spec.image}@{content_id(image)}",
+        "machine": host.machine,
+        "virtType": host.virt_type,
+        "boot.commandLine": image.boot.command_line if image.boot else None,
+        "seed.hostname": resource.address.name,
+        "seed.keys": tuple(sorted(fingerprint(key) for key in _keys(resource, world))),
+        "seed.userData": _digest(spec.user_data),
+    }
+    if host.cpu:
+        fields["cpu"] = host.cpu
+    for nic in sorted(spec.networks):
+        fields.update({f"nics.{nic}.{name}": value for name, value in _nic_fields(resource, world, nic)})
+    return fields
+
+
+def _payload(resource: Resource, world: World) -> dict[str, str]:
+    """What the seed and the filters are made of; per NIC also what its network says."""
+    spec: InstanceSpec = resource.spec
+    payload = {"keys": "\n".join(_keys(resource, world)), "primaryNic": primary_nic(spec)}
+    if spec.user_data is not None:
+        payload["userData"] = spec.user_data
+    for nic in spec.networks:
+        network = world.spec(nic_network(resource, nic))
+        payload[f"nics.{nic}.gateway"] = gateway_of(network)
+        payload[f"nics.{nic}.prefix"] = network.cidr.partition("/")[2]
+        payload[f"nics.{nic}.domain"] = network.dns.domain or ""
+    return payload
+
+
+def _needs(resource: Resource, world: World, host: str) -> Iterator[ObjectKey]:
+    spec: InstanceSpec = resource.spec
+    yield from world.keys(resolve("Image", spec.image, None), host)
+    for nic in spec.networks:
+        yield from world.keys(nic_network(resource, nic), host)
+        for group in nic_groups(resource, nic):
+            yield from world.keys(group, host)
+
+
+def _realise(resource: Resource, world: World) -> Iterator[Wanted]:
+    for host in world.hosts.get(resource.address, ()):
+        yield Wanted(
+            key=ObjectKey(host, resource.address),
+            origin=resource.origin,
+            fields=_fields(resource, world, world.spec(Address("Host", None, host))),
+            payload=_payload(resource, world),
+            needs=tuple(sorted(set(_needs(resource, world, host)))),
+            guards=("protected",) if resource.spec.protected else (),
+            place=resource.place,
+        )
+
+
+KIND = register(Kind(name="Instance", scope="project", spec=InstanceSpec, references=_references, realise=_realise))

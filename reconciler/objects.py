@@ -1,0 +1,67 @@
+"""Objects, wanted and observed: the common language of the core and the drivers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import msgspec
+
+from reconciler.address import Address, ObjectKey
+from reconciler.diagnostic import Place
+
+Value = str | int | bool | None | tuple[str, ...]
+"""What a field can hold. Sizes are bytes; lists are sorted by whoever makes them, unless their order means something."""
+
+Fields = Mapping[str, Value]
+"""Dotted path (`nics.lan.address`) to value. Names in a path are DNS labels, so they hold no dot."""
+
+_ENCODER = msgspec.json.Encoder(order="deterministic")
+
+
+def digest(value: object) -> str:
+    """A short, stable digest of any value of the core (16 hex digits of SHA-256 over canonical JSON)."""
+    return hashlib.sha256(_ENCODER.encode(value)).hexdigest()[:16]
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What one object should be.
+
+    `fields` are compared with what is observed; every one of them is owned by us. `payload` is what a driver needs
+    to make the object but cannot read back (the text behind a digest, where an image comes from): it is never
+    compared and never shown. `needs` are the objects that must stand before this one. `guards` are marks that the
+    object carries and that deletion asks for.
+    """
+
+    key: ObjectKey
+    origin: Address
+    fields: dict[str, Value]
+    payload: dict[str, str] = {}
+    needs: tuple[ObjectKey, ...] = ()
+    guards: tuple[str, ...] = ()
+    place: Place | None = None
+
+
+class Observed(msgspec.Struct, frozen=True, kw_only=True):
+    """What one object of ours is.
+
+    `key` has the address written on the object; `origin` is what its identity (UUID, name) was derived from.
+    `stored` is the persistent form, `running` the live one (None when nothing runs). `owned` holds a digest of the
+    value last applied per path, which tells drift from commit. `incomplete`: only parts are there, as after a crash
+    in the middle of a create or a delete. `needs` are the objects that it is seen to use.
+    """
+
+    key: ObjectKey
+    origin: Address
+    uid: str
+    stored: dict[str, Value]
+    running: dict[str, Value] | None = None
+    owned: dict[str, str] = {}
+    guards: tuple[str, ...] = ()
+    commit: str = ""
+    needs: tuple[ObjectKey, ...] = ()
+    incomplete: bool = False
+
+    def digest(self) -> str:
+        """What a plan was decided on: it changes whenever anything that we compare or rely on changes."""
+        return digest([self.uid, self.stored, self.running, self.guards, sorted(self.needs), self.incomplete])

@@ -1,0 +1,115 @@
+"""The plan: everything that apply will do, decided once."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from reconciler.address import Address, ObjectKey
+from reconciler.diagnostic import Diagnostic, Place
+from reconciler.impact import Impact
+from reconciler.objects import Value, Wanted
+
+Action = Literal["create", "update", "replace", "delete"]
+Verb = Literal["create", "update", "delete"]
+Origin = Literal["commit", "drift", "unknown"]
+
+
+class FieldChange(msgspec.Struct, frozen=True, kw_only=True):
+    """One field that differs. `form` says whether the stored or only the running form does."""
+
+    path: str
+    before: Value
+    after: Value
+    impact: Impact
+    origin: Origin
+    form: Literal["stored", "running"] = "stored"
+    certain: bool = True
+    reason: str = ""
+
+
+class Granted(msgspec.Struct, frozen=True, tag="granted"):
+    """The change may be applied."""
+
+
+class Waiting(msgspec.Struct, frozen=True, tag="waiting"):
+    """The change waits for consent; `words` is the option that gives it."""
+
+    words: str
+
+
+class Refused(msgspec.Struct, frozen=True, tag="refused"):
+    """The change cannot be allowed as things are; `why` says what to do instead."""
+
+    why: str
+
+
+Consent = Granted | Waiting | Refused
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """What happens to one object, and whether it may. `reason` and `disturbs` are for display only."""
+
+    key: ObjectKey
+    action: Action
+    impact: Impact
+    consent: Consent = Granted()
+    fields: tuple[FieldChange, ...] = ()
+    reason: str = ""
+    disturbs: tuple[Address, ...] = ()
+    place: Place | None = None
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One act of a driver.
+
+    `expect` is the digest of the object that was planned on, or None when it was absent; a driver re-reads and
+    refuses (race) when it differs. `impact` is what the plan announced: a driver may not do more than that.
+    `paths` are the fields that change. `after` are step ids that must have succeeded.
+    """
+
+    id: str
+    key: ObjectKey
+    verb: Verb
+    impact: Impact = Impact.NONE
+    wanted: Wanted | None = None
+    paths: tuple[str, ...] = ()
+    expect: str | None = None
+    after: tuple[str, ...] = ()
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the desired state was read: a commit, or the work tree on top of one."""
+
+    commit: str = ""
+    work_tree: bool = False
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """Changes for people, steps for apply. `basis` has a digest per object that the plan touches or relies on."""
+
+    fleet: str
+    fleet_id: str
+    source: Source
+    basis: dict[str, str] = {}
+    changes: tuple[Change, ...] = ()
+    steps: tuple[Step, ...] = ()
+    unchanged: int = 0
+    partial: bool = False
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do and nothing that waits."""
+        return not self.changes
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a step."""
+
+    step: str
+    status: Literal["succeeded", "failed", "skipped", "not-run"]
+    error: str = ""
+    blocked_by: str = ""
+    race: bool = False

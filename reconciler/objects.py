@@ -11,7 +11,7 @@ from reconciler.address import Address, ObjectKey
 from reconciler.diagnostic import Place
 
 Value = str | int | bool | None | tuple[str, ...]
-"""What a field can hold. Sizes are bytes; lists are sorted by whoever makes them, unless their order means something."""
+"""What a field can hold. Sizes are bytes; whoever makes a list sorts it, unless its order means something."""
 
 Fields = Mapping[str, Value]
 """Dotted path (`nics.lan.address`) to value. Names in a path are DNS labels, so they hold no dot."""

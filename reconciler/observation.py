@@ -25,7 +25,7 @@ class HostFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Foreign(msgspec.Struct, frozen=True, order=True):
-    """Something in our way that is not ours. `claims` is the object of ours whose name it bears; it is never touched."""
+    """Something in our way that is not ours, never touched. `claims` is the object of ours whose name it bears."""
 
     what: str
     name: str

@@ -89,7 +89,8 @@ def render(rule: Rule) -> str:
 
 _LINE = re.compile(
     r"(?P<direction>ingress|egress) (?P<ethertype>IPv4|IPv6) (?P<protocol>[a-z0-9]+)"
-    r"(?: (?P<first>\d+)(?:-(?P<last>\d+))?)?(?: type (?P<type>\d+)(?: code (?P<code>\d+))?)? (?:from|to) (?P<remote>\S+)"
+    r"(?: (?P<first>\d+)(?:-(?P<last>\d+))?)?(?: type (?P<type>\d+)(?: code (?P<code>\d+))?)?"
+    r" (?:from|to) (?P<remote>\S+)"
 )
 
 

@@ -44,9 +44,7 @@ class Metadata(Spec, frozen=True, kw_only=True):
     origin: (
         Annotated[
             Ref,
-            Meta(
-                description="The former `name` or `project/name` of a renamed resource: the objects keep their identity."
-            ),
+            Meta(description="The former `name` or `project/name` of a renamed instance, which keeps its identity."),
         ]
         | None
     ) = None

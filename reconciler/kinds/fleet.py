@@ -23,7 +23,7 @@ class FleetSpec(Spec, frozen=True, kw_only=True):
         str,
         Meta(
             pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$(?!\n)",
-            description="The fleet's identity on the hypervisors, a UUID written by `reconciler init`; never change it.",
+            description="The fleet's identity on the hypervisors; `reconciler init` writes it, and it never changes.",
         ),
     ]
     description: Text = ""

@@ -1,0 +1,110 @@
+"""One resource in full: what is desired, what stands, where they differ, what waits, who uses whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
+from typing import Any
+
+import msgspec
+
+from reconciler.address import Address
+from reconciler.objects import Observed, Value
+from reconciler.plan import Change, Refused, Waiting
+from reconciler.report.line import Line, Span, indented, line, table
+from reconciler.report.plan_json import change_value
+from reconciler.report.plan_text import SYMBOLS
+from reconciler.report.resources import Row, row_value, state_of
+from reconciler.report.value import render
+
+
+class Description(msgspec.Struct, frozen=True, kw_only=True):
+    """All there is to say of a resource."""
+
+    row: Row
+    changes: tuple[Change, ...]
+    uses: tuple[Address, ...]
+    used_by: tuple[Address, ...]
+
+
+def description_lines(description: Description) -> list[Line]:
+    """For people."""
+    row = description.row
+    lines = [line(Span(str(row.address), "bold"))]
+    lines += _pair("state", row.state)
+    lines += _pair("declared", str(row.resource.place) if row.resource else "no: the next apply deletes it")
+    lines += _pair("uses", _listed(description.uses))
+    lines += _pair("used by", _listed(description.used_by))
+    for observed in row.objects:
+        change = next((change for change in description.changes if change.key == observed.key), None)
+        lines += [line(), *_object_lines(observed, change)]
+    absent = [change for change in description.changes if change.key not in {one.key for one in row.objects}]
+    for change in absent:
+        lines += [line(), *_planned_lines(change)]
+    return lines
+
+
+def _pair(name: str, text: str) -> list[Line]:
+    return [line(Span(f"  {name:<10}", "dim"), text)] if text else []
+
+
+def _listed(addresses: Iterable[Address]) -> str:
+    return ", ".join(map(str, addresses))
+
+
+def _object_lines(observed: Observed, change: Change | None) -> list[Line]:
+    part = f", content {observed.key.part}" if observed.key.part else ""
+    head = line(Span(f"On {observed.key.host}", "bold"), f": {state_of(observed)}{part}")
+    facts = _pair("uid", observed.uid) + _pair("guards", ", ".join(observed.guards))
+    facts += _pair("commit", observed.commit)
+    return [head, *facts, *indented(_fields_table(observed, change), 2), *_planned(change)]
+
+
+def _planned(change: Change | None) -> list[Line]:
+    return [] if change is None else indented(_planned_lines(change), 2)
+
+
+def _planned_lines(change: Change) -> list[Line]:
+    words = f"{SYMBOLS[change.action]} the plan would {change.action} it on {change.key.host}, impact {change.impact}"
+    lines = [line(words + (f": {change.reason}" if change.reason else ""))]
+    if isinstance(change.consent, Waiting):
+        lines.append(line(Span("waits for consent: ", "bold yellow"), change.consent.words))
+    if isinstance(change.consent, Refused):
+        lines.append(line(Span("refused: ", "bold red"), change.consent.why))
+    return lines
+
+
+def _fields_table(observed: Observed, change: Change | None) -> list[Line]:
+    """Desired, stored and running; the latter only where a guest runs and differs from what is stored."""
+    after = {field.path: field.after for field in change.fields} if change else {}
+    deleted = change is not None and change.action == "delete"
+    paths = sorted({*observed.stored, *(observed.running or {}), *after})
+    cells = [cell for path in paths for cell in _field_cells(path, observed, after, deleted)]
+    return table(("FIELD", "DESIRED", "STORED", "RUNNING"), cells) if cells else []
+
+
+def _field_cells(
+    path: str, observed: Observed, after: dict[str, Value], deleted: bool
+) -> Iterator[tuple[str, Span, str, str]]:
+    stored = observed.stored.get(path)
+    running = observed.running.get(path, stored) if observed.running is not None else stored
+    desired = None if deleted else after.get(path, stored)
+    columns = [_items(path, desired), _items(path, stored), _items(path, running) if running != stored else []]
+    style = "yellow" if desired != stored or running != stored else ""
+    for index, cells in enumerate(zip_longest(*columns, fillvalue="")):
+        wanted, seen, live = cells
+        yield "" if index else path, Span(wanted, style), seen, live
+
+
+def _items(path: str, value: Value) -> Sequence[str]:
+    return value if isinstance(value, tuple) and value else [render(path, value)]
+
+
+def description_value(description: Description) -> dict[str, Any]:
+    """For programs: as in `get -o json`, and what the plan says."""
+    return {
+        **row_value(description.row),
+        "uses": list(map(str, description.uses)),
+        "usedBy": list(map(str, description.used_by)),
+        "changes": [change_value(change, [change.key.host]) for change in description.changes],
+    }

@@ -1,0 +1,110 @@
+"""A plan as JSON, format version 1. `docs/plan-json.md` describes every field; `schemas/plan-v1.json` checks it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from reconciler.diagnostic import Diagnostic, Place
+from reconciler.plan import Change, FieldChange, Plan, Refused, Source, Step, Waiting
+from reconciler.report.grouping import group, summarise
+from reconciler.report.value import plain_value
+
+FORMAT_VERSION = 1
+
+
+def dump(value: object) -> str:
+    """JSON for programs that is harmless on a terminal and in any encoding: all but printable ASCII is escaped."""
+    return json.dumps(value, indent=2, ensure_ascii=True) + "\n"
+
+
+def plan_value(plan: Plan) -> dict[str, Any]:
+    """The plan, ready for JSON."""
+    return {
+        "formatVersion": FORMAT_VERSION,
+        "fleet": plan.fleet,
+        "fleetId": plan.fleet_id,
+        "source": source_value(plan.source),
+        "summary": msgspec.to_builtins(summarise(plan)),
+        "changes": [change_value(one.change, one.hosts) for one in group(plan.changes)],
+        "steps": [_step_value(step) for step in plan.steps],
+        "diagnostics": [diagnostic_value(diagnostic) for diagnostic in plan.diagnostics],
+    }
+
+
+def source_value(source: Source) -> dict[str, Any]:
+    """Where the desired state was read."""
+    return {"commit": source.commit or None, "workTree": source.work_tree}
+
+
+def diagnostic_value(diagnostic: Diagnostic) -> dict[str, Any]:
+    """A diagnostic; `line` and `column` are null where they mean nothing."""
+    place = diagnostic.place
+    return {
+        "severity": diagnostic.severity,
+        "code": diagnostic.code,
+        "summary": diagnostic.summary,
+        "detail": diagnostic.detail,
+        "path": place.path if place else None,
+        "line": (place.line or None) if place else None,
+        "column": (place.column or None) if place else None,
+    }
+
+
+def change_value(change: Change, hosts: Iterable[str]) -> dict[str, Any]:
+    """What happens to a resource on some hosts."""
+    address = change.key.address
+    return {
+        "address": str(address),
+        "kind": address.kind,
+        "project": address.project,
+        "name": address.name,
+        "part": change.key.part,
+        "hosts": list(hosts),
+        "action": change.action,
+        "impact": change.impact.value,
+        **_consent_value(change),
+        "reason": change.reason,
+        "disturbs": [str(disturbed) for disturbed in change.disturbs],
+        "source": _place_value(change.place),
+        "fields": [_field_value(field) for field in change.fields],
+    }
+
+
+def _consent_value(change: Change) -> dict[str, Any]:
+    if isinstance(change.consent, Waiting):
+        return {"consent": "waiting", "words": change.consent.words}
+    if isinstance(change.consent, Refused):
+        return {"consent": "refused", "why": change.consent.why}
+    return {"consent": "granted"}
+
+
+def _place_value(place: Place | None) -> dict[str, Any] | None:
+    return {"path": place.path, "line": place.line or None} if place else None
+
+
+def _field_value(field: FieldChange) -> dict[str, Any]:
+    return {
+        "path": field.path,
+        "before": plain_value(field.path, field.before),
+        "after": plain_value(field.path, field.after),
+        "impact": field.impact.value,
+        "certain": field.certain,
+        "origin": field.origin,
+        "form": field.form,
+        "reason": field.reason,
+    }
+
+
+def _step_value(step: Step) -> dict[str, Any]:
+    return {
+        "id": step.id,
+        "verb": step.verb,
+        "address": str(step.key.address),
+        "part": step.key.part,
+        "host": step.key.host,
+        "after": list(step.after),
+    }

@@ -1,0 +1,136 @@
+"""A plan as people read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconciler.impact import Impact
+from reconciler.plan import Change, FieldChange, Plan, Refused, Source, Waiting
+from reconciler.report.diagnostics import diagnostics_lines
+from reconciler.report.grouping import Group, Summary, granted, group, summarise
+from reconciler.report.line import Line, Span, counted, indented, line
+from reconciler.report.value import render
+
+SYMBOLS = {"create": "+", "update": "~", "replace": "-/+", "delete": "-"}
+_STYLES = {"create": "green", "update": "yellow", "replace": "red", "delete": "red"}
+_IMPACT_STYLES = {impact: "bold red" if impact.needs_consent else "" for impact in Impact}
+
+
+def plan_lines(plan: Plan) -> list[Line]:
+    """The whole plan; what it says last is what it amounts to."""
+    lines = [line(Span(f"Fleet {plan.fleet}, {source_words(plan.source)}", "bold")), line()]
+    for one in group(plan.changes):
+        lines += [*group_lines(one), line()]
+    lines += diagnostics_lines(plan.diagnostics)
+    if plan.diagnostics:
+        lines.append(line())
+    return [*lines, *summary_lines(plan)]
+
+
+def source_words(source: Source) -> str:
+    """Where the desired state was read."""
+    if source.work_tree:
+        return f"work tree on top of commit {source.commit[:12]}" if source.commit else "work tree without a commit"
+    return f"commit {source.commit[:12]}"
+
+
+def group_lines(one: Group) -> list[Line]:
+    """One resource: what happens to it, why, field by field, and whether it may."""
+    change = one.change
+    lines = [_head(one)]
+    if change.reason:
+        lines.append(line(f"      {change.reason}"))
+    for field in change.fields:
+        lines += indented(_field_lines(change, field), 6)
+    if change.disturbs:
+        lines.append(line(f"      disturbs {', '.join(map(str, change.disturbs))}"))
+    return [*lines, *indented(_consent(change), 6)]
+
+
+def _head(one: Group) -> Line:
+    change = one.change
+    symbol = Span(f"{SYMBOLS[change.action]:>3} ", _STYLES[change.action])
+    part = f"#{change.key.part}" if change.key.part else ""
+    words = [Span(f"{change.key.address}{part}", "bold"), Span(f" on {', '.join(one.hosts)}")]
+    if change.impact != Impact.NONE:
+        words.append(Span(f", {change.impact}", _IMPACT_STYLES[change.impact]))
+    if change.place:
+        words.append(Span(f"  ({change.place})", "dim"))
+    return line(symbol, *words)
+
+
+def _field_lines(change: Change, field: FieldChange) -> list[Line]:
+    """`path: before → after`; lists line by line; for what is made, its values alone."""
+    if change.action == "create":
+        if field.after in (None, ()):
+            return []
+        if not isinstance(field.after, tuple):
+            return [line(f"{field.path}: {render(field.path, field.after)}")]
+    notes = "; ".join(_notes(change, field))
+    suffix = Span(f"  ({notes})" if notes else "", "magenta" if field.origin == "drift" else "dim")
+    if isinstance(field.before, tuple) or isinstance(field.after, tuple):
+        return [line(f"{field.path}:", suffix), *indented(_list_lines(field), 2)]
+    before, after = render(field.path, field.before), render(field.path, field.after)
+    return [line(f"{field.path}: {before} → {after}", suffix)]
+
+
+def _list_lines(field: FieldChange) -> Iterator[Line]:
+    before = field.before if isinstance(field.before, tuple) else ()
+    after = field.after if isinstance(field.after, tuple) else ()
+    for item in sorted({*before, *after}):
+        if item not in after:
+            yield line(Span(f"- {item}", "red"))
+        elif item not in before:
+            yield line(Span(f"+ {item}", "green"))
+    kept = len(set(before) & set(after))
+    if kept:
+        yield line(Span(f"{kept} unchanged", "dim"))
+
+
+def _notes(change: Change, field: FieldChange) -> Iterator[str]:
+    if field.origin == "drift" and change.action != "create":
+        yield "drift: changed outside of Git"
+    if field.form == "running":
+        yield "only in the running guest"
+    if change.action in ("update", "replace") and (field.impact != change.impact or field.reason):
+        yield f"{field.impact}: {field.reason}" if field.reason else str(field.impact)
+    if not field.certain:
+        yield "not certain"
+
+
+def _consent(change: Change) -> list[Line]:
+    if isinstance(change.consent, Waiting):
+        return [line(Span("waits for consent: ", "bold yellow"), change.consent.words)]
+    if isinstance(change.consent, Refused):
+        return [line(Span("refused: ", "bold red"), change.consent.why)]
+    return []
+
+
+def summary_lines(plan: Plan) -> list[Line]:
+    """What the plan amounts to, in objects; exact."""
+    summary = summarise(plan)
+    lines = []
+    if plan.partial:
+        text = "Not everything was seen: objects that were not seen are neither made nor deleted."
+        lines.append(line(Span(text, "bold yellow")))
+    if plan.empty:
+        return [*lines, line(f"Nothing to do: {_objects(summary.unchanged)} as desired.")]
+    return [*lines, line(_summary_words(summary)), *_held_back(plan, summary)]
+
+
+def _summary_words(summary: Summary) -> str:
+    actions = [(number, f"to {action}") for action in SYMBOLS if (number := getattr(summary, action))]
+    words = ", ".join(f"{number} {what}" for number, what in actions)
+    return f"Plan: {words}; {summary.unchanged} unchanged."
+
+
+def _held_back(plan: Plan, summary: Summary) -> list[Line]:
+    if not summary.waiting and not summary.refused:
+        return []
+    kinds = [(summary.waiting, "waiting for consent"), (summary.refused, "refused")]
+    held = " and ".join(f"{number} {what}" for number, what in kinds if number)
+    return [line(f"Of these {held}: apply would carry out {counted(granted(plan), 'change')}.")]
+
+
+def _objects(number: int) -> str:
+    return f"{number} {'object is' if number == 1 else 'objects are'}"

@@ -52,3 +52,13 @@ def in_order(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
     """Sorted by place, without repetition: the same mistake is told once."""
     nowhere = Place("")
     return sorted(dict.fromkeys(diagnostics), key=lambda d: (d.place or nowhere, d.code, d.summary, d.detail))
+
+
+class DiagnosticError(Exception):
+    """What was asked cannot be done; `diagnostics` say why and what to do. The edges raise it, the command line
+    shows it.
+    """
+
+    def __init__(self, *diagnostics: Diagnostic) -> None:
+        super().__init__("; ".join(f"{each.summary}: {each.detail}" for each in diagnostics))
+        self.diagnostics = diagnostics

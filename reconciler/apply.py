@@ -1,0 +1,274 @@
+"""Carry a plan out: a ready set over its steps, a few workers per host, and an outcome for every step.
+
+Apply decides nothing. What a step may do stands in the plan; whether the object is still what was planned on is
+for the driver to see; whether the hypervisor did it is read from what the driver gives back.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from graphlib import TopologicalSorter
+from queue import SimpleQueue
+from typing import Protocol
+
+import msgspec
+
+from reconciler.driver import Driver, DriverError, ErrorClass, Lease
+from reconciler.objects import Observed, Value, Wanted
+from reconciler.plan import Outcome, Plan, Step
+
+_LOG = logging.getLogger(__name__)
+
+
+class Listener(Protocol):
+    """Hears what happens, one call at a time, from whatever thread. What it raises is logged and changes nothing."""
+
+    def started(self, step: Step) -> None:
+        """A step begins."""
+
+    def called(self, step: Step, name: str, target: str) -> None:
+        """A modifying call of the driver is about to be made: these together are the call log of the run."""
+
+    def noted(self, step: Step, text: str) -> None:
+        """Something for people about a running step."""
+
+    def finished(self, step: Step, outcome: Outcome) -> None:
+        """What became of a step; also told of those that never started."""
+
+
+class Silent:
+    """A listener that hears nothing; listeners that care for some events only inherit from it."""
+
+    def started(self, step: Step) -> None:
+        """Ignore it."""
+
+    def called(self, step: Step, name: str, target: str) -> None:
+        """Ignore it."""
+
+    def noted(self, step: Step, text: str) -> None:
+        """Ignore it."""
+
+    def finished(self, step: Step, outcome: Outcome) -> None:
+        """Ignore it."""
+
+
+class Retry(msgspec.Struct, frozen=True, kw_only=True):
+    """How transient errors are met: exponential backoff with full jitter, times in seconds.
+
+    `sleep` None waits on the stop event, so that an interrupted run does not sit out its pauses.
+    """
+
+    attempts: int = 5
+    first: float = 0.5
+    longest: float = 20.0
+    random: Callable[[], float] = random.random
+    sleep: Callable[[float], object] | None = None
+
+    def pause(self, failures: int) -> float:
+        """How long to wait after that many failures: anything up to a bound that doubles each time."""
+        bound: float = min(self.longest, self.first * 2 ** (failures - 1))
+        return self.random() * bound
+
+
+def apply(
+    plan: Plan,
+    drivers: Mapping[str, Driver],
+    listener: Listener,
+    stop: threading.Event,
+    *,
+    workers: int = 4,
+    retry: Retry = Retry(),
+) -> list[Outcome]:
+    """Run the steps of a plan and return their outcomes, in the plan's order.
+
+    The locks of all hosts that the plan touches are held for its steps, taken in order of name so that two runs
+    cannot wait for each other; raises `DriverError` (held), before anything is done, when another writer has one.
+    When `stop` is set, running steps finish, no other starts, and the rest is `not-run`. `workers` counts per host,
+    so that a slow host delays no other. An interrupt (`KeyboardInterrupt`) or a crash leaves at once: the workers
+    are daemon threads, and what they leave behind is found by the next run.
+    """
+    with ExitStack() as locks:
+        touched = sorted({step.key.host for step in plan.steps} & set(drivers))
+        leases = {host: locks.enter_context(drivers[host].lock()) for host in touched}
+        calm = _Calm(listener)
+
+        def perform(step: Step) -> Outcome:
+            return _perform(step, plan.source.commit, drivers, leases, calm, stop, retry)
+
+        return _Run(plan, perform, calm, stop, workers).outcomes()
+
+
+class _Run:
+    """The ready set. Every step gets exactly one result, either from a worker or because it cannot start."""
+
+    def __init__(
+        self, plan: Plan, perform: Callable[[Step], Outcome], listener: Listener, stop: threading.Event, workers: int
+    ) -> None:
+        self._steps = {step.id: step for step in plan.steps}
+        self._order = TopologicalSorter({step.id: step.after for step in plan.steps})
+        self._perform, self._listener, self._stop, self._workers = perform, listener, stop, workers
+        self._queues: dict[str, SimpleQueue[Step | None]] = {}
+        self._results: SimpleQueue[Outcome | BaseException] = SimpleQueue()
+        self._done: dict[str, Outcome] = {}
+        self._left = False
+
+    def outcomes(self) -> list[Outcome]:
+        """Run until every step has an outcome."""
+        self._order.prepare()
+        try:
+            while self._order.is_active():
+                for step_id in self._order.get_ready():
+                    self._begin(self._steps[step_id])
+                self._settle(self._results.get())
+        finally:
+            self._left = True
+            for queue in self._queues.values():
+                for _ in range(self._workers):
+                    queue.put(None)
+        return [self._done[step_id] for step_id in self._steps]
+
+    def _begin(self, step: Step) -> None:
+        blockers = [self._done[need] for need in step.after if self._done[need].status != "succeeded"]
+        broken = [each for each in blockers if each.status != "not-run"]
+        if broken:
+            blocker = broken[0].blocked_by or broken[0].step
+            self._results.put(Outcome(step=step.id, status="skipped", blocked_by=blocker))
+        elif blockers:
+            self._results.put(Outcome(step=step.id, status="not-run"))
+        else:
+            self._queue(step.key.host).put(step)
+
+    def _settle(self, result: Outcome | BaseException) -> None:
+        if isinstance(result, BaseException):
+            raise result
+        self._done[result.step] = result
+        self._listener.finished(self._steps[result.step], result)
+        self._order.done(result.step)
+
+    def _queue(self, host: str) -> SimpleQueue[Step | None]:
+        if host not in self._queues:
+            self._queues[host] = SimpleQueue()
+            for _ in range(self._workers):
+                threading.Thread(target=self._work, args=(self._queues[host],), daemon=True).start()
+        return self._queues[host]
+
+    def _work(self, queue: SimpleQueue[Step | None]) -> None:
+        while (step := queue.get()) is not None and not self._left:
+            try:
+                idle = self._stop.is_set()
+                self._results.put(Outcome(step=step.id, status="not-run") if idle else self._perform(step))
+            except BaseException as crash:  # whatever ends a worker must end the run, in the thread that waits for it
+                self._results.put(crash)
+                return
+
+
+def _perform(
+    step: Step,
+    commit: str,
+    drivers: Mapping[str, Driver],
+    leases: Mapping[str, Lease],
+    listener: Listener,
+    stop: threading.Event,
+    retry: Retry,
+) -> Outcome:
+    listener.started(step)
+    host = step.key.host
+    if host not in leases:
+        return _failure(step, f"host {host} is not reached")
+    progress = _Progress(step, listener)
+    sleep = retry.sleep or stop.wait
+    for failures in range(1, retry.attempts + 1):
+        try:
+            leases[host].check()
+            observed = drivers[host].apply(step, commit, progress)
+        except DriverError as problem:
+            if problem.error_class is not ErrorClass.TRANSIENT or failures == retry.attempts or stop.is_set():
+                return _failure(step, str(problem), race=problem.error_class is ErrorClass.RACE)
+            pause = retry.pause(failures)
+            progress.note(f"trying again in {pause:.1f} s: {problem}")
+            sleep(pause)
+        except Exception as bug:
+            _LOG.debug("step %s", step.id, exc_info=True)
+            return _failure(step, f"unexpected {type(bug).__name__}: {bug}")
+        else:
+            problems = list(shortfalls(step, observed))
+            return _failure(step, "; ".join(problems)) if problems else Outcome(step=step.id, status="succeeded")
+    raise AssertionError("the last attempt always has an outcome")
+
+
+def _failure(step: Step, text: str, *, race: bool = False) -> Outcome:
+    return Outcome(step=step.id, status="failed", error=text, race=race)
+
+
+def shortfalls(step: Step, observed: Observed | None) -> Iterator[str]:
+    """In what a step's result falls short of what it was to do: a call that succeeds without effect is a failure.
+
+    An update answers for the paths that it changes; a creation for all of them.
+    """
+    if step.wanted is None:
+        if observed is not None:
+            yield "it is still there after its deletion"
+    elif observed is None:
+        yield "nothing stands after the step"
+    else:
+        if observed.incomplete:
+            yield "only parts of it stand after the step"
+        paths = step.paths if step.verb == "update" else tuple(step.wanted.fields)
+        yield from _differences(step.wanted, observed, paths)
+
+
+def _differences(wanted: Wanted, observed: Observed, paths: tuple[str, ...]) -> Iterator[str]:
+    for path in sorted(set(paths) & set(wanted.fields)):
+        value = wanted.fields[path]
+        if observed.stored.get(path) != value:
+            yield f"{path} is {_show(observed.stored.get(path))} after the step instead of {_show(value)}"
+        elif observed.running is not None and observed.running.get(path, value) != value:
+            yield f"{path} of what runs is {_show(observed.running[path])} after the step instead of {_show(value)}"
+
+
+def _show(value: Value) -> str:
+    return "absent" if value is None else msgspec.json.encode(value).decode()
+
+
+class _Progress:
+    """Passes on what a driver tells, with the step that it tells it about."""
+
+    def __init__(self, step: Step, listener: Listener) -> None:
+        self._step, self._listener = step, listener
+
+    def call(self, name: str, target: str) -> None:
+        self._listener.called(self._step, name, target)
+
+    def note(self, text: str) -> None:
+        self._listener.noted(self._step, text)
+
+
+class _Calm:
+    """Speaks to a listener from any thread, one call at a time; a listener that fails never fails a step."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._turn = threading.Lock()
+
+    def started(self, step: Step) -> None:
+        self._tell(self._listener.started, step)
+
+    def called(self, step: Step, name: str, target: str) -> None:
+        self._tell(self._listener.called, step, name, target)
+
+    def noted(self, step: Step, text: str) -> None:
+        self._tell(self._listener.noted, step, text)
+
+    def finished(self, step: Step, outcome: Outcome) -> None:
+        self._tell(self._listener.finished, step, outcome)
+
+    def _tell(self, method: Callable[..., None], *values: object) -> None:
+        with self._turn:
+            try:
+                method(*values)
+            except Exception:
+                _LOG.debug("a listener failed", exc_info=True)

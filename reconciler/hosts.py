@@ -1,0 +1,84 @@
+"""Reaching hosts: all at once, each with the same time to answer, none holding up another."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from queue import Empty, SimpleQueue
+
+import msgspec
+
+from reconciler.driver import Driver, DriverError, DriverType, Files, HostConfig
+from reconciler.observation import Failed, Snapshot
+
+
+class Reached(msgspec.Struct, frozen=True, kw_only=True):
+    """The hosts of a fleet, a snapshot of each, and the open drivers of those that answered, by host name."""
+
+    hosts: list[HostConfig]
+    snapshots: list[Snapshot]
+    drivers: dict[str, Driver]
+
+    def close(self) -> None:
+        """Let go of all hosts; one that cannot be closed any more hinders nothing."""
+        for driver in self.drivers.values():
+            with contextlib.suppress(Exception):
+                driver.close()
+
+
+def reach(
+    hosts: Sequence[HostConfig], files: Files, deadline: float, driver_type: Callable[[str], DriverType]
+) -> Reached:
+    """Open and observe all hosts, in parallel. A host that fails, or does not answer within `deadline` seconds, is a
+    `Failed` snapshot and has no driver.
+    """
+    answers: SimpleQueue[tuple[Driver | None, Snapshot]] = SimpleQueue()
+    for host in hosts:
+        arguments = (host, files, driver_type, answers)
+        threading.Thread(target=_visit, args=arguments, name=f"observe {host.name}", daemon=True).start()
+    found = _gather(answers, len(hosts), deadline)
+    silent = f"no answer within {deadline:g} s"
+    results = {host.name: found.get(host.name) or (None, _failed(host.name, silent)) for host in hosts}
+    return Reached(
+        hosts=list(hosts),
+        snapshots=[snapshot for _, snapshot in results.values()],
+        drivers={name: driver for name, (driver, _) in results.items() if driver is not None},
+    )
+
+
+def _gather(
+    answers: SimpleQueue[tuple[Driver | None, Snapshot]], expected: int, deadline: float
+) -> Mapping[str, tuple[Driver | None, Snapshot]]:
+    """Whatever came in time. A thread that hangs in a hypervisor's library cannot be ended, only left behind."""
+    end = time.monotonic() + deadline
+    found: dict[str, tuple[Driver | None, Snapshot]] = {}
+    while len(found) < expected:
+        try:
+            answer = answers.get(timeout=max(0.0, end - time.monotonic()))
+        except Empty:
+            break
+        found[answer[1].host] = answer
+    return found
+
+
+def _visit(
+    host: HostConfig,
+    files: Files,
+    driver_type: Callable[[str], DriverType],
+    answers: SimpleQueue[tuple[Driver | None, Snapshot]],
+) -> None:
+    driver: Driver | None = None
+    try:
+        driver = driver_type(host.driver).open(host, files)
+        snapshot = driver.observe()
+    except DriverError as problem:
+        snapshot = _failed(host.name, str(problem))
+    except Exception as bug:
+        snapshot = _failed(host.name, f"unexpected {type(bug).__name__}: {bug}")
+    answers.put((driver, snapshot))
+
+
+def _failed(host: str, error: str) -> Snapshot:
+    return Snapshot(host=host, status=Failed(error))

@@ -1,0 +1,154 @@
+"""One round: what a commit wants, what the hosts show, the difference, and its closing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from reconciler import manifest, planfile, planning, trust
+from reconciler.address import Address
+from reconciler.apply import Listener, apply
+from reconciler.desired import Desired, desired
+from reconciler.diagnostic import Diagnostic, DiagnosticError, error, failed, in_order
+from reconciler.driver import Driver
+from reconciler.files import FleetFiles
+from reconciler.guard import Allow
+from reconciler.hosts import Reached, reach
+from reconciler.installed import driver_type
+from reconciler.observation import Snapshot
+from reconciler.plan import Outcome, Plan
+from reconciler.source import Tree, open_source
+
+KEPT_BY_DESTROY = frozenset({"Fleet", "Host"})
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What a round is about.
+
+    `rev` None means the work tree. `config` is the trusted configuration (None: the usual place). `destroy` wants
+    nothing but the fleet and its hosts. `deadline` is how long, in seconds, a host may take to be observed.
+    """
+
+    repo: Path = Path()
+    path: str = ""
+    rev: str | None = None
+    config: Path | None = None
+    allow: Allow = Allow()
+    targets: frozenset[Address] = frozenset()
+    destroy: bool = False
+    deadline: float = 60.0
+    workers: int = 4
+
+
+class Loaded(msgspec.Struct, frozen=True, kw_only=True):
+    """A source, understood; never planned when its diagnostics hold an error."""
+
+    tree: Tree
+    desired: Desired
+    diagnostics: list[Diagnostic]
+
+
+class Round(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan together with what it was made from. `drivers` has those hosts that answered, by name."""
+
+    loaded: Loaded
+    snapshots: list[Snapshot]
+    plan: Plan
+    drivers: Mapping[str, Driver]
+
+
+class StalePlan(Exception):  # noqa: N818 - it is no error of the program
+    """The hosts are no longer what a saved plan was made for; `moved` names what differs. Nothing was done."""
+
+    def __init__(self, moved: Sequence[str]) -> None:
+        super().__init__("the plan is stale; plan again: " + ", ".join(moved))
+        self.moved = list(moved)
+
+
+def load(options: Options) -> Loaded:
+    """Read and understand the source; mistakes are diagnostics. Raises `SourceError` when there is none to read."""
+    tree = open_source(options.repo, rev=options.rev, path=options.path)
+    resources, mistakes = manifest.read(tree.blobs())
+    wanted, more = desired(resources, tree.read_file)
+    return Loaded(tree=tree, desired=wanted, diagnostics=in_order([*tree.diagnostics, *mistakes, *more]))
+
+
+@contextmanager
+def connect(loaded: Loaded, options: Options) -> Iterator[Reached]:
+    """Reach and observe all hosts of the fleet; a host that does not answer is a `Failed` snapshot.
+
+    Raises `DiagnosticError` when the source or the trusted configuration has errors: they never plan.
+    """
+    if failed(loaded.diagnostics):
+        raise DiagnosticError(*loaded.diagnostics)
+    configuration = trust.load(options.config)
+    hosts, mistakes = configuration.hosts(loaded.desired)
+    if failed(mistakes):
+        raise DiagnosticError(*mistakes)
+    with FleetFiles(configuration.folders(loaded.desired.fleet_id), loaded.tree) as files:
+        reached = reach(hosts, files, options.deadline, driver_type)
+        try:
+            yield reached
+        finally:
+            reached.close()
+
+
+def observe(loaded: Loaded, options: Options) -> list[Snapshot]:
+    """What the fleet's hosts show."""
+    with connect(loaded, options) as reached:
+        return reached.snapshots
+
+
+@contextmanager
+def plan_round(options: Options) -> Iterator[Round]:
+    """Load, observe and plan; the drivers stay open while the context lasts."""
+    loaded = load(options)
+    with connect(loaded, options) as reached:
+        plan = planning.plan(
+            emptied(loaded.desired) if options.destroy else loaded.desired,
+            reached.snapshots,
+            {host.name: driver_type(host.driver).impacts for host in reached.hosts},
+            loaded.tree.source,
+            options.allow,
+            options.targets,
+        )
+        plan = msgspec.structs.replace(plan, diagnostics=(*loaded.diagnostics, *plan.diagnostics))
+        yield Round(loaded=loaded, snapshots=reached.snapshots, plan=plan, drivers=reached.drivers)
+
+
+@contextmanager
+def saved_round(options: Options, data: bytes) -> Iterator[Round]:
+    """Take up a saved plan: its own commit, its own steps, on hosts that are as they were when it was made.
+
+    Raises `DiagnosticError` when the file is no plan of this fleet, and `StalePlan`.
+    """
+    head = load(msgspec.structs.replace(options, rev="HEAD"))
+    try:
+        plan = planfile.load(data, head.desired.fleet_id)
+    except ValueError as problem:
+        raise DiagnosticError(error("plan-file", "The saved plan cannot be used", str(problem))) from problem
+    loaded = load(msgspec.structs.replace(options, rev=plan.source.commit))
+    with connect(loaded, options) as reached:
+        if moved := planfile.moved(plan, reached.snapshots):
+            raise StalePlan(moved)
+        yield Round(loaded=loaded, snapshots=reached.snapshots, plan=plan, drivers=reached.drivers)
+
+
+def apply_round(
+    round_: Round, plan: Plan, listener: Listener, stop: threading.Event, *, workers: int = 4
+) -> list[Outcome]:
+    """Carry a plan out on the round's hosts, as the only writer of every host that it touches.
+
+    Raises `DriverError` (held) before anything is done when another writer has one of them.
+    """
+    return apply(plan, round_.drivers, listener, stop, workers=workers)
+
+
+def emptied(wanted: Desired) -> Desired:
+    """The fleet and its hosts, with nothing on them."""
+    kept = {address: each for address, each in wanted.resources.items() if address.kind in KEPT_BY_DESTROY}
+    return msgspec.structs.replace(wanted, resources=kept)

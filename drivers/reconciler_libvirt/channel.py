@@ -1,0 +1,113 @@
+"""The host channel: commands run as root on the host, for what libvirt has no call for.
+
+A command is always an argument vector that we build, behind the prefix of the trusted configuration (`nsenter …`, or
+nothing for this machine). There is no shell on either side.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+
+from reconciler.driver import DriverError, ErrorClass
+
+LOCK = "/run/reconciler.lock"
+"""One writer per host, whatever its fleet."""
+_HELD = 75
+_SECONDS = 60.0
+_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+
+
+class CommandError(DriverError):
+    """A command on the host failed; `status` is its exit status (127 when it is not installed)."""
+
+    def __init__(self, command: Sequence[str], status: int, said: str) -> None:
+        super().__init__(ErrorClass.YOURS, f"on the host, `{' '.join(command)}` exited {status}: {said.strip()}")
+        self.status = status
+        self.said = said
+
+
+class Channel:
+    """A way to run commands on one host."""
+
+    def __init__(self, prefix: Sequence[str] = ()) -> None:
+        self.prefix = tuple(prefix)
+
+    def run(self, *command: str, stdin: str = "", seconds: float = _SECONDS) -> str:
+        """What the command prints. Raises `CommandError`, or `DriverError` (transient) when it takes too long."""
+        try:
+            done = subprocess.run(
+                [*self.prefix, *command],
+                input=stdin,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=seconds,
+                env=_ENVIRONMENT,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            raise CommandError(command, 127, f"{error.filename} is not installed") from None
+        except subprocess.TimeoutExpired:
+            message = f"on the host, `{' '.join(command)}` did not end within {seconds:.0f} s"
+            raise DriverError(ErrorClass.TRANSIENT, message) from None
+        if done.returncode:
+            raise CommandError(command, done.returncode, done.stderr or done.stdout)
+        return done.stdout
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[HostLease]:
+        """Be the only writer of the host, or raise `DriverError` (held)."""
+        lease = HostLease([*self.prefix, "flock", "-n", "-E", str(_HELD), LOCK, "cat"])
+        try:
+            yield lease
+        finally:
+            lease.release()
+
+
+class HostLease:
+    """A lock on the host, held by a process there that ends when its standard input does: so it goes when we go.
+
+    The process echoes what it is sent, which proves that it still holds the lock. It has a session of its own, so
+    that Ctrl-C on our terminal does not take the lock away from a step that is being finished.
+    """
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._holder = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=_ENVIRONMENT,
+            start_new_session=True,
+        )
+        if not self._echoes():
+            raise self._refusal()
+
+    def check(self) -> None:
+        """Raises `DriverError` (held) when the lock is no longer ours."""
+        if not self._echoes():
+            raise DriverError(ErrorClass.HELD, "the lock on the host was lost: the process that held it there ended")
+
+    def release(self) -> None:
+        """Give the lock back."""
+        self._holder.communicate()
+
+    def _echoes(self) -> bool:
+        stdin, stdout = self._holder.stdin, self._holder.stdout
+        assert stdin is not None
+        assert stdout is not None
+        try:
+            os.write(stdin.fileno(), b"\n")
+        except BrokenPipeError:
+            return False
+        return os.read(stdout.fileno(), 1) == b"\n"
+
+    def _refusal(self) -> DriverError:
+        said = self._holder.communicate()[1].decode(errors="replace").strip()
+        if self._holder.returncode == _HELD:
+            message = f"another run is writing to this host (it holds {LOCK} there); wait for it to end"
+            return DriverError(ErrorClass.HELD, message)
+        return DriverError(ErrorClass.YOURS, f"the host's lock {LOCK} cannot be taken: {said}")

@@ -10,23 +10,39 @@ from msgspec import Meta
 
 from reconciler import quantity
 from reconciler.address import NAME_PATTERN, Address, ObjectKey
-from reconciler.diagnostic import Place
+from reconciler.diagnostic import Diagnostic, Place, Severity
 from reconciler.identity import Identity
 from reconciler.objects import Wanted
 
 API_VERSION = "reconciler/v1"
 DEFAULT_PROJECT = "default"
 
-Name = Annotated[str, Meta(pattern=NAME_PATTERN, description="An ASCII DNS label: a-z, 0-9 and '-'.")]
+Name = Annotated[
+    str,
+    Meta(
+        pattern=NAME_PATTERN,
+        title="a name: a-z, 0-9 and `-`, with a letter or digit at both ends, at most 63 characters",
+    ),
+]
 Ref = Annotated[
     str,
     Meta(
         pattern=r"^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/)?[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$(?!\n)",
+        title="a reference: `name` or `project/name`",
         description="The name of another resource: `name`, or `project/name`.",
     ),
 ]
-Size = Annotated[str, Meta(pattern=quantity.PATTERN, description="A size such as 512Mi or 4Gi.")]
-Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)", description="SHA-256 of the content, in lower-case hex.")]
+Size = Annotated[
+    str, Meta(pattern=quantity.PATTERN, title="a size: a whole number and Ki, Mi, Gi or Ti, such as 512Mi or 4Gi")
+]
+Sha256 = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9a-f]{64}$(?!\n)",
+        title="a SHA-256 digest: 64 lower-case hex digits, as `sha256sum` prints it",
+        description="SHA-256 of the content, in lower-case hex.",
+    ),
+]
 Text = Annotated[str, Meta(max_length=1024)]
 
 
@@ -38,20 +54,31 @@ class Metadata(Spec, frozen=True, kw_only=True):
     """Names a resource and carries what people attach to it."""
 
     name: Annotated[Name, Meta(description="The resource's name, unique for its kind in its project.")]
-    project: Annotated[Name, Meta(description="The project it belongs to; `default` if absent.")] | None = None
-    labels: Annotated[dict[str, str], Meta(description="Short values to select resources by.")] = {}
-    annotations: Annotated[dict[str, str], Meta(description="Free text for people and tools; never interpreted.")] = {}
+    labels: Annotated[dict[str, Text], Meta(description="Short values to select resources by.")] = {}
+    annotations: Annotated[dict[str, Text], Meta(description="Free text for people and tools; never interpreted.")] = {}
+
+
+class ProjectMetadata(Metadata, frozen=True, kw_only=True):
+    """Names a resource in its project."""
+
+    project: Annotated[Name, Meta(description="The project it belongs to; `default` if absent.")] = DEFAULT_PROJECT
+
+
+class MovableMetadata(ProjectMetadata, frozen=True, kw_only=True):
+    """Names a resource that may be renamed."""
+
     origin: (
-        Annotated[
-            Ref,
-            Meta(description="The former `name` or `project/name` of a renamed instance, which keeps its identity."),
-        ]
+        Annotated[Ref, Meta(description="The former `name` or `project/name` of what was renamed: its identity stays.")]
         | None
     ) = None
 
 
 class Resource(msgspec.Struct, frozen=True, kw_only=True):
-    """A manifest, understood. `places` finds the line of a field by its path, relative to the document."""
+    """A manifest, understood. `find_place` finds a field by its path (`spec.networks.lan.address`) in the document.
+
+    `find_excerpt` gives the line that stands there, and how many of its columns are meant. `broken`: the manifest has
+    mistakes, and `spec` holds what could be understood of it, or None; nothing is planned from such a resource.
+    """
 
     address: Address
     origin: Address
@@ -59,10 +86,25 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     place: Place
     labels: dict[str, str] = {}
     find_place: Callable[[str], Place] | None = None
+    find_excerpt: Callable[[str], tuple[str, int]] | None = None
+    broken: bool = False
 
     def place_of(self, path: str) -> Place:
         """Where a field stands; the resource's own place when that is not known."""
         return self.find_place(path) if self.find_place else self.place
+
+    def mistake(self, problem: Problem) -> Diagnostic:
+        """The diagnostic for a problem of this resource, at its place."""
+        excerpt, length = self.find_excerpt(problem.path) if self.find_excerpt else ("", 1)
+        return Diagnostic(
+            severity=problem.severity,
+            code=problem.code,
+            summary=problem.summary,
+            detail=problem.detail,
+            place=self.place_of(problem.path),
+            excerpt="" if problem.secret else excerpt,
+            length=length,
+        )
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -74,12 +116,17 @@ class Reference(msgspec.Struct, frozen=True):
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """A mistake in a spec that its types cannot tell: where (a path such as `spec.cidr`), what, why and the remedy."""
+    """A mistake in a spec that its types cannot tell: where (a path such as `spec.cidr`), what, why and the remedy.
+
+    `secret`: what stands at the place must not be shown.
+    """
 
     path: str
     code: str
     summary: str
     detail: str
+    severity: Severity = "error"
+    secret: bool = False
 
 
 class Nic(msgspec.Struct, frozen=True):
@@ -122,7 +169,8 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of resource: the one place where the core knows it.
 
     `references` are the resources that a spec names; `check` finds mistakes across its fields; `implied` are
-    resources that exist without a manifest; `realise` makes the objects wanted for it.
+    resources that exist without a manifest; `realise` makes the objects wanted for it. `movable`: its identity can
+    stay when it is renamed.
     """
 
     name: str
@@ -130,7 +178,16 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     spec: type[Spec]
     references: Callable[[Resource], Iterable[Reference]] = lambda resource: ()
     check: Callable[[Any], Iterable[Problem]] = lambda spec: ()
+    implied: Callable[[Resource], Iterable[Resource]] = lambda resource: ()
     realise: Callable[[Resource, World], Iterator[Wanted]] = nothing
+    movable: bool = False
+
+    @property
+    def metadata(self) -> type[Metadata]:
+        """What its manifests' `metadata` may hold."""
+        if self.scope == "fleet":
+            return Metadata
+        return MovableMetadata if self.movable else ProjectMetadata
 
 
 REGISTRY: dict[str, Kind] = {}

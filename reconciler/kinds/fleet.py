@@ -23,6 +23,7 @@ class FleetSpec(Spec, frozen=True, kw_only=True):
         str,
         Meta(
             pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$(?!\n)",
+            title="a UUID in lower case, as `reconciler init` writes it",
             description="The fleet's identity on the hypervisors; `reconciler init` writes it, and it never changes.",
         ),
     ]

@@ -50,6 +50,7 @@ class ImageSpec(Spec, frozen=True, kw_only=True):
         str,
         Meta(
             pattern=r"^[a-z_][-a-z0-9_]{0,31}$(?!\n)",
+            title="a user name: a-z, 0-9, `-` and `_`, at most 32 characters",
             description="Who logs in with the keypair; `reconciler ssh` uses it.",
         ),
     ] = "root"

@@ -14,6 +14,7 @@ from reconciler.kinds.base import Kind, Name, Ref, Reference, Resource, Spec, Te
 from reconciler.kinds.host import HostSpec
 from reconciler.kinds.image import content_id
 from reconciler.kinds.network import gateway_of
+from reconciler.kinds.security_group import implied_group
 from reconciler.objects import Value, Wanted
 from reconciler.publickey import fingerprint
 
@@ -172,4 +173,14 @@ def _realise(resource: Resource, world: World) -> Iterator[Wanted]:
         )
 
 
-KIND = register(Kind(name="Instance", scope="project", spec=InstanceSpec, references=_references, realise=_realise))
+KIND = register(
+    Kind(
+        name="Instance",
+        scope="project",
+        spec=InstanceSpec,
+        references=_references,
+        realise=_realise,
+        movable=True,
+        implied=implied_group,
+    )
+)

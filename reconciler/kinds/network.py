@@ -25,6 +25,7 @@ class Dns(Spec, frozen=True, kw_only=True):
             str,
             Meta(
                 pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$(?!\n)",
+                title="a domain: names joined by dots, in lower case",
                 max_length=253,
                 description="The domain of instance names in this network.",
             ),

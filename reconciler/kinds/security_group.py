@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from reconciler.address import ObjectKey
+from reconciler.address import Address, ObjectKey
+from reconciler.diagnostic import Place
 from reconciler.firewall.rule import Rule, canonical, render
 from reconciler.kinds.base import Kind, Ref, Reference, Resource, Spec, Text, World, register, resolve
 from reconciler.objects import Wanted
@@ -33,7 +34,14 @@ class RuleSpec(Spec, frozen=True, kw_only=True):
     ] = "any"
     ports: (
         Annotated[int, Meta(ge=1, le=65535)]
-        | Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,4}(-[1-9][0-9]{0,4})?$(?!\n)", description="A port or FROM-TO.")]
+        | Annotated[
+            str,
+            Meta(
+                pattern=r"^[1-9][0-9]{0,4}(-[1-9][0-9]{0,4})?$(?!\n)",
+                title="a port or a range FROM-TO of ports, such as 8000-8080",
+                description="A port or FROM-TO.",
+            ),
+        ]
         | None
     ) = None
     icmp_type: Annotated[int, Meta(ge=0, le=255, description="Only with protocol icmp.")] | None = None
@@ -59,6 +67,19 @@ ALL_EGRESS = (
     Rule(direction="egress", ethertype="IPv4"),
     Rule(direction="egress", ethertype="IPv6"),
 )
+
+
+def default_group(project: str | None, place: Place) -> Resource:
+    """The group `default` of a project that declares none: its members reach each other, and everything may leave."""
+    address = Address("SecurityGroup", project, "default")
+    members = Remote(group="default")
+    ingress = (RuleSpec(ethertype="IPv4", remote=members), RuleSpec(ethertype="IPv6", remote=members))
+    return Resource(address=address, origin=address, spec=SecurityGroupSpec(ingress=ingress), place=place)
+
+
+def implied_group(resource: Resource) -> Iterator[Resource]:
+    """What a resource implies whose project must have a group `default`."""
+    yield default_group(resource.address.project, resource.place)
 
 
 def rules_of(spec: SecurityGroupSpec, project: str | None) -> tuple[Rule, ...]:
@@ -104,5 +125,12 @@ def _realise(resource: Resource, world: World) -> Iterator[Wanted]:
 
 
 KIND = register(
-    Kind(name="SecurityGroup", scope="project", spec=SecurityGroupSpec, references=_references, realise=_realise)
+    Kind(
+        name="SecurityGroup",
+        scope="project",
+        spec=SecurityGroupSpec,
+        references=_references,
+        implied=implied_group,
+        realise=_realise,
+    )
 )

@@ -1,0 +1,120 @@
+"""What a commit desires: one consistent set of resources, or what keeps it from being one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import msgspec
+
+from reconciler import consistency
+from reconciler.address import Address
+from reconciler.diagnostic import Diagnostic, error, failed, in_order
+from reconciler.graph import cycles
+from reconciler.kinds.base import Problem, Resource, resource_kind
+from reconciler.kinds.keypair import KeypairSpec, key_problem
+from reconciler.manifest import UNREAD, Blob, read
+from reconciler.text import decode
+from reconciler.treepath import beside
+
+ReadFile = Callable[[str], bytes | None]
+
+
+class Desired(msgspec.Struct, frozen=True, kw_only=True):
+    """The resources of a commit by address, the implied ones included.
+
+    Resources with mistakes of their own are left out; the diagnostics that came with it then hold an error.
+    """
+
+    fleet: Resource | None
+    resources: dict[Address, Resource]
+
+    @property
+    def fleet_id(self) -> str:
+        """The fleet's UUID; empty when there is no Fleet, which is an error."""
+        return self.fleet.spec.id if self.fleet else ""
+
+    @property
+    def name(self) -> str:
+        """The fleet's name; empty when there is no Fleet, which is an error."""
+        return self.fleet.address.name if self.fleet else ""
+
+
+def load(blobs: Iterable[Blob], read_file: ReadFile) -> tuple[Desired, list[Diagnostic]]:
+    """From files to what they desire, with all diagnostics in order of their places."""
+    resources, diagnostics = read(blobs)
+    unread = any(diagnostic.code in UNREAD for diagnostic in diagnostics)
+    found, more = desired(resources, read_file, complete=not unread)
+    return found, in_order([*diagnostics, *more])
+
+
+def desired(
+    resources: list[Resource], read_file: ReadFile, *, complete: bool = True
+) -> tuple[Desired, list[Diagnostic]]:
+    """One consistent set of resources, and what is wrong with it.
+
+    `read_file` gives a file of the same commit. Without `complete` (some manifest could not be read) nothing is
+    said about what seems to be missing.
+    """
+    known, diagnostics = _unique(resources)
+    for implied in _implied(known):
+        known.setdefault(implied.address, implied)
+    whole = {address: resource for address, resource in known.items() if not resource.broken}
+    for address, resource in whole.items():
+        if isinstance(resource.spec, KeypairSpec) and resource.spec.public_key_file:
+            whole[address], problems = _with_key(resource, resource.spec.public_key_file, read_file)
+            diagnostics += problems
+    fleets = [resource for address, resource in known.items() if address.kind == "Fleet"]
+    diagnostics += _one_fleet(fleets, bool(known), complete)
+    diagnostics += consistency.unknown_references(known, complete)
+    found = Desired(fleet=next((fleet for fleet in fleets if not fleet.broken), None), resources=whole)
+    if not failed(diagnostics):
+        diagnostics += cycles(found)
+    return found, [*diagnostics, *consistency.clashes(whole)]
+
+
+def _unique(resources: list[Resource]) -> tuple[dict[Address, Resource], list[Diagnostic]]:
+    """The first resource of each address, in order of addresses; each further one is an error that names both."""
+    known: dict[Address, Resource] = {}
+    diagnostics = []
+    for resource in sorted(resources, key=lambda resource: (resource.address, resource.place)):
+        first = known.setdefault(resource.address, resource)
+        if first is not resource:
+            detail = f"{resource.address} is first declared in {first.place}, and again here. Keep one, or rename it."
+            problem = Problem("metadata.name", "declared-twice", "resource is declared twice", detail)
+            diagnostics.append(resource.mistake(problem))
+    return known, diagnostics
+
+
+def _implied(known: Mapping[Address, Resource]) -> Iterator[Resource]:
+    for resource in list(known.values()):
+        yield from resource_kind(resource).implied(resource)
+
+
+def _one_fleet(fleets: list[Resource], any_resource: bool, complete: bool) -> Iterator[Diagnostic]:
+    if not fleets and complete:
+        missing = "No manifest is of kind Fleet" if any_resource else "There are no manifests"
+        yield error(
+            "no-fleet",
+            "there is no Fleet",
+            f"{missing}. Run `reconciler init` to write one, or use --path to name the folder that holds it.",
+        )
+    for further in sorted(fleets, key=lambda fleet: fleet.place)[1:]:
+        first = min(fleet.place for fleet in fleets)
+        detail = f"The first one is in {first}. A repository, or the folder that --path names, is one fleet."
+        yield further.mistake(Problem("metadata.name", "two-fleets", "there is more than one Fleet", detail))
+
+
+def _with_key(keypair: Resource, file: str, read_file: ReadFile) -> tuple[Resource, list[Diagnostic]]:
+    """A keypair with its key read from the commit."""
+    path = beside(keypair.place.path, file)
+    data = read_file(path)
+    if data is None:
+        detail = f"The commit has no file {path}. The path is relative to the manifest's folder."
+        return keypair, [keypair.mistake(Problem("spec.publicKeyFile", "no-such-file", "file is missing", detail))]
+    source, diagnostics = decode(path, data)
+    if source is None or diagnostics:
+        return keypair, diagnostics
+    text = source.text.strip()
+    problem = key_problem("spec.publicKeyFile", text)
+    spec = msgspec.structs.replace(keypair.spec, public_key=text)
+    return msgspec.structs.replace(keypair, spec=spec), [keypair.mistake(problem)] if problem else []

@@ -1,0 +1,87 @@
+"""Where things stand in a document, found by path; read anew when asked, so that a resource carries no tree."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+import msgspec
+
+from reconciler import yaml
+from reconciler.diagnostic import Diagnostic, Place, error
+from reconciler.text import LONGEST_EXCERPT
+from reconciler.yaml import Node
+
+Path = Sequence[str | int]
+
+
+class Span(msgspec.Struct, frozen=True):
+    """A stretch of one line, counted from 1."""
+
+    line: int
+    column: int
+    length: int
+
+
+def span(document: Node, path: Path, at_key: bool = False) -> Span:
+    """The value at a path, or its key: when that is meant, or the value is more than one line or nothing at all.
+
+    A path that leads nowhere stands for the last thing on it that is there.
+    """
+    node, key = document, None
+    for part in path:
+        child = _child(node, part)
+        if child is None:
+            break
+        key = node.keys[str(part)] if node.keys is not None else None
+        node = child
+    shown = key if key and (at_key or node.length == 0) else node
+    return Span(shown.line, shown.column, max(1, shown.length))
+
+
+def _child(node: Node, part: str | int) -> Node | None:
+    if node.keys is not None:
+        return node.value.get(str(part))  # type: ignore[no-any-return]
+    if isinstance(node.value, list) and str(part).isdecimal() and int(part) < len(node.value):
+        return node.value[int(part)]  # type: ignore[no-any-return]
+    return None
+
+
+@functools.lru_cache(maxsize=16)
+def _read(path: str, data: bytes) -> yaml.File:
+    return yaml.read(path, data)
+
+
+class Document:
+    """The document number `index` of a file."""
+
+    __slots__ = ("data", "index", "path")
+
+    def __init__(self, path: str, data: bytes, index: int) -> None:
+        self.path = path
+        self.data = data
+        self.index = index
+
+    def place(self, path: str) -> Place:
+        """Where the field with a dotted path stands."""
+        found = self.span(path.split("."))
+        return Place(self.path, found.line, found.column)
+
+    def excerpt(self, path: str) -> tuple[str, int]:
+        """The line where the field stands, and how many columns of it are meant."""
+        found = self.span(path.split("."))
+        return self._excerpt(found), found.length
+
+    def span(self, path: Path, at_key: bool = False) -> Span:
+        """The stretch of text at a path."""
+        return span(_read(self.path, self.data).documents[self.index], path, at_key)
+
+    def error(self, code: str, summary: str, detail: str, at: Span) -> Diagnostic:
+        """An error at a stretch of this document."""
+        place = Place(self.path, at.line, at.column)
+        length = min(at.length, LONGEST_EXCERPT)
+        return error(code, summary, detail, place, excerpt=self._excerpt(at), length=length)
+
+    def _excerpt(self, at: Span) -> str:
+        source = _read(self.path, self.data).source
+        return source.excerpt(at.line, at.column) if source else ""

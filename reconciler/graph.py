@@ -1,0 +1,65 @@
+"""The dependency graph of what is desired: who uses whom, and that nobody needs himself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import networkx as nx
+
+from reconciler.address import Address
+from reconciler.diagnostic import Diagnostic
+from reconciler.kinds.base import Problem, Resource, resource_kind
+
+
+class Resources(Protocol):
+    """Anything that holds resources by address, as `desired.Desired` does."""
+
+    @property
+    def resources(self) -> Mapping[Address, Resource]: ...  # noqa: D102
+
+
+def dependencies(desired: Resources) -> nx.DiGraph[Address]:
+    """All references as a graph: an edge leads from the user to what it uses, with the reference's `role` and `path`.
+
+    Where several fields name the same resource, `needs` outweighs `member`.
+    """
+    graph: nx.DiGraph[Address] = nx.DiGraph()
+    graph.add_nodes_from(sorted(desired.resources))
+    for address in sorted(desired.resources):
+        resource = desired.resources[address]
+        for reference in resource_kind(resource).references(resource):
+            if (graph.get_edge_data(address, reference.target) or {}).get("role") != "needs":
+                graph.add_edge(address, reference.target, role=reference.role, path=reference.path)
+    return graph
+
+
+def cycles(desired: Resources) -> list[Diagnostic]:
+    """One error for each group of resources that need each other in a circle, at the field that closes it."""
+    graph = dependencies(desired)
+    found = []
+    for circle in circles(graph):
+        user = desired.resources[circle[0]]
+        path = graph.edges[circle[0], circle[1]]["path"]
+        detail = f"{' → '.join(map(str, circle))}: none of them can be made first. Remove one of these references."
+        found.append(user.mistake(Problem(path, "cycle", "resources need each other in a circle", detail)))
+    return found
+
+
+def circles(graph: nx.DiGraph[Address]) -> list[list[Address]]:
+    """A circle over `needs` for each group of addresses that has any; its least address stands at both ends."""
+    needs: nx.DiGraph[Address] = nx.DiGraph(
+        (user, used) for user, used, role in graph.edges(data="role") if role == "needs"
+    )
+    found = []
+    for group in nx.strongly_connected_components(needs):
+        start = min(group)
+        if len(group) > 1 or needs.has_edge(start, start):
+            found.append(_circle(needs.subgraph(group), start))
+    return sorted(found)
+
+
+def _circle(graph: nx.DiGraph[Address], start: Address) -> list[Address]:
+    """A shortest circle through `start`; the same one for the same graph."""
+    paths = [nx.shortest_path(graph, used, start) for used in sorted(graph.successors(start))]
+    return [start, *min(paths, key=lambda path: (len(path), path))]

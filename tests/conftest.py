@@ -1,0 +1,99 @@
+"""What every test may use, and what the suite says about what it left out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.support import hosts
+from tests.support.golden import Golden
+from tests.support.guests import GuestImage, Keys, tiny_guest
+
+REQUIRE = "RECONCILER_REQUIRE_LIBVIRTD"
+
+settings.register_profile(
+    "suite", max_examples=50, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("thorough", parent=settings.get_profile("suite"), max_examples=2000)
+settings.load_profile("suite")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Our options."""
+    parser.addoption("--update-golden", action="store_true", help="rewrite golden files; read them before committing")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Real libvirt or a good reason."""
+    reason = hosts.why_not()
+    if reason and os.environ.get(REQUIRE) == "1":
+        raise pytest.UsageError(f"{REQUIRE}=1, but the tests on a real libvirtd cannot run: {reason}")
+    config.stash[REASON] = reason
+
+
+REASON = pytest.StashKey[str]()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests on a real libvirtd share one host, so one worker gets them all; without one they are skipped, loudly."""
+    reason = config.stash[REASON]
+    for item in items:
+        if item.get_closest_marker("libvirtd"):
+            item.add_marker(pytest.mark.xdist_group("libvirtd"))
+            if reason:
+                item.add_marker(pytest.mark.skip(reason=f"{LEFT_OUT}: {reason}"))
+
+
+LEFT_OUT = "no real libvirtd"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Nobody should take a run without libvirt for a whole one."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    left_out = [report.nodeid for report in skipped if LEFT_OUT in str(report.longrepr)]
+    if left_out:
+        terminalreporter.section("LEFT OUT", sep="!", red=True, bold=True)
+        terminalreporter.line(f"{len(left_out)} tests on a real libvirtd did not run: {config.stash[REASON]}")
+        for name in sorted({nodeid.partition("::")[0] for nodeid in left_out}):
+            terminalreporter.line(f"  {name}")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    """Compare with golden files."""
+    return Golden(request.config.getoption("--update-golden"))
+
+
+@pytest.fixture(scope="session")
+def libvirt_host() -> Iterator[hosts.Host]:
+    """A libvirtd of our own, fresh for this run."""
+    with hosts.running("testhost") as host:
+        yield host
+
+
+@pytest.fixture(scope="session")
+def tiny_image() -> GuestImage:
+    """The tiny guest's kernel, initial RAM disk and root disk."""
+    return tiny_guest()
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    """The key pair that guests let in."""
+    return Keys.make(tmp_path_factory.mktemp("keys") / "id")
+
+
+@pytest.fixture(scope="session")
+def other_keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    """A key pair that no guest knows."""
+    return Keys.make(tmp_path_factory.mktemp("keys") / "other")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's folder."""
+    return Path(__file__).parents[1]

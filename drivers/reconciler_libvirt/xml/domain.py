@@ -1,0 +1,276 @@
+"""Domains: what we set of one, written into a tree and read back from it.
+
+Writing edits the stored tree if there is one, so that what others added (devices, tuning, PCI addresses, the machine's
+exact version) stays. A new domain is the same edit of a skeleton. Our devices are known by their aliases.
+"""
+
+from __future__ import annotations
+
+import copy
+from xml.etree.ElementTree import Element, SubElement
+
+import msgspec
+
+from reconciler_libvirt import ledger
+from reconciler_libvirt.ledger import Record
+from reconciler_libvirt.xml.tree import attribute, child, drop, put
+
+SPARE_PORTS = 8
+"""Free PCIe root ports of a q35 machine, so that devices can be plugged in later."""
+ROOT, SEED, NIC = "ua-root", "ua-seed", "ua-nic-"
+_FIXED_DEVICES = 5
+"""PCIe devices besides the NICs: two disks, random numbers, balloon, the channel's bus."""
+_MACHINES = {"q35": "q35", "pc": "i440fx"}
+_KIBI = 1024
+_UNITS = {"b": 1, "bytes": 1, "KiB": 1 << 10, "k": 1 << 10, "MiB": 1 << 20, "M": 1 << 20, "GiB": 1 << 30, "G": 1 << 30}
+
+
+class NicSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A NIC: its name with us, MAC, libvirt's name of its network, and the fixed name of the host's end."""
+
+    name: str
+    mac: str
+    network: str
+    tap: str
+
+
+class BootSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """Direct kernel boot."""
+
+    kernel: str
+    initrd: str | None = None
+    command_line: str = ""
+
+
+class DomainSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """What we set of a domain. `memory` is bytes, whole KiB. `root` and `seed` are paths; `cpu` a mode or None."""
+
+    name: str
+    uuid: str
+    record: Record
+    virt_type: str
+    machine: str
+    vcpus: int
+    memory: int
+    root: str
+    seed: str
+    nics: tuple[NicSpec, ...] = ()
+    cpu: str | None = None
+    boot: BootSpec | None = None
+
+
+def write(spec: DomainSpec, stored: Element | None = None) -> Element:
+    """The domain's tree: `stored` with our part of it as the spec says, or a new one."""
+    tree = _skeleton() if stored is None else copy.deepcopy(stored)
+    tree.set("type", spec.virt_type)
+    put(tree, "name", spec.name)
+    put(tree, "uuid", spec.uuid)
+    ledger.place(tree, spec.record)
+    for tag in ("memory", "currentMemory"):
+        child(tree, tag, unit="KiB").text = str(spec.memory // _KIBI)
+    _vcpus(tree, spec.vcpus)
+    _machine(tree, spec)
+    _boot(child(tree, "os"), spec.boot)
+    _cpu(tree, spec)
+    _devices(child(tree, "devices"), spec)
+    return tree
+
+
+def _skeleton() -> Element:
+    """What every guest of ours has: ACPI, UTC, a serial console, the guest agent's channel, random numbers."""
+    tree = Element("domain")
+    features = SubElement(tree, "features")
+    SubElement(features, "acpi")
+    SubElement(features, "apic")
+    SubElement(tree, "clock", offset="utc")
+    for event, action in (("on_poweroff", "destroy"), ("on_reboot", "restart"), ("on_crash", "destroy")):
+        put(tree, event, action)
+    devices = SubElement(tree, "devices")
+    SubElement(devices, "controller", type="usb", model="none")
+    serial = SubElement(devices, "serial", type="pty")
+    SubElement(serial, "target", port="0")
+    console = SubElement(devices, "console", type="pty")
+    SubElement(console, "target", type="serial", port="0")
+    channel = SubElement(devices, "channel", type="unix")
+    SubElement(channel, "target", type="virtio", name="org.qemu.guest_agent.0")
+    rng = SubElement(devices, "rng", model="virtio")
+    SubElement(rng, "backend", model="random").text = "/dev/urandom"
+    return tree
+
+
+def _vcpus(tree: Element, count: int) -> None:
+    vcpu = child(tree, "vcpu")
+    vcpu.attrib.pop("current", None)
+    vcpu.text = str(count)
+    drop(tree, "vcpus")
+
+
+def _machine(tree: Element, spec: DomainSpec) -> None:
+    """A machine of another family has other buses, so that no address of the former one may stay."""
+    kind = child(child(tree, "os"), "type", arch="x86_64")
+    kind.text = "hvm"
+    devices = child(tree, "devices")
+    if machine_family(kind.get("machine")) != spec.machine:
+        kind.set("machine", spec.machine)
+        for bus in devices.findall("controller[@type='pci']"):
+            devices.remove(bus)
+        for device in devices:
+            if attribute(device, "address", "type") == "pci":
+                drop(device, "address")
+    if spec.machine == "q35" and devices.find("controller[@type='pci']") is None:
+        _ports(devices, len(spec.nics) + _FIXED_DEVICES + SPARE_PORTS)
+
+
+def _ports(devices: Element, count: int) -> None:
+    """Once any port is listed, the root has to be, too."""
+    SubElement(devices, "controller", type="pci", index="0", model="pcie-root")
+    for index in range(1, count + 1):
+        SubElement(devices, "controller", type="pci", index=str(index), model="pcie-root-port")
+
+
+def machine_family(machine: str | None) -> str | None:
+    """`q35` or `pc` of a machine's exact name (`pc-q35-7.2`); None for others."""
+    return next((family for family, mark in _MACHINES.items() if machine and (machine == family or mark in machine)), None)
+
+
+def _boot(system: Element, boot: BootSpec | None) -> None:
+    if boot is None:
+        drop(system, "kernel", "initrd", "cmdline")
+        if system.find("boot") is None:
+            SubElement(system, "boot", dev="hd")
+        return
+    put(system, "kernel", boot.kernel)
+    put(system, "initrd", boot.initrd)
+    put(system, "cmdline", boot.command_line or None)
+
+
+def _cpu(tree: Element, spec: DomainSpec) -> None:
+    """Unless told otherwise a guest under kvm sees its host's CPU as far as that can migrate."""
+    mode = spec.cpu or ("host-model" if spec.virt_type == "kvm" else None)
+    if mode is None:
+        drop(tree, "cpu")
+    elif attribute(tree, "cpu", "mode") != mode:
+        drop(tree, "cpu")
+        SubElement(tree, "cpu", mode=mode)
+
+
+def _devices(devices: Element, spec: DomainSpec) -> None:
+    _disk(devices, ROOT, spec.root, "qcow2", "vda")
+    _disk(devices, SEED, spec.seed, "raw", "vdb")
+    ours = {NIC + nic.name for nic in spec.nics}
+    for node in devices.findall("interface"):
+        alias = attribute(node, "alias", "name") or ""
+        if alias.startswith(NIC) and alias not in ours:
+            devices.remove(node)
+    for nic in spec.nics:
+        _nic(devices, nic)
+
+
+def device(root: Element, tag: str, alias: str) -> Element | None:
+    """Our device of that alias below `root`, the domain or its devices."""
+    nodes = root.iter(tag)
+    return next((node for node in nodes if attribute(node, "alias", "name") == alias), None)
+
+
+def _own_device(devices: Element, tag: str, alias: str) -> Element:
+    node = device(devices, tag, alias)
+    if node is None:
+        node = SubElement(devices, tag)
+        child(node, "alias", name=alias)
+    return node
+
+
+def _disk(devices: Element, alias: str, path: str, file_format: str, target: str) -> None:
+    """Formats are always told, never probed: a guest can write any header it likes to its disk."""
+    node = _own_device(devices, "disk", alias)
+    node.attrib.update(type="file", device="disk")
+    child(node, "driver", name="qemu", type=file_format)
+    child(node, "source", file=path)
+    if node.find("target") is None:
+        child(node, "target", dev=target, bus="virtio")
+    put(node, "serial", alias.removeprefix("ua-"))
+    if alias == SEED:
+        child(node, "readonly")
+
+
+def _nic(devices: Element, nic: NicSpec) -> None:
+    """The link is stored down: it is raised on the running guest, after its filter was read back."""
+    node = _own_device(devices, "interface", NIC + nic.name)
+    node.set("type", "network")
+    child(node, "mac", address=nic.mac)
+    source = child(node, "source")
+    source.attrib.clear()
+    source.set("network", nic.network)
+    child(node, "target", dev=nic.tap)
+    child(node, "model", type="virtio")
+    child(node, "link", state="down")
+
+
+def read(tree: Element, fleet_id: str) -> DomainSpec:
+    """What a domain's tree, stored or live, says of what we set. Raises `ledger.NotOurs` or `ValueError`."""
+    return DomainSpec(
+        name=tree.findtext("name") or "",
+        uuid=tree.findtext("uuid") or "",
+        record=ledger.read(tree, fleet_id, "Instance"),
+        virt_type=tree.get("type") or "",
+        machine=machine_family(attribute(tree, "os/type", "machine")) or "",
+        vcpus=int(tree.findtext("vcpu") or 0),
+        memory=_memory(tree),
+        root=_source(tree, ROOT),
+        seed=_source(tree, SEED),
+        nics=tuple(sorted(_nics(tree), key=lambda nic: nic.name)),
+        cpu=attribute(tree, "cpu", "mode"),
+        boot=_read_boot(tree),
+    )
+
+
+def _memory(tree: Element) -> int:
+    node = tree.find("memory")
+    return 0 if node is None else int(node.text or 0) * _UNITS[node.get("unit", "KiB")]
+
+
+def _source(tree: Element, alias: str) -> str:
+    node = device(tree, "disk", alias)
+    return "" if node is None else attribute(node, "source", "file") or ""
+
+
+def _nics(tree: Element) -> list[NicSpec]:
+    return [
+        NicSpec(
+            name=(attribute(node, "alias", "name") or "").removeprefix(NIC),
+            mac=(attribute(node, "mac", "address") or "").lower(),
+            network=attribute(node, "source", "network") or "",
+            tap=attribute(node, "target", "dev") or "",
+        )
+        for node in tree.iterfind("devices/interface")
+        if (attribute(node, "alias", "name") or "").startswith(NIC)
+    ]
+
+
+def _read_boot(tree: Element) -> BootSpec | None:
+    kernel = tree.findtext("os/kernel")
+    if kernel is None:
+        return None
+    return BootSpec(kernel=kernel, initrd=tree.findtext("os/initrd"), command_line=tree.findtext("os/cmdline") or "")
+
+
+def link_up(tree: Element, nic: str) -> bool:
+    """Whether a NIC's link is up in this form; absent counts as up, as in libvirt."""
+    node = device(tree, "interface", NIC + nic)
+    return node is not None and attribute(node, "link", "state") != "down"
+
+
+def with_link_up(tree: Element, nic: str) -> Element | None:
+    """The NIC's live device with its link up, for libvirt to update it to; None when there is no such NIC."""
+    found = device(tree, "interface", NIC + nic)
+    if found is None:
+        return None
+    node = copy.deepcopy(found)
+    child(node, "link", state="up")
+    return node
+
+
+def disk_target(tree: Element, alias: str) -> str:
+    """The target name (`vda`) of one of our disks."""
+    node = device(tree, "disk", alias)
+    return "" if node is None else attribute(node, "target", "dev") or ""

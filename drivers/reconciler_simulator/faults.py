@@ -1,0 +1,87 @@
+"""Latency and faults on demand, from the environment variable RECONCILER_SIMULATOR.
+
+A JSON object: `latency` is seconds per call; `faults` are struck in the calls that they name:
+
+    {"latency": 0.05, "faults": [{"call": 3, "point": "after-effect", "kind": "kill"},
+                                 {"call": "start_domain", "kind": "error"},
+                                 {"call": "observe", "kind": "partial"}]}
+
+`call` is a number (modifying calls count from 1 per opened host) or a name, which strikes every call of that name.
+`point`: `before` the call has an effect; `after-effect`, when the effect stands and no reply was given; `after` the
+reply. `kind`: `error`; `transient`, an error worth trying again; `crash`, an exception that nobody expects; `kill`,
+SIGKILL; `hang`; and `partial` for `observe` alone.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import time
+from typing import Literal
+
+import msgspec
+
+from reconciler.driver import DriverError, ErrorClass
+
+VARIABLE = "RECONCILER_SIMULATOR"
+Point = Literal["before", "after-effect", "after"]
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One thing that goes wrong."""
+
+    call: int | str
+    point: Point = "before"
+    kind: Literal["error", "transient", "crash", "kill", "hang", "partial"] = "error"
+
+
+class Specification(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the environment asks for."""
+
+    latency: float = 0.0
+    faults: tuple[Fault, ...] = ()
+
+
+class Crash(BaseException):
+    """The process comes to an end here, as far as a test in the same process can have that."""
+
+
+class Faults:
+    """Counts the calls of one opened host and strikes."""
+
+    def __init__(self, specification: Specification) -> None:
+        self._specification = specification
+        self._numbers = itertools.count(1)
+
+    @classmethod
+    def from_environment(cls) -> Faults:
+        """What the environment asks for; raises `DriverError` when it cannot be understood."""
+        try:
+            return cls(msgspec.json.decode(os.environ.get(VARIABLE) or "{}", type=Specification))
+        except msgspec.DecodeError as failure:
+            raise DriverError(ErrorClass.YOURS, f"the environment variable {VARIABLE}: {failure}") from None
+
+    def next_call(self) -> int:
+        """The number of a modifying call that is about to be made."""
+        time.sleep(self._specification.latency)
+        return next(self._numbers)
+
+    def strike(self, point: Point, name: str, number: int = 0) -> bool:
+        """Do what is asked for at this point of this call; true when an observation shall be partial."""
+        faults = [f for f in self._specification.faults if f.point == point and f.call in (name, number)]
+        for fault in faults:
+            _strike(fault, name)
+        return any(fault.kind == "partial" for fault in faults)
+
+
+def _strike(fault: Fault, name: str) -> None:
+    if fault.kind == "crash":
+        raise Crash(name)
+    if fault.kind == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if fault.kind == "hang":
+        time.sleep(24 * 3600)
+    if fault.kind in ("error", "transient"):
+        error_class = ErrorClass.TRANSIENT if fault.kind == "transient" else ErrorClass.YOURS
+        raise DriverError(error_class, f"{name}: the simulator was told to fail here ({fault.point})")

@@ -1,0 +1,61 @@
+"""What the simulator can change, and how: the impact table. Plain data, importable without a hypervisor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconciler.impact import Impact, ImpactTable, Row
+
+FIRST_BOOT = "it is used at the first boot only, so the root disk is made anew"
+UNPLUGS = "instances are joined to it and would be cut off; declare a new network and move them"
+
+
+def _row(kind: str, path: str, impact: Impact, call: str, reason: str, when: str = "always") -> Row:
+    return Row(kind=kind, path=path, impact=impact, when=when, call=call, reason=reason)
+
+
+def _cold(path: str, reason: str = "it is read at a cold start only") -> Iterator[Row]:
+    """A field of an instance that a running guest takes up by a restart, and a stopped one at no cost."""
+    yield _row("Instance", path, Impact.RESTART, "define_domain", reason, when="running")
+    yield _row("Instance", path, Impact.NONE, "define_domain", "it takes effect at the next start")
+
+
+def _first_boot(path: str) -> Iterator[Row]:
+    """A field of an instance that none takes up without a new root disk, unless the part that shows it is missing."""
+    yield _row("Instance", path, Impact.REBUILD, "create_volume", FIRST_BOOT, when="running")
+    yield _row("Instance", path, Impact.NONE, "create_volume", "what shows it is missing", when="absent")
+    yield _row("Instance", path, Impact.REBUILD, "create_volume", FIRST_BOOT)
+
+
+def _network(path: str, impact: Impact, reason: str) -> Iterator[Row]:
+    """A field of a network, which can change only while nobody is joined to it."""
+    yield _row("Network", path, Impact.REFUSED, "", UNPLUGS, when="attached")
+    yield _row("Network", path, impact, "define_network", reason)
+
+
+def _rows() -> Iterator[Row]:
+    yield _row("Instance", "powerState", Impact.LIVE, "start_domain", "it is started or stopped")
+    for path in ("vcpus", "memory", "machine", "virtType", "cpu", "boot.commandLine"):
+        yield from _cold(path)
+    shrinks = "a disk that shrinks loses data; declare a new instance"
+    yield _row("Instance", "disk.size", Impact.REFUSED, "", shrinks, when="shrinks")
+    yield _row("Instance", "disk.size", Impact.LIVE, "resize_volume", "the disk grows as the guest runs")
+    yield from _first_boot("image")
+    yield from _first_boot("seed.*")
+    yield _row("Instance", "nics.*.securityGroups", Impact.LIVE, "write_nic", "the NIC's filter is replaced at once")
+    yield _row("Instance", "nics.*.filter", Impact.LIVE, "write_nic", "the NIC's filter is put in force")
+    yield _row("Instance", "nics.*.dnsName", Impact.LIVE, "add_dns_name", "the resolver takes up names as it runs")
+    for path in ("network", "mac", "address"):
+        yield from _cold(f"nics.*.{path}", "the NIC is replaced at a cold start")
+    yield _row("Network", "active", Impact.LIVE, "start_network", "it is started")
+    for path in ("addresses", "dns.domain"):
+        yield from _network(path, Impact.LIVE, "nobody is joined to it, so it is stopped and started")
+    for path in ("cidr", "mode", "gateway"):
+        yield from _network(path, Impact.REPLACE, "a network of another shape is another network")
+    for path in ("rules", "members"):
+        yield _row("SecurityGroup", path, Impact.LIVE, "write_group", "the group is replaced in one transaction")
+    yield _row("Image", "files", Impact.LIVE, "upload_volume", "missing files are uploaded")
+    yield _row("Image", "format", Impact.REFUSED, "", "an image in another format is another image")
+
+
+IMPACTS: ImpactTable = tuple(_rows())

@@ -1,0 +1,62 @@
+"""The seed: what a guest is told at its first boot. Its volume holds these as small files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from reconciler.objects import Value, Wanted, digest
+from reconciler.publickey import fingerprint
+from reconciler_simulator.model import Volume
+
+SIZE = 1 << 20
+
+
+def content(wanted: Wanted, uuid: str) -> dict[str, str]:
+    """The files of an instance's seed.
+
+    The instance id changes exactly with what a guest must be made anew for, so that it runs first-boot work again.
+    """
+    fields = wanted.fields
+    told = [fields["image"], *(fields[f"seed.{name}"] for name in ("hostname", "keys", "userData"))]
+    files = {
+        "instance-id": f"{uuid}-{digest(told)}",
+        "hostname": str(fields["seed.hostname"]),
+        "keys": wanted.payload.get("keys", ""),
+        "network-config": _network_config(wanted),
+    }
+    if "userData" in wanted.payload:
+        files["user-data"] = wanted.payload["userData"]
+    return files
+
+
+def _network_config(wanted: Wanted) -> str:
+    told = {path: str(value) for path, value in wanted.fields.items() if path.endswith((".mac", ".address"))}
+    told |= {path: text for path, text in wanted.payload.items() if path.startswith(("nics.", "primaryNic"))}
+    return json.dumps(told, sort_keys=True)
+
+
+def is_ours(volume: Volume, uuid: str) -> bool:
+    """Whether a volume is the seed of the instance with that UUID."""
+    return volume.content.get("instance-id", "").startswith(uuid)
+
+
+def fields_of(volume: Volume) -> dict[str, Value]:
+    """The fields that a seed shows."""
+    files = volume.content
+    user_data = files.get("user-data")
+    return {
+        "seed.hostname": files.get("hostname", ""),
+        "seed.keys": tuple(sorted(fingerprint(line) for line in files.get("keys", "").splitlines())),
+        "seed.userData": None if user_data is None else _digest(user_data),
+    }
+
+
+def agrees(files: dict[str, str], wanted: Wanted) -> bool:
+    """Whether these files would show what is wanted."""
+    shown = fields_of(Volume(capacity=SIZE, content=files))
+    return all(wanted.fields.get(path) == value for path, value in shown.items())
+
+
+def _digest(text: str) -> str:
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()[:16]

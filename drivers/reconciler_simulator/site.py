@@ -1,0 +1,65 @@
+"""Where a driver works: one fleet on one host, and what that fleet's things are called there."""
+
+from __future__ import annotations
+
+import msgspec
+
+from reconciler.address import Address, ObjectKey, valid_name
+from reconciler.driver import Files, HostConfig
+from reconciler.identity import Identity, owner_of
+from reconciler.objects import Wanted
+
+
+class Site(msgspec.Struct, frozen=True, kw_only=True):
+    """One fleet on one host."""
+
+    host: str
+    identity: Identity
+    files: Files
+
+    @classmethod
+    def of(cls, config: HostConfig, files: Files) -> Site:
+        """The site that a host's configuration describes."""
+        return cls(host=config.name, identity=Identity(config.fleet_id), files=files)
+
+    @property
+    def fleet_id(self) -> str:
+        """The fleet's id; also the comment of its table."""
+        return self.identity.fleet_id
+
+    @property
+    def table(self) -> str:
+        """The name of the fleet's table in the packet filter."""
+        return f"reconciler_{self.identity.prefix}"
+
+    def key(self, address: Address, part: str = "") -> ObjectKey:
+        """The object that stands for an address here."""
+        return ObjectKey(self.host, address, part)
+
+    def named(self, kind: str, name: str) -> tuple[Address, str] | None:
+        """The address and part that a name stands for when it bears this fleet's prefix, else None."""
+        match owner_of(name):
+            case (self.identity.prefix, project, label, part) if valid_name(label) and valid_name(project or label):
+                return Address(kind, project, label), part
+        return None
+
+    def claims(self, name: str) -> bool:
+        """Whether a name bears this fleet's prefix."""
+        return name.startswith(self.identity.prefix + ".")
+
+    def tap(self, origin: Address, nic: str) -> str:
+        """The name of a NIC's tap device."""
+        return "t" + self.identity.short(f"{origin}/{nic}")
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """What a step asks for: the wanted object, the commit that wants it, and how far the change may reach.
+
+    `paths` are the fields that an update changes (what waits is not among them), None when all of them are applied.
+    """
+
+    wanted: Wanted
+    commit: str
+    paths: tuple[str, ...] | None
+    may_restart: bool
+    may_rebuild: bool

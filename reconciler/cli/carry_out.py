@@ -1,0 +1,51 @@
+"""Carrying a plan out under the eyes of a person: show, ask, apply, tell."""
+
+from __future__ import annotations
+
+import click
+
+from reconciler.cli import verdict
+from reconciler.cli.exits import Exit
+from reconciler.cli.interruption import Interruption
+from reconciler.plan import Outcome, Plan
+from reconciler.reconcile import Round, apply_round
+from reconciler.report.grouping import granted
+from reconciler.report.line import counted
+from reconciler.report.outcome import outcomes_lines, outcomes_value
+from reconciler.report.plan_json import dump, plan_value
+from reconciler.report.plan_text import plan_lines
+from reconciler.report.progress import Progress
+from reconciler.report.screen import Screen
+
+
+def ask_and_apply(round_: Round, screen: Screen, *, asking: bool, detailed: bool, output: str) -> Exit:
+    """Show the plan (on standard error when standard output is for JSON), ask if need be, and apply."""
+    plan = round_.plan
+    if output == "text":
+        screen.show(plan_lines(plan))
+    if asking and plan.steps and not _agreed(plan):
+        screen.say("Nothing was done.")
+        return Exit.ERROR
+    return carry_out(round_, screen, detailed=detailed, output=output)
+
+
+def carry_out(round_: Round, screen: Screen, *, detailed: bool, output: str) -> Exit:
+    """Apply the plan and tell what became of it."""
+    plan = round_.plan
+    with Progress(plan, screen) as progress, Interruption(screen, progress) as interruption:
+        outcomes = apply_round(round_, plan, progress, interruption.stop) if plan.steps else []
+    _tell(plan, outcomes, screen, output)
+    return verdict.of_outcomes(plan, outcomes, detailed=detailed, interrupted=interruption.stop.is_set())
+
+
+def _agreed(plan: Plan) -> bool:
+    return click.confirm(f"Carry out {counted(granted(plan), 'change')}?", err=True)
+
+
+def _tell(plan: Plan, outcomes: list[Outcome], screen: Screen, output: str) -> None:
+    if output == "json":
+        screen.show_text(
+            dump({"formatVersion": 1, "plan": plan_value(plan), "outcomes": outcomes_value(plan, outcomes)})
+        )
+    elif plan.steps:
+        screen.show(outcomes_lines(plan, outcomes))

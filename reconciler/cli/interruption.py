@@ -1,0 +1,50 @@
+"""Ctrl-C during an apply: once lets running steps finish, twice leaves at once. SIGTERM counts as Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+from reconciler.cli.exits import Exit
+from reconciler.report.progress import Progress
+from reconciler.report.screen import Screen
+
+
+class Interruption:
+    """While its context lasts, the first signal sets `stop` and the second ends the process.
+
+    The second does not unwind: a driver may hang in a hypervisor's library, and whatever is left behind is found and
+    finished by the next apply, just as after a kill.
+    """
+
+    def __init__(self, screen: Screen, progress: Progress) -> None:
+        self.stop = threading.Event()
+        self._screen = screen
+        self._progress = progress
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Interruption:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._interrupted)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _interrupted(self, number: int, frame: FrameType | None) -> None:
+        if self.stop.is_set():
+            self._leave()
+        self.stop.set()
+        # A handler runs between any two instructions of this thread, which may be writing: another thread tells.
+        text = "Interrupted: running steps finish, no other starts. Once more leaves at once."
+        threading.Thread(target=self._screen.say, args=(text,), daemon=True).start()
+
+    def _leave(self) -> None:
+        restoring = threading.Thread(target=self._progress.stop, daemon=True)
+        restoring.start()
+        restoring.join(timeout=0.5)
+        os._exit(Exit.INTERRUPTED)

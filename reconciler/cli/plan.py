@@ -1,0 +1,65 @@
+"""`plan`: what would be done?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reconciler.cli import options
+from reconciler.cli.exits import Exit
+from reconciler.report.screen import Screen
+
+
+@click.command("plan")
+@options.source
+@options.rev("the work tree, changes that are not committed included")
+@options.impacts
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Save the plan of a commit (--rev, or HEAD) for `apply FILE`, which does it or, if hosts moved, nothing.",
+)
+@options.detailed_exitcode
+@options.output
+@options.talk
+@click.pass_obj
+def command(screen: Screen, /, out: Path | None, detailed_exitcode: bool, output: str, **values: Any) -> Exit:
+    """Show what `apply` would do, with the impact of every change on what runs, and why.
+
+    Changes nothing. A change that a guest's user would notice waits for consent; the plan shows the
+    words that give it.
+
+    \b
+      reconciler plan
+      reconciler plan --rev HEAD --out next.plan
+      reconciler plan -o json --detailed-exitcode
+    """
+    from reconciler.cli import verdict
+    from reconciler.cli.committed import committed, difference
+    from reconciler.reconcile import plan_round
+    from reconciler.report.plan_json import dump, plan_value
+    from reconciler.report.plan_text import plan_lines
+
+    if out is not None and values["rev"] is None:
+        values["rev"] = committed(values, "a saved plan")
+    with plan_round(options.round_options(**values)) as round_:
+        plan, tree = round_.plan, round_.loaded.tree
+    if output == "json":
+        screen.show_text(dump(plan_value(plan)))
+    else:
+        screen.show(plan_lines(plan))
+    if plan.source.work_tree and tree.differs:
+        screen.say(f"The work tree differs from HEAD: {difference(tree.differs)}. `apply` takes commits only.")
+    if out is not None:
+        _save(plan, out)
+        screen.say(f"Saved. `reconciler apply {out}` does this, or nothing if the hosts moved meanwhile.")
+    return verdict.of_plan(plan, detailed=detailed_exitcode)
+
+
+def _save(plan: Any, path: Path) -> None:
+    from reconciler import planfile
+    from reconciler.cli.writing import write_whole
+
+    write_whole(path, planfile.dump(plan))

@@ -1,0 +1,50 @@
+"""Drift: that part of a plan which no commit asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from reconciler.plan import Change, Plan
+from reconciler.report.diagnostics import diagnostics_lines
+from reconciler.report.grouping import group
+from reconciler.report.line import Line, Span, counted, line
+from reconciler.report.plan_text import group_lines, source_words
+
+
+def drift_of(plan: Plan) -> Plan:
+    """The plan's changes reduced to what drifted: fields that moved without a commit, and objects that are missing.
+
+    Whether a missing object was deleted or never made is written nowhere, so both count.
+    """
+    changes = tuple(drifted for change in plan.changes if (drifted := _drifted(change)) is not None)
+    return msgspec.structs.replace(plan, changes=changes, steps=())
+
+
+def _drifted(change: Change) -> Change | None:
+    if change.action == "create":
+        return change
+    if change.action == "delete":
+        return None
+    fields = tuple(field for field in change.fields if field.origin == "drift")
+    return msgspec.structs.replace(change, fields=fields) if fields else None
+
+
+def drift_lines(drift: Plan) -> list[Line]:
+    """What drifted, and last how much."""
+    lines = [line(Span(f"Fleet {drift.fleet}, {source_words(drift.source)}", "bold")), line()]
+    for one in group(drift.changes):
+        lines += [*group_lines(one), line()]
+    lines += diagnostics_lines(drift.diagnostics)
+    if drift.partial:
+        lines.append(line(Span("Not everything was seen: there may be more drift.", "bold yellow")))
+    return [*lines, line(_words(drift.changes))]
+
+
+def _words(changes: Sequence[Change]) -> str:
+    missing = sum(change.action == "create" for change in changes)
+    drifted = len(changes) - missing
+    counts = [(drifted, "changed outside of Git"), (missing, "missing (deleted, or not yet applied)")]
+    words = [f"{counted(number, 'object')} {what}" for number, what in counts if number]
+    return f"Drift: {', '.join(words)}." if words else "No drift."

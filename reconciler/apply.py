@@ -81,7 +81,7 @@ def apply(
     stop: threading.Event,
     *,
     workers: int = 4,
-    retry: Retry = Retry(),
+    retry: Retry | None = None,
 ) -> list[Outcome]:
     """Run the steps of a plan and return their outcomes, in the plan's order.
 
@@ -93,11 +93,11 @@ def apply(
     """
     with ExitStack() as locks:
         touched = sorted({step.key.host for step in plan.steps} & set(drivers))
-        leases = {host: locks.enter_context(drivers[host].lock()) for host in touched}
+        leases = {host: _InTurn(locks.enter_context(drivers[host].lock())) for host in touched}
         calm = _Calm(listener)
 
         def perform(step: Step) -> Outcome:
-            return _perform(step, plan.source.commit, drivers, leases, calm, stop, retry)
+            return _perform(step, plan.source.commit, drivers, leases, calm, stop, retry or Retry())
 
         return _Run(plan, perform, calm, stop, workers).outcomes()
 
@@ -217,7 +217,11 @@ def shortfalls(step: Step, observed: Observed | None) -> Iterator[str]:
     else:
         if observed.incomplete:
             yield "only parts of it stand after the step"
-        paths = step.paths if step.verb == "update" else tuple(step.wanted.fields)
+        paths = step.paths if step.verb == "update" else ("address", "guards", *step.wanted.fields)
+        if "address" in paths and observed.key != step.wanted.key:
+            yield f"it calls itself {observed.key} after the step instead of {step.wanted.key}"
+        if "guards" in paths and sorted(observed.guards) != sorted(step.wanted.guards):
+            yield f"its guards are {_show(observed.guards)} after the step instead of {_show(step.wanted.guards)}"
         yield from _differences(step.wanted, observed, paths)
 
 
@@ -232,6 +236,18 @@ def _differences(wanted: Wanted, observed: Observed, paths: tuple[str, ...]) -> 
 
 def _show(value: Value) -> str:
     return "absent" if value is None else msgspec.json.encode(value).decode()
+
+
+class _InTurn:
+    """A lease that several workers ask, one at a time."""
+
+    def __init__(self, lease: Lease) -> None:
+        self._lease = lease
+        self._turn = threading.Lock()
+
+    def check(self) -> None:
+        with self._turn:
+            self._lease.check()
 
 
 class _Progress:

@@ -1,0 +1,95 @@
+"""The files of one commit, read as Git objects: nothing is checked out, so no filter, hook or link can act."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, BinaryIO
+
+import msgspec
+
+from reconciler.source.content import Entry, EntryType, too_large
+from reconciler.source.revision import damaged
+
+if TYPE_CHECKING:
+    from git import Repo
+
+_TYPES: dict[int, EntryType] = {0o04: "folder", 0o10: "file", 0o12: "link", 0o16: "module"}
+"""What the upper bits of a mode in a Git tree mean."""
+_LONGEST_LINK = 4096
+_CHUNK = 1 << 20
+
+
+class CommitTree:
+    """The files of a commit, as `Content`. One process of Git answers for all objects, hence one question at a time."""
+
+    def __init__(self, repo: Repo, commit: str) -> None:
+        self._repo = repo
+        self._turn = threading.RLock()
+        self._sizes: dict[str, int] = {}
+        header = self._data(commit).partition(b"\n")[0]
+        self._folders: dict[str, str] = {"": header.removeprefix(b"tree ").decode()}
+
+    def children(self, folder: str) -> list[Entry]:
+        """What a folder holds; nothing when it is no folder."""
+        from git.objects.fun import tree_entries_from_data
+
+        tree = self._folder_id(folder)
+        if tree is None:
+            return []
+        try:
+            rows = tree_entries_from_data(self._data(tree))
+        except ValueError as problem:
+            raise damaged(self._repo, tree) from problem
+        prefix = f"{folder}/" if folder else ""
+        entries = [self._entry(prefix + name, mode, identity.hex()) for identity, mode, name in rows]
+        self._folders |= {entry.path: entry.id for entry in entries if entry.type == "folder"}
+        return sorted(entries, key=lambda entry: entry.path)
+
+    def size(self, entry: Entry) -> int:
+        """The size of a file in bytes."""
+        if entry.id not in self._sizes:
+            with self._turn:
+                try:
+                    self._sizes[entry.id] = self._repo.odb.info(bytes.fromhex(entry.id)).size
+                except ValueError as problem:
+                    raise damaged(self._repo, entry.id) from problem
+        return self._sizes[entry.id]
+
+    def blob_id(self, entry: Entry) -> str:
+        """The id of a file's content."""
+        return entry.id
+
+    def read(self, entry: Entry, most: int) -> bytes:
+        """A whole file; raises `SourceError` when it has more bytes than that."""
+        if self.size(entry) > most:
+            raise too_large(entry, most)
+        return self._data(entry.id)
+
+    def copy(self, entry: Entry, target: BinaryIO) -> None:
+        """Write a whole file to `target`."""
+        with self._turn:
+            stream = self._repo.odb.stream(bytes.fromhex(entry.id))
+            while chunk := stream.read(_CHUNK):
+                target.write(chunk)
+
+    def _entry(self, path: str, mode: int, identity: str) -> Entry:
+        entry = Entry(path=path, type=_TYPES[mode >> 12], id=identity)
+        if entry.type != "link" or self.size(entry) > _LONGEST_LINK:
+            return entry
+        target = self.read(entry, _LONGEST_LINK).decode("utf-8", "surrogateescape")
+        return msgspec.structs.replace(entry, target=target)
+
+    def _folder_id(self, path: str) -> str | None:
+        if path not in self._folders:
+            parent = path.rpartition("/")[0]
+            if self._folder_id(parent) is not None:
+                self.children(parent)
+        return self._folders.get(path)
+
+    def _data(self, identity: str) -> bytes:
+        with self._turn:
+            try:
+                data: bytes = self._repo.odb.stream(bytes.fromhex(identity)).read()
+            except ValueError as problem:
+                raise damaged(self._repo, identity) from problem
+            return data

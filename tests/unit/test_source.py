@@ -1,0 +1,414 @@
+"""Reading commits and work trees of real repositories, hostile ones included."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import pytest
+
+from reconciler.source import SourceError, Tree, open_source
+from reconciler.source.content import normal
+from reconciler.text import MOST_BYTES
+from tests.support.repository import Repository
+
+SECRET = "root:$6$secret"
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return Repository(tmp_path / "fleet")
+
+
+def read(tree: Tree) -> dict[str, str]:
+    return {blob.path: blob.data.decode() for blob in tree.blobs()}
+
+
+def codes(tree: Tree) -> list[tuple[str, str]]:
+    return [(each.code, each.place.path if each.place else "") for each in tree.diagnostics]
+
+
+def refused(repository: Repository, *, rev: str | None = "HEAD", path: str = "") -> tuple[str, str]:
+    with pytest.raises(SourceError) as caught:
+        open_source(repository.path, rev=rev, path=path)
+    (diagnostic,) = caught.value.diagnostics
+    return diagnostic.code, diagnostic.detail
+
+
+# What is read
+
+
+def test_a_commit_is_read_as_it_was_committed(repository: Repository) -> None:
+    commit = repository.commit({"a.yaml": "a\n", "shop/b.yml": "b\n", "README.md": "no manifest\n"})
+    repository.write({"a.yaml": "edited\n", "new.yaml": "new\n"})
+    tree = open_source(repository.path, rev="HEAD")
+    assert read(tree) == {"a.yaml": "a\n", "shop/b.yml": "b\n"}
+    assert (tree.source.commit, tree.source.work_tree, tree.diagnostics) == (commit, False, [])
+
+
+def test_the_work_tree_is_read_as_it_is(repository: Repository) -> None:
+    commit = repository.commit({"a.yaml": "a\n"})
+    repository.write({"a.yaml": "edited\n", "shop/new.yaml": "new\n"})
+    tree = open_source(repository.path, rev=None)
+    assert read(tree) == {"a.yaml": "edited\n", "shop/new.yaml": "new\n"}
+    assert (tree.source.commit, tree.source.work_tree) == (commit, True)
+
+
+def test_a_blob_carries_the_id_that_git_gave_it(repository: Repository) -> None:
+    repository.commit({"a.yaml": "a\n"})
+    (blob,) = open_source(repository.path, rev="HEAD").blobs()
+    assert blob.id == repository.git("rev-parse", "HEAD:a.yaml")
+
+
+@pytest.mark.parametrize("rev", ["HEAD", None])
+def test_names_with_a_leading_dot_are_not_read(repository: Repository, rev: str | None) -> None:
+    repository.commit({".github/workflow.yaml": "x", ".pre-commit-config.yaml": "x", "a.yaml": "a"})
+    assert list(read(open_source(repository.path, rev=rev))) == ["a.yaml"]
+
+
+@pytest.mark.parametrize("rev", ["HEAD", None])
+def test_a_folder_of_the_repository_can_be_the_fleet(repository: Repository, rev: str | None) -> None:
+    repository.commit({"lab/a.yaml": "a", "lab/deep/er/b.yaml": "b", "laboratory/c.yaml": "c", "d.yaml": "d"})
+    tree = open_source(repository.path, rev=rev, path="lab/")
+    assert list(read(tree)) == ["lab/a.yaml", "lab/deep/er/b.yaml"]
+
+
+def test_a_bare_repository_can_be_read_by_revision(repository: Repository, tmp_path: Path) -> None:
+    repository.commit({"a.yaml": "a"})
+    repository.git("clone", "-q", "--bare", ".", str(tmp_path / "bare.git"))
+    tree = open_source(tmp_path / "bare.git", rev="main")
+    assert read(tree) == {"a.yaml": "a"}
+    assert tree.differs == []
+
+
+def test_packed_objects_and_references_are_read(repository: Repository) -> None:
+    repository.commit({f"{number}.yaml": f"{number}\n" * 50 for number in range(20)})
+    repository.git("gc", "-q")
+    assert not (repository.path / ".git/refs/heads/main").exists()
+    assert len(read(open_source(repository.path, rev="main"))) == 20
+
+
+def test_an_environment_that_points_elsewhere_changes_nothing(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.commit({"a.yaml": "mine"})
+    other = Repository(tmp_path / "other")
+    other.commit({"a.yaml": "other"})
+    monkeypatch.setenv("GIT_DIR", str(other.path / ".git"))
+    assert read(open_source(repository.path, rev="HEAD")) == {"a.yaml": "mine"}
+
+
+# Revisions
+
+
+@pytest.mark.parametrize("rev", ["main", "refs/heads/main", "v1", "annotated", "refs/tags/v1", "feature/x", "deadbeef"])
+def test_branches_and_tags_name_their_commit(repository: Repository, rev: str) -> None:
+    commit = repository.commit({"a.yaml": "a"})
+    repository.git("tag", "v1")
+    repository.git("tag", "-a", "-m", "one", "annotated")
+    repository.git("branch", "feature/x")
+    repository.git("branch", "deadbeef")
+    assert open_source(repository.path, rev=rev).source.commit == commit
+
+
+@pytest.mark.parametrize("length", [7, 12, 39, 40])
+def test_a_commit_id_may_be_short(repository: Repository, length: int) -> None:
+    commit = repository.commit({"a.yaml": "a"})
+    repository.commit({"a.yaml": "b"})
+    assert open_source(repository.path, rev=commit[:length]).source.commit == commit
+
+
+@pytest.mark.parametrize(
+    "rev",
+    ["-evil", "--output=canary", "--upload-pack=touch canary", "HEAD~1", "main^", "main@{1}", ":a.yaml", "main:a.yaml",
+     "no-such", "", " main", "main\n", "../main", "refs/heads/../../HEAD", "ffffffff", "0" * 40, "..", "@",
+     "HEAD^{tree}", "mäin", "\x1b[31m", "refs/heads/-evil", "ext::sh -c touch% canary"],
+)  # fmt: skip
+def test_a_revision_is_a_plain_name_or_refused(repository: Repository, rev: str) -> None:
+    commit = repository.commit({"a.yaml": "a"})
+    if rev != "refs/heads/-evil":
+        repository.git("update-ref", "refs/heads/-evil", commit)
+    with pytest.raises(SourceError) as caught:
+        open_source(repository.path, rev=rev)
+    assert caught.value.diagnostics[0].code in ("unknown-revision", "missing-object")
+    assert "\x1b" not in str(caught.value)
+    assert not list(tmp_canaries(repository))
+
+
+def tmp_canaries(repository: Repository) -> list[Path]:
+    return [path for folder in (repository.path, Path.cwd()) for path in folder.glob("canary*")]
+
+
+def test_a_name_of_a_branch_and_a_tag_is_ambiguous(repository: Repository) -> None:
+    first = repository.commit({"a.yaml": "a"})
+    repository.git("tag", "main")
+    repository.commit({"a.yaml": "b"})
+    code, detail = refused(repository, rev="main")
+    assert code == "unknown-revision"
+    assert "refs/heads/main or refs/tags/main" in detail
+    assert open_source(repository.path, rev="refs/tags/main").source.commit == first
+
+
+def test_a_revision_that_is_no_commit_is_refused(repository: Repository) -> None:
+    repository.commit({"a.yaml": "a"})
+    repository.git("tag", "content", repository.blob(b"x"))
+    assert refused(repository, rev="content") == ("unknown-revision", "'content': It names a blob, not a commit.")
+
+
+# What cannot be read at all
+
+
+def test_a_folder_that_is_no_repository_says_so(tmp_path: Path) -> None:
+    with pytest.raises(SourceError) as caught:
+        open_source(tmp_path, rev=None)
+    assert caught.value.diagnostics[0].code == "no-repository"
+    assert "git init" in caught.value.diagnostics[0].detail
+
+
+def test_a_folder_inside_a_repository_says_how_to_name_it(repository: Repository) -> None:
+    repository.commit({"lab/a.yaml": "a"})
+    with pytest.raises(SourceError) as caught:
+        open_source(repository.path / "lab", rev=None)
+    assert f"--repo {repository.path} --path lab" in caught.value.diagnostics[0].detail
+
+
+def test_a_repository_without_a_commit_has_a_work_tree_only(repository: Repository) -> None:
+    repository.write({"a.yaml": "a"})
+    tree = open_source(repository.path, rev=None)
+    assert (read(tree), tree.source.commit, tree.differs) == ({"a.yaml": "a"}, "", ["a.yaml"])
+    code, detail = refused(repository, rev="HEAD")
+    assert code == "no-commit"
+    assert "git commit" in detail
+
+
+def test_a_bare_repository_has_no_work_tree(repository: Repository, tmp_path: Path) -> None:
+    repository.commit({"a.yaml": "a"})
+    repository.git("clone", "-q", "--bare", ".", str(tmp_path / "bare.git"))
+    with pytest.raises(SourceError) as caught:
+        open_source(tmp_path / "bare.git", rev=None)
+    assert caught.value.diagnostics[0].code == "no-work-tree"
+
+
+@pytest.mark.parametrize("rev", ["HEAD", None])
+@pytest.mark.parametrize("path", ["gone", "lab/gone", "a.yaml", "link", "link/sub", "..", "/etc", "lab/../..", "a\\b"])
+def test_a_vanished_folder_is_an_error_and_not_an_empty_fleet(
+    repository: Repository, rev: str | None, path: str
+) -> None:
+    repository.write({"lab/sub/a.yaml": "a", "a.yaml": "a"})
+    (repository.path / "link").symlink_to("lab")
+    repository.commit()
+    code, _ = refused(repository, rev=rev, path=path)
+    assert code == "no-folder"
+
+
+def test_a_missing_object_is_an_error_and_not_an_empty_fleet(repository: Repository) -> None:
+    repository.commit({"lab/a.yaml": "a"})
+    tree = repository.git("rev-parse", "HEAD:lab")
+    (repository.path / ".git/objects" / tree[:2] / tree[2:]).unlink()
+    code, detail = refused(repository)
+    assert code == "missing-object"
+    assert tree in detail
+    assert "git fsck" in detail
+
+
+def test_a_damaged_object_is_an_error(repository: Repository) -> None:
+    repository.commit({"a.yaml": "a"})
+    blob = repository.git("rev-parse", "HEAD:a.yaml")
+    path = repository.path / ".git/objects" / blob[:2] / blob[2:]
+    path.chmod(0o644)
+    path.write_bytes(b"damaged")
+    assert refused(repository)[0] == "missing-object"
+
+
+def test_a_shallow_clone_reads_its_tip_and_says_how_to_fetch_the_rest(repository: Repository, tmp_path: Path) -> None:
+    first = repository.commit({"a.yaml": "a"})
+    repository.commit({"a.yaml": "b"})
+    repository.git("clone", "-q", "--depth", "1", f"file://{repository.path}", str(tmp_path / "shallow"))
+    assert read(open_source(tmp_path / "shallow", rev="HEAD")) == {"a.yaml": "b"}
+    with pytest.raises(SourceError) as caught:
+        open_source(tmp_path / "shallow", rev=first)
+    assert "git fetch --unshallow" in caught.value.diagnostics[0].detail
+
+
+def test_a_clone_without_its_objects_is_never_filled_from_the_remote(repository: Repository, tmp_path: Path) -> None:
+    repository.git("config", "uploadpack.allowFilter", "true")
+    repository.commit({"a.yaml": "a"})
+    clone = tmp_path / "partial"
+    repository.git("clone", "-q", "--bare", "--filter=blob:none", f"file://{repository.path}", str(clone))
+    with pytest.raises(SourceError) as caught:
+        open_source(clone, rev="HEAD")
+    assert caught.value.diagnostics[0].code == "missing-object"
+
+
+# Hostile content
+
+
+@pytest.mark.parametrize("rev", ["HEAD", None])
+def test_a_link_in_place_of_a_manifest_is_refused_and_never_followed(
+    repository: Repository, tmp_path: Path, rev: str | None
+) -> None:
+    (tmp_path / "secret").write_text(SECRET)
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "x.yaml").write_text(SECRET)
+    repository.write({"real/a.yaml": "a"})
+    (repository.path / "shadow.yaml").symlink_to(tmp_path / "secret")
+    (repository.path / "folder").symlink_to("real")
+    (repository.path / "away").symlink_to(tmp_path / "outside")
+    (repository.path / "notes.md").symlink_to("real/a.yaml")
+    repository.commit()
+    tree = open_source(repository.path, rev=rev)
+    assert read(tree) == {"real/a.yaml": "a"}
+    assert sorted(codes(tree)) == [("symlink", "folder"), ("symlink", "shadow.yaml")]
+    assert SECRET not in repr(tree.diagnostics)
+
+
+def test_a_submodule_is_refused_in_a_commit(repository: Repository) -> None:
+    entry = repository.blob(b"a")
+    repository.commit_tree(f"100644 blob {entry}\ta.yaml", f"160000 commit {'1' * 40}\tvendor")
+    assert codes(open_source(repository.path, rev="HEAD")) == [("submodule", "vendor")]
+
+
+def test_a_repository_in_the_work_tree_is_refused(repository: Repository) -> None:
+    repository.commit({"a.yaml": "a"})
+    Repository(repository.path / "vendor").write({"b.yaml": "b"})
+    tree = open_source(repository.path, rev=None)
+    assert (read(tree), codes(tree)) == ({"a.yaml": "a"}, [("submodule", "vendor")])
+
+
+def test_no_filter_hook_or_attribute_of_the_repository_runs(repository: Repository, tmp_path: Path) -> None:
+    canary = tmp_path / "canary"
+    repository.git("config", "filter.evil.smudge", f"touch {canary}; cat")
+    repository.git("config", "filter.evil.clean", "cat")
+    repository.git("config", "filter.evil.textconv", f"touch {canary}; cat")
+    repository.git("config", "core.fsmonitor", f"touch {canary}")
+    repository.git("config", "core.hooksPath", str(tmp_path / "hooks"))
+    repository.commit({".gitattributes": "*.yaml filter=evil diff=evil\n", "a.yaml": "a"})
+    canary.unlink(missing_ok=True)
+    (tmp_path / "hooks").mkdir()
+    for name in ("post-checkout", "post-index-change", "reference-transaction"):
+        hook = tmp_path / "hooks" / name
+        hook.write_text(f"#!/bin/sh\ntouch {canary}\n")
+        hook.chmod(0o755)
+    tree = open_source(repository.path, rev="HEAD")
+    assert (read(tree), tree.differs) == ({"a.yaml": "a"}, [])
+    assert open_source(repository.path, rev=None).differs == []
+    assert not canary.exists()
+    (repository.path / "a.yaml").unlink()
+    repository.git("checkout", "--", "a.yaml")
+    assert canary.exists(), "the trap is no trap: a checkout must spring it"
+
+
+def test_names_that_cannot_be_shown_are_refused_with_a_name_that_can(repository: Repository) -> None:
+    blob = repository.blob(b"a")
+    repository.commit_tree(
+        f"100644 blob {blob}\tgood.yaml",
+        f"100644 blob {blob}\tline\nbreak.yaml",
+        f"100644 blob {blob}\t\x1b[31m.yaml",
+        f"100644 blob {blob}\t\udcff.yaml",
+        f"100644 blob {blob}\t\udcff.png",
+    )
+    tree = open_source(repository.path, rev="HEAD")
+    assert list(read(tree)) == ["good.yaml"]
+    assert sorted(codes(tree)) == [
+        ("file-name", "\\x1b[31m.yaml"),
+        ("file-name", "\\xff.yaml"),
+        ("file-name", "line\\nbreak.yaml"),
+    ]
+
+
+def test_names_that_differ_in_case_only_are_refused(repository: Repository) -> None:
+    blob = repository.blob(b"a")
+    repository.commit_tree(f"100644 blob {blob}\tWeb.yaml", f"100644 blob {blob}\tweb.yaml")
+    assert codes(open_source(repository.path, rev="HEAD")) == [("case-clash", "web.yaml")]
+
+
+def test_a_folder_or_pipe_named_like_a_manifest_is_refused(repository: Repository) -> None:
+    repository.commit({"odd.yaml/inner.yaml": "x", "a.yaml": "a"})
+    assert ("not-a-file", "odd.yaml") in codes(open_source(repository.path, rev="HEAD"))
+    os.mkfifo(repository.path / "pipe.yaml")
+    assert ("not-a-file", "pipe.yaml") in codes(open_source(repository.path, rev=None))
+
+
+@pytest.mark.parametrize("rev", ["HEAD", None])
+def test_a_huge_file_is_refused_unread(repository: Repository, rev: str | None) -> None:
+    with (repository.path / "huge.yaml").open("wb") as huge:
+        huge.truncate(40 * MOST_BYTES)
+    repository.commit({"a.yaml": "a", "full.yaml": b"#" * MOST_BYTES})
+    tree = open_source(repository.path, rev=rev)
+    assert (sorted(read(tree)), codes(tree)) == (["a.yaml", "full.yaml"], [("file-too-large", "huge.yaml")])
+    assert tree.read_file("huge.yaml") is None
+
+
+def test_too_many_files_are_refused(repository: Repository) -> None:
+    blob = repository.blob(b"a")
+    repository.commit_tree(*(f"100644 blob {blob}\t{number}.yaml" for number in range(5_001)))
+    code, detail = refused(repository)
+    assert code == "source-too-large"
+    assert "5,001" in detail
+
+
+def test_too_much_together_is_refused(repository: Repository) -> None:
+    blob = repository.blob(b"#" * MOST_BYTES)
+    repository.commit_tree(*(f"100644 blob {blob}\t{number}.yaml" for number in range(65)))
+    assert refused(repository)[0] == "source-too-large"
+
+
+# Files that manifests name
+
+
+@pytest.mark.parametrize(
+    ("path", "clean"),
+    [("a/b", "a/b"), ("./a//b/", "a/b"), ("", ""), (".", ""), ("..", None), ("a/../b", None), ("/a", None),
+     ("a\\b", None), ("a\0b", None), ("a\nb", None), ("%2e%2e/a", "%2e%2e/a"), (".git/config", None),
+     ("a/.GIT/x", None), ("...", "...")],
+)  # fmt: skip
+def test_paths_are_normal_or_refused(path: str, clean: str | None) -> None:
+    assert normal(path) == clean
+
+
+@pytest.mark.parametrize("rev", ["HEAD", None])
+def test_a_named_file_lies_in_the_fleets_folder_and_is_no_link(
+    repository: Repository, tmp_path: Path, rev: str | None
+) -> None:
+    (tmp_path / "secret").write_text(SECRET)
+    repository.write({"lab/keys/me.pub": "key", "other/you.pub": "other"})
+    (repository.path / "lab/link.pub").symlink_to(tmp_path / "secret")
+    (repository.path / "lab/linked").symlink_to("keys")
+    repository.commit()
+    tree = open_source(repository.path, rev=rev, path="lab")
+    assert tree.read_file("lab/keys/me.pub") == b"key"
+    refused = ["other/you.pub", "lab/../other/you.pub", "lab/link.pub", "lab/linked/me.pub", "lab/keys", "lab/none",
+               "../secret", str(tmp_path / "secret"), ".git/config", "lab"]  # fmt: skip
+    assert [tree.read_file(path) for path in refused] == [None] * len(refused)
+
+
+@pytest.mark.parametrize("rev", ["HEAD", None])
+def test_a_file_of_any_size_can_be_copied(repository: Repository, rev: str | None) -> None:
+    content = os.urandom(3 * MOST_BYTES + 1)
+    repository.commit({"lab/images/disk.raw": content})
+    target = io.BytesIO()
+    tree = open_source(repository.path, rev=rev, path="lab")
+    assert tree.copy_file("images/disk.raw", target)
+    assert target.getvalue() == content
+    assert not tree.copy_file("images/none.raw", target)
+    assert not tree.copy_file("../lab/images/disk.raw", target)
+
+
+# How the work tree differs
+
+
+def test_what_differs_from_head_is_listed(repository: Repository) -> None:
+    files = {"same.yaml": "same", "edited.yaml": "before", "gone.yaml": "x", "lab/in.yaml": "x", "notes.md": "x"}
+    repository.commit(files)
+    repository.write({"edited.yaml": "after", "untracked.yml": "new", "lab/in.yaml": "y", "notes.md": "y"})
+    (repository.path / "gone.yaml").unlink()
+    expected = ["edited.yaml", "gone.yaml", "lab/in.yaml", "untracked.yml"]
+    assert open_source(repository.path, rev=None).differs == expected
+    assert open_source(repository.path, rev="HEAD").differs == expected
+    assert open_source(repository.path, rev="HEAD", path="lab").differs == ["lab/in.yaml"]
+
+
+def test_a_clean_work_tree_differs_in_nothing(repository: Repository) -> None:
+    repository.commit({"a.yaml": "a", "b.yaml": "b"})
+    assert open_source(repository.path, rev=None).differs == []

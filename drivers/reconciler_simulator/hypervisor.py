@@ -182,7 +182,7 @@ def start_domain(state: State, name: str) -> None:
     for network in _joined(domain.stored):
         if network not in state.networks or not state.networks[network].running:
             raise RefusalError("failed", f"cannot start domain {name!r}: network {network!r} is not active")
-    state.domains[name] = replace(domain, running=domain.stored)
+    state.domains[name] = replace(domain, running=domain.stored, starts=domain.starts + 1)
 
 
 def stop_domain(state: State, name: str) -> None:

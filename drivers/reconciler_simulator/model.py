@@ -34,11 +34,14 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Domain(msgspec.Struct, frozen=True, kw_only=True):
-    """A guest. `metadata` has the elements of our XML namespace: one is usual, more are somebody's mistake."""
+    """A guest. `metadata` has the elements of our XML namespace: one is usual, more are somebody's mistake. `starts`
+    counts its cold starts.
+    """
 
     uuid: str
     stored: Form
     running: Form | None = None
+    starts: int = 0
     metadata: tuple[str, ...] = ()
 
 

@@ -25,7 +25,7 @@ def scene(host: str, manifests: str) -> dict[str, Wanted]:
     world = World(
         identity=Identity(desired.fleet_id),
         resources=desired.resources,
-        hosts={address: (host,) for address in desired.resources},
+        hosts=dict.fromkeys(desired.resources, (host,)),
         nics={key: nic for instance in instances for key, nic in _nics(desired, instance)},
         members=_members(instances),
     )

@@ -64,6 +64,7 @@ def build(work: Path, target: Path) -> None:
     root, made = work / "root", work / "made"
     root.mkdir()
     made.mkdir()
+    know_packages()
     unpack(work, root)
     (made / "kernel").write_bytes(only(root, "vmlinuz-*").read_bytes())
     (made / "initrd").write_bytes(archive(content(root)))
@@ -85,6 +86,13 @@ def unpack(work: Path, root: Path) -> None:
         new = [name for name in depends(package) if name not in seen]
         waiting += new
         seen.update(new)
+
+
+def know_packages() -> None:
+    """A machine that never asked what packages there are has to, once."""
+    shown = subprocess.run(["apt-cache", "show", KERNEL_PACKAGE], capture_output=True, check=False)
+    if shown.returncode:
+        run(*([] if os.geteuid() == 0 else ["sudo"]), "apt-get", "update", "-q")
 
 
 def download(work: Path, package: str) -> Path:

@@ -1,0 +1,88 @@
+# What scripts/test and scripts/demo share, to be sourced with $project set: telling, installing, the Python environment.
+
+GENERAL_PACKAGES="git openssh-client"
+LIBVIRT_PACKAGES="qemu-system-x86 qemu-utils libvirt-daemon-system libvirt-clients libvirt-dev pkg-config gcc
+    libc6-dev dnsmasq-base iptables nftables iproute2"
+PYTHON_PACKAGES="python3 python3-venv python3-dev"
+environment=$project/.venv
+PATH=$PATH:/usr/sbin:/sbin
+
+say() {
+    printf '%s\n' "$*" >&2
+}
+
+die() {
+    say "error: $*"
+    exit 1
+}
+
+is_debian() {
+    command -v apt-get >/dev/null && command -v dpkg-query >/dev/null
+}
+
+can_be_root() {
+    [ "$(id -u)" = 0 ] || { command -v sudo >/dev/null && sudo -v; }
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo -- "$@"; fi
+}
+
+# Print those of the named packages that are not installed.
+missing_packages() {
+    for package in "$@"; do
+        case $(dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null) in
+        ?i*) ;;
+        *) printf '%s ' "$package" ;;
+        esac
+    done
+}
+
+# Install what is missing of the named packages.
+install_packages() {
+    is_debian || { say "Not a Debian system: install by hand what corresponds to: $*"; return 1; }
+    missing=$(missing_packages "$@")
+    [ -n "$missing" ] || return 0
+    can_be_root || { say "Neither root nor sudo: these packages have to be installed first: $missing"; return 1; }
+    say "Installing $missing"
+    # shellcheck disable=SC2086 # one word per package
+    as_root apt-get update -q >&2 &&
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing >&2
+}
+
+# Whether a Python is new enough, can make environments, and (for libvirt's bindings) can compile.
+python_serves() {
+    command -v "$1" >/dev/null && "$1" - "$2" <<'PYTHON' 2>/dev/null
+import ensurepip, os, sys, sysconfig, venv
+assert sys.version_info >= (3, 11)
+assert sys.argv[1] != "compile" or os.path.exists(sysconfig.get_path("include") + "/Python.h")
+PYTHON
+}
+
+# Print a Python that serves.
+find_python() {
+    for candidate in python3 /usr/bin/python3 python3.13 python3.12 python3.11; do
+        if python_serves "$candidate" "$1"; then
+            command -v "$candidate"
+            return 0
+        fi
+    done
+    return 1
+}
+
+# Make the environment with the named extras, unless it is there and nothing changed.
+make_environment() {
+    purpose=run
+    case $1 in *libvirt*) purpose=compile ;; esac
+    # shellcheck disable=SC2086 # one word per package
+    python=$(find_python $purpose) || { install_packages $PYTHON_PACKAGES && python=$(find_python $purpose); } ||
+        die "Python 3.11 or newer with venv (and its headers) is needed."
+    state="$1 $("$python" -VV) $(cksum <"$project/pyproject.toml")"
+    if [ "$(cat "$environment/installed" 2>/dev/null)" != "$state" ]; then
+        say "Making a Python environment in .venv"
+        rm -rf "$environment"
+        "$python" -m venv "$environment"
+        "$environment/bin/python" -m pip install -q --disable-pip-version-check -e "$project[$1]" >&2
+        printf '%s\n' "$state" >"$environment/installed"
+    fi
+}

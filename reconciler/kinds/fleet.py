@@ -9,6 +9,16 @@ from msgspec import Meta
 from reconciler.kinds.base import Kind, Spec, Text, register
 
 
+FleetId = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$(?!\n)",
+        title="a UUID in lower case, as `reconciler init` writes it",
+        description="The fleet's identity on the hypervisors; `reconciler init` writes it, and it never changes.",
+    ),
+]
+
+
 class DeletionBudget(Spec, frozen=True, kw_only=True):
     """How many objects of one kind a single run may delete without being told to: the larger of both."""
 
@@ -19,14 +29,7 @@ class DeletionBudget(Spec, frozen=True, kw_only=True):
 class FleetSpec(Spec, frozen=True, kw_only=True):
     """At most one per repository."""
 
-    id: Annotated[
-        str,
-        Meta(
-            pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$(?!\n)",
-            title="a UUID in lower case, as `reconciler init` writes it",
-            description="The fleet's identity on the hypervisors; `reconciler init` writes it, and it never changes.",
-        ),
-    ]
+    id: FleetId
     description: Text = ""
     deletion_budget: Annotated[DeletionBudget, Meta(description="Deletions beyond it wait for consent.")] = (
         DeletionBudget()

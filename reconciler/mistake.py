@@ -7,7 +7,6 @@ from typing import Any
 
 import jsonschema
 import msgspec
-from jsonschema.exceptions import ValidationError
 
 from reconciler.suggest import did_you_mean, listed, nearest, shown
 
@@ -22,14 +21,19 @@ _TYPES = {
 }
 
 
+Violation = Any
+"""A `ValidationError` of jsonschema, whose attributes a type checker must all take for unset."""
+
+
 class Mistake(msgspec.Struct, frozen=True):
-    """One mistake; `at_key`: the name of the field is meant, not its value."""
+    """One mistake. `at_key`: the name of the field is meant, not its `value`."""
 
     path: tuple[str | int, ...]
     code: str
     summary: str
     detail: str
     at_key: bool = False
+    value: Any = None
 
 
 def _is_integer(checker: object, value: object) -> bool:
@@ -37,9 +41,9 @@ def _is_integer(checker: object, value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-_Validator: Any = jsonschema.validators.extend(
-    jsonschema.Draft202012Validator,
-    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),
+_DRAFT: Any = jsonschema.Draft202012Validator
+_Validator: Any = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
+    _DRAFT, type_checker=_DRAFT.TYPE_CHECKER.redefine("integer", _is_integer)
 )
 
 
@@ -49,20 +53,20 @@ def mistakes(document: Any, schema: dict[str, Any]) -> Iterator[Mistake]:
         yield from _explain(error)
 
 
-def _explain(error: ValidationError) -> Iterator[Mistake]:
+def _explain(error: Violation) -> Iterator[Mistake]:
     yield from _EXPLANATIONS[str(error.validator)](error)
 
 
-def _path(error: ValidationError) -> tuple[str | int, ...]:
+def _path(error: Violation) -> tuple[str | int, ...]:
     return tuple(error.absolute_path)
 
 
-def _where(error: ValidationError) -> str:
+def _where(error: Violation) -> str:
     names = [str(part) for part in error.absolute_path]
     return f"`{'.'.join(names)}`" if names else "a manifest"
 
 
-def _unknown_fields(error: ValidationError) -> Iterator[Mistake]:
+def _unknown_fields(error: Violation) -> Iterator[Mistake]:
     known = error.schema["properties"]
     for name in error.instance:
         if name not in known:
@@ -70,14 +74,14 @@ def _unknown_fields(error: ValidationError) -> Iterator[Mistake]:
             yield Mistake(path, "unknown-field", "unknown field", _unknown_field(error, name, known), at_key=True)
 
 
-def _unknown_field(error: ValidationError, name: str, known: dict[str, Any]) -> str:
+def _unknown_field(error: Violation, name: str, known: dict[str, Any]) -> str:
     text = f"{shown(name)} is no field of {_where(error)}."
     if question := did_you_mean(name, known):
         return text + question
     return f"{text} Its fields are {listed(sorted(known))}." if known else text
 
 
-def _missing_field(error: ValidationError) -> Iterator[Mistake]:
+def _missing_field(error: Violation) -> Iterator[Mistake]:
     """One error per absent field; none when it is there, misspelt: that is reported as an unknown field."""
     known = error.schema["properties"]
     unknown = [name for name in error.instance if name not in known]
@@ -90,11 +94,11 @@ def _missing_field(error: ValidationError) -> Iterator[Mistake]:
             yield Mistake(_path(error), "missing-field", "missing field", detail[:1].upper() + detail[1:], at_key=True)
 
 
-def _wrong_type(error: ValidationError) -> Iterator[Mistake]:
+def _wrong_type(error: Violation) -> Iterator[Mistake]:
     yield wrong_type(error, [str(error.validator_value)])
 
 
-def wrong_type(error: ValidationError, types: list[str]) -> Mistake:
+def wrong_type(error: Violation, types: list[str]) -> Mistake:
     """The value is of none of `types` (JSON Schema's names)."""
     path = _path(error)
     if error.instance is None:
@@ -126,42 +130,43 @@ def _type_remedy(value: object, types: list[str]) -> str:
     return ""
 
 
-def _not_allowed(error: ValidationError) -> Iterator[Mistake]:
+def _not_allowed(error: Violation) -> Iterator[Mistake]:
     allowed = [str(value) for value in error.validator_value]
     if not isinstance(error.instance, str):
         yield wrong_type(error, ["string"])
         return
     detail = f"{shown(error.instance)} is not one of {listed(allowed)}.{did_you_mean(error.instance, allowed)}"
-    yield Mistake(_path(error), "value-not-allowed", "value is not one of those allowed", detail)
+    summary = "value is not one of those allowed"
+    yield Mistake(_path(error), "value-not-allowed", summary, detail, value=error.instance)
 
 
-def _malformed(error: ValidationError) -> Iterator[Mistake]:
+def _malformed(error: Violation) -> Iterator[Mistake]:
     detail = f"{shown(error.instance)} is not {error.schema['title']}.{_tidied(error)}"
     in_key = "propertyNames" in error.absolute_schema_path
     path = (*_path(error), error.instance) if in_key else _path(error)
     yield Mistake(path, "malformed-value", "value is malformed", detail, at_key=in_key)
 
 
-def _tidied(error: ValidationError) -> str:
+def _tidied(error: Violation) -> str:
     """A question with the nearest value that would do, when lower case and hyphens are all it takes."""
     text = "-".join(str(error.instance).lower().replace("_", "-").split()).strip("-")
     fits = text != error.instance and _Validator(error.schema).is_valid(text)
     return f" Did you mean `{text}`?" if fits else ""
 
 
-def _bound(words: str) -> Callable[[ValidationError], Iterator[Mistake]]:
+def _bound(words: str) -> Callable[[Violation], Iterator[Mistake]]:
     """An explanation for a limit; `words` has `{}` for it."""
 
-    def explain(error: ValidationError) -> Iterator[Mistake]:
+    def explain(error: Violation) -> Iterator[Mistake]:
         detail = words.format(f"{error.validator_value:,}")
         yield Mistake(_path(error), "out-of-bounds", "value is out of bounds", detail)
 
     return explain
 
 
-def _alternatives(error: ValidationError) -> Iterator[Mistake]:
+def _alternatives(error: Violation) -> Iterator[Mistake]:
     """None of several alternatives fits: explain the one that was meant, told by its type."""
-    branches: dict[int, list[ValidationError]] = {}
+    branches: dict[int, list[Violation]] = {}
     for cause in error.context or ():
         branches.setdefault(int(cause.schema_path[0]), []).append(cause)
     meant = [causes for causes in branches.values() if not any(_mistyped(error, cause) for cause in causes)]
@@ -172,18 +177,18 @@ def _alternatives(error: ValidationError) -> Iterator[Mistake]:
         yield wrong_type(error, [name for name in _branch_types(error) if name != "null"])
 
 
-def _mistyped(error: ValidationError, cause: ValidationError) -> bool:
+def _mistyped(error: Violation, cause: Violation) -> bool:
     """Whether the value as a whole has another type than the alternative wants."""
     if cause.absolute_path != error.absolute_path:
         return False
     return cause.validator == "type" or (cause.validator == "enum" and not isinstance(cause.instance, str))
 
 
-def _branch_types(error: ValidationError) -> list[str]:
+def _branch_types(error: Violation) -> list[str]:
     return [branch.get("type", "string" if "enum" in branch else "object") for branch in error.validator_value]
 
 
-_EXPLANATIONS: dict[str, Callable[[ValidationError], Iterator[Mistake]]] = {
+_EXPLANATIONS: dict[str, Callable[[Violation], Iterator[Mistake]]] = {
     "additionalProperties": _unknown_fields,
     "anyOf": _alternatives,
     "enum": _not_allowed,

@@ -7,34 +7,48 @@ import binascii
 import hashlib
 import re
 
-KEY_TYPES = (
-    "ssh-ed25519",
-    "ssh-rsa",
-    "ecdsa-sha2-nistp256",
-    "ecdsa-sha2-nistp384",
-    "ecdsa-sha2-nistp521",
-    "sk-ssh-ed25519@openssh.com",
-    "sk-ecdsa-sha2-nistp256@openssh.com",
-)
+KEY_TYPES = {
+    "ssh-ed25519": 2,
+    "ssh-rsa": 3,
+    "ecdsa-sha2-nistp256": 3,
+    "ecdsa-sha2-nistp384": 3,
+    "ecdsa-sha2-nistp521": 3,
+    "sk-ssh-ed25519@openssh.com": 3,
+    "sk-ecdsa-sha2-nistp256@openssh.com": 4,
+}
+"""Type to the number of its fields (RFC 4253 §6.6, RFC 5656 §3.1, RFC 8709 §4, OpenSSH's PROTOCOL.u2f)."""
 _FIELD = re.compile(r"\S+")
 
 
 def blob(line: str) -> bytes:
     """The key itself, decoded. Raises `ValueError` that says what is wrong with the line."""
+    if "\n" in line.strip():
+        raise ValueError("one keypair holds one key, on one line")
     fields = _FIELD.findall(line)
     if len(fields) < 2 or fields[0] not in KEY_TYPES:
         raise ValueError(
             "write it as in authorized_keys: TYPE BASE64 [COMMENT]; TYPE is one of " + ", ".join(KEY_TYPES)
         )
-    if "\n" in line.strip():
-        raise ValueError("one keypair holds one key, on one line")
     try:
         data = base64.b64decode(fields[1], validate=True)
     except binascii.Error:
-        raise ValueError("its second field is not base64; was the line cut or wrapped?") from None
-    if data[4 : 4 + len(fields[0])] != fields[0].encode():
-        raise ValueError(f"its data is not a key of type {fields[0]}")
+        raise ValueError("its second field is not base64; the line may have been cut or wrapped") from None
+    parts = _wire_fields(data)
+    if len(parts) != KEY_TYPES[fields[0]] or parts[0] != fields[0].encode() or not all(parts):
+        raise ValueError(f"its data is no whole key of type {fields[0]}; it may have been cut")
     return data
+
+
+def _wire_fields(data: bytes) -> list[bytes]:
+    """The length-prefixed fields of RFC 4251 §5; none when they do not add up to the data."""
+    fields = []
+    while data:
+        size = int.from_bytes(data[:4], "big")
+        if len(data) < 4 + size:
+            return []
+        fields.append(data[4 : 4 + size])
+        data = data[4 + size :]
+    return fields
 
 
 def fingerprint(line: str) -> str:

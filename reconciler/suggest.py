@@ -15,7 +15,7 @@ def nearest(word: str, candidates: Iterable[str]) -> str | None:
     wanted = _plain(word)
     similar = ((_plain(name), name) for name in candidates if abs(len(name) - len(word)) <= 3)
     known = dict(islice(similar, MOST_CANDIDATES))
-    found = difflib.get_close_matches(wanted, known, n=1, cutoff=0.7)
+    found = difflib.get_close_matches(wanted, known, n=1, cutoff=0.6)
     return known[found[0]] if found else None
 
 

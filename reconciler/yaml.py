@@ -21,10 +21,8 @@ from reconciler.yaml_syntax import explain
 MOST_DEPTH = 64
 MOST_NODES = 100_000
 MOST_DIGITS = 20
-_WORDS: dict[str, bool | None] = {"": None, "~": None} | {
-    form: value
-    for word, value in (("null", None), ("true", True), ("false", False))
-    for form in (word, word.capitalize(), word.upper())
+_WORDS = dict.fromkeys(("", "~", "null", "Null", "NULL")) | {
+    form: word == "true" for word in ("true", "false") for form in (word, word.capitalize(), word.upper())
 }
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?")
@@ -74,7 +72,7 @@ class File:
         self.complete = source is not None
 
 
-class _Stop(Exception):
+class _Stop(Exception):  # noqa: N818  (it is no error: the diagnostic says what is)
     """The rest of the file is not read."""
 
 

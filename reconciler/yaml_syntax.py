@@ -18,7 +18,7 @@ _REMEDIES = {
     "could not find expected ':'": "A key needs `: ` and a value after it.",
     "found unexpected end of stream": "A quote is opened and never closed.",
     "did not find expected ',' or ']'": "A list that begins with `[` needs `,` between its items and `]` at its end.",
-    "did not find expected ',' or '}'": "A mapping that begins with `{` needs `,` between its fields and `}` at its end.",
+    "did not find expected ',' or '}'": "A mapping that begins with `{` needs `,` between fields and `}` at its end.",
     "found unknown escape character": "Text in double quotes knows no such escape. Use single quotes, or write `\\\\`.",
     "found invalid Unicode character escape code": "This escape stands for no character. Write the character itself.",
     "found undefined tag handle": "Tags are not part of this YAML: remove it; put a value in quotes if it is text.",

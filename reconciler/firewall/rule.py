@@ -17,7 +17,7 @@ Direction = Literal["ingress", "egress"]
 Ethertype = Literal["IPv4", "IPv6"]
 PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58, "sctp": 132}
 PORT_PROTOCOLS = frozenset({"tcp", "udp", "sctp"})
-_NUMBERS = {number: name for name, number in PROTOCOLS.items()}
+NUMBERS = {number: name for name, number in PROTOCOLS.items()}
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +60,7 @@ def canonical(
 
 
 def _protocol(protocol: str | int, family: Ethertype) -> str | None:
-    name = _NUMBERS.get(protocol, str(protocol)) if isinstance(protocol, int) else protocol
+    name = NUMBERS.get(protocol, str(protocol)) if isinstance(protocol, int) else protocol
     if name in ("any", "0"):
         return None
     return "icmpv6" if name == "icmp" and family == "IPv6" else name

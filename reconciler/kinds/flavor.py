@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from msgspec import Meta
 
-from reconciler.kinds.base import Kind, Size, Spec, Text, register
+from reconciler import quantity
+from reconciler.kinds.base import Kind, Problem, Size, Spec, Text, register
 
 
 class FlavorSpec(Spec, frozen=True, kw_only=True):
@@ -18,4 +20,19 @@ class FlavorSpec(Spec, frozen=True, kw_only=True):
     description: Text = ""
 
 
-KIND = register(Kind(name="Flavor", scope="fleet", spec=FlavorSpec))
+LEAST_MEMORY, MOST_MEMORY = 16 << 20, 16 << 40
+LEAST_DISK, MOST_DISK = 1 << 20, 256 << 40
+
+
+def _check(spec: FlavorSpec) -> Iterator[Problem]:
+    yield from _bounds("spec.memory", spec.memory, LEAST_MEMORY, MOST_MEMORY)
+    yield from _bounds("spec.disk", spec.disk, LEAST_DISK, MOST_DISK)
+
+
+def _bounds(path: str, size: str, least: int, most: int) -> Iterator[Problem]:
+    if not least <= quantity.parse(size) <= most:
+        detail = f"{size} is not between {quantity.render(least)} and {quantity.render(most)}."
+        yield Problem(path, "out-of-bounds", "value is out of bounds", detail)
+
+
+KIND = register(Kind(name="Flavor", scope="fleet", spec=FlavorSpec, check=_check))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from msgspec import Meta
 
 from reconciler.address import ObjectKey
-from reconciler.kinds.base import Kind, Resource, Sha256, Spec, Text, World, register
+from reconciler.kinds.base import Kind, Problem, Resource, Sha256, Spec, Text, World, register
 from reconciler.objects import Wanted
+from reconciler.treepath import flaw
 
 Location = Annotated[
     str,
@@ -73,6 +76,32 @@ def content_id(spec: ImageSpec) -> str:
     return hashlib.sha256("\n".join([spec.format, *parts]).encode()).hexdigest()[:12]
 
 
+def source_flaw(source: str) -> str:
+    """What is wrong with where a file comes from, in words that follow "it"; empty when nothing is."""
+    if "://" not in source:
+        return flaw(source)
+    try:
+        url = urlsplit(source)
+    except ValueError:
+        return "is no URL"
+    if url.scheme != "https":
+        return "is no https URL; what comes over anything else can be read and changed on the way"
+    if url.username is not None or url.password is not None:
+        return "holds a user name or password, which everyone with the repository could read"
+    return "" if url.hostname and not re.search(r"[\s\\]", source) else "is no URL"
+
+
+def _check(spec: ImageSpec) -> Iterator[Problem]:
+    where = {"disk": "spec", "kernel": "spec.boot.kernel", "initrd": "spec.boot.initrd"}
+    for role, content in contents(spec).items():
+        if wrong := source_flaw(content.source):
+            detail = f"It {wrong}. Write an https URL, or the path of a file as `folder/file`."
+            yield Problem(f"{where[role]}.source", "bad-source", "source is not allowed", detail)
+    if spec.boot and "\n" in spec.boot.command_line:
+        detail = "A kernel has one line of it. Use `>-` to write it over several lines here."
+        yield Problem("spec.boot.commandLine", "not-one-line", "command line is not one line", detail)
+
+
 def _realise(resource: Resource, world: World) -> Iterator[Wanted]:
     spec: ImageSpec = resource.spec
     files = contents(spec)
@@ -87,4 +116,4 @@ def _realise(resource: Resource, world: World) -> Iterator[Wanted]:
         )
 
 
-KIND = register(Kind(name="Image", scope="fleet", spec=ImageSpec, realise=_realise))
+KIND = register(Kind(name="Image", scope="fleet", spec=ImageSpec, check=_check, realise=_realise))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
@@ -10,13 +11,15 @@ from msgspec import Meta
 
 from reconciler import quantity
 from reconciler.address import Address, ObjectKey
-from reconciler.kinds.base import Kind, Name, Ref, Reference, Resource, Spec, Text, World, register, resolve
+from reconciler.cidr import parse_address
+from reconciler.kinds.base import Kind, Name, Problem, Ref, Reference, Resource, Spec, Text, World, register, resolve
 from reconciler.kinds.host import HostSpec
 from reconciler.kinds.image import content_id
 from reconciler.kinds.network import gateway_of
 from reconciler.kinds.security_group import implied_group
 from reconciler.objects import Value, Wanted
 from reconciler.publickey import fingerprint
+from reconciler.suggest import shown
 
 
 class NicSpec(Spec, frozen=True, kw_only=True):
@@ -76,6 +79,36 @@ def primary_nic(spec: InstanceSpec) -> str:
     return next((name for name, nic in sorted(spec.networks.items()) if nic.primary), min(spec.networks))
 
 
+_SECRETS = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----"
+    r"|(?<!lock_)(password|passwd|secret|token|api_?key|access_?key)[\"']?[ \t]*[:=][ \t]*(?!true|false)[^\s$<{]"
+    r"|\b(AKIA[0-9A-Z]{16}|gh[pousr]_[0-9A-Za-z]{30,}|glpat-[0-9A-Za-z_-]{20,})\b",
+    re.IGNORECASE,
+)
+"""What secrets in user data tend to look like. Anything that goes on for long is anchored: the text is untrusted."""
+
+
+def _check(spec: InstanceSpec) -> Iterator[Problem]:
+    primary = [name for name, nic in spec.networks.items() if nic.primary]
+    for name in primary[1:]:
+        detail = f"`{primary[0]}` is primary already; one interface carries the default route."
+        yield Problem(f"spec.networks.{name}.primary", "two-primaries", "more than one primary interface", detail)
+    for name, nic in spec.networks.items():
+        if nic.address is not None and parse_address(nic.address) is None:
+            detail = f"{shown(nic.address)} is no IPv4 address, such as 10.10.0.5."
+            yield Problem(f"spec.networks.{name}.address", "bad-address", "not an address", detail)
+    if _SECRETS.search(spec.user_data or ""):
+        yield Problem(
+            "spec.userData",
+            "secret-in-user-data",
+            "user data seems to hold a secret",
+            "Everyone who can read the repository, or log in to the guest, can read it. Let the guest fetch secrets"
+            " after it has started, and let people log in by keypair.",
+            severity="warning",
+            secret=True,
+        )
+
+
 def _references(resource: Resource) -> Iterator[Reference]:
     spec: InstanceSpec = resource.spec
     project = resource.address.project
@@ -95,7 +128,9 @@ def _references(resource: Resource) -> Iterator[Reference]:
 
 
 def _keys(resource: Resource, world: World) -> list[str]:
-    addresses = [resolve("Keypair", name, resource.address.project) for name in resource.spec.keypairs]
+    """The key lines of its keypairs; naming one twice means nothing."""
+    named = (resolve("Keypair", name, resource.address.project) for name in resource.spec.keypairs)
+    addresses = dict.fromkeys(named)
     return [" ".join(world.spec(address).public_key.split()) for address in addresses]
 
 
@@ -108,7 +143,7 @@ def _nic_fields(resource: Resource, world: World, name: str) -> Iterator[tuple[s
     yield "network", str(nic.network)
     yield "mac", nic.mac
     yield "address", nic.address
-    yield "securityGroups", tuple(sorted(str(group) for group in nic_groups(resource, name)))
+    yield "securityGroups", tuple(sorted({str(group) for group in nic_groups(resource, name)}))
     yield "dnsName", resource.address.name
     yield "filter", "enforced"
 
@@ -127,7 +162,7 @@ def _fields(resource: Resource, world: World, host: HostSpec) -> dict[str, Value
         "virtType": host.virt_type,
         "boot.commandLine": image.boot.command_line if image.boot else None,
         "seed.hostname": resource.address.name,
-        "seed.keys": tuple(sorted(fingerprint(key) for key in _keys(resource, world))),
+        "seed.keys": tuple(sorted({fingerprint(key) for key in _keys(resource, world)})),
         "seed.userData": _digest(spec.user_data),
     }
     if host.cpu:
@@ -180,6 +215,7 @@ KIND = register(
         spec=InstanceSpec,
         references=_references,
         realise=_realise,
+        check=_check,
         movable=True,
         implied=implied_group,
     )

@@ -8,13 +8,16 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from reconciler import cidr
 from reconciler.address import ObjectKey
-from reconciler.kinds.base import Kind, Name, Reference, Resource, Spec, Text, World, register, resolve
+from reconciler.kinds.base import Kind, Name, Problem, Reference, Resource, Spec, Text, World, register, resolve
 from reconciler.objects import Wanted
+from reconciler.suggest import shown
 
 MOST_ADDRESSES = 4096
 """A network's DHCP table is written once for its whole range (4,000 rows cost libvirt 8 ms)."""
 DEFAULT_ADDRESSES = 1024
+SHORTEST_PREFIX, LONGEST_PREFIX = 8, 30
 
 
 class Dns(Spec, frozen=True, kw_only=True):
@@ -78,6 +81,73 @@ def addresses_of(spec: NetworkSpec) -> Iterator[str]:
             yield address
 
 
+def _check(spec: NetworkSpec) -> Iterator[Problem]:
+    try:
+        network = cidr.parse(spec.cidr)
+    except ValueError as problem:
+        yield Problem("spec.cidr", "bad-cidr", "not a network", f"{shown(spec.cidr)} is no IPv4 network. {problem}")
+        return
+    if wrong := _unusable(network):
+        yield Problem("spec.cidr", "unusable-cidr", "network cannot be used", f"{network} {wrong}.")
+    elif isinstance(network, ipaddress.IPv4Network):
+        if spec.gateway is not None:
+            yield from _check_address("spec.gateway", spec.gateway, network)
+        if spec.addresses is not None:
+            yield from _check_range(spec.addresses, network)
+
+
+def _unusable(network: cidr.Network) -> str:
+    """Why a network cannot serve, in words that follow it."""
+    if network.version == 6:
+        return "is an IPv6 network; write an IPv4 one, such as 10.10.0.0/24"
+    if not SHORTEST_PREFIX <= network.prefixlen <= LONGEST_PREFIX:
+        return f"has a prefix that is not between /{SHORTEST_PREFIX} and /{LONGEST_PREFIX}"
+    if (
+        network.is_loopback
+        or network.is_link_local
+        or network.is_multicast
+        or network.is_reserved
+        or not int(network[0])
+    ):
+        return "is reserved for another purpose; choose one of 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"
+    return ""
+
+
+def _check_address(path: str, text: str, network: ipaddress.IPv4Network) -> Iterator[Problem]:
+    address = cidr.parse_address(text)
+    if address is None:
+        yield Problem(path, "bad-address", "not an address", f"{shown(text)} is no IPv4 address.")
+    elif address not in network:
+        detail = f"{address} is not in {network}."
+        yield Problem(path, "address-outside-network", "address is outside its network", detail)
+    elif address in (network[0], network[-1]):
+        detail = f"{address} is the network or broadcast address of {network}. Choose one between them."
+        yield Problem(path, "address-reserved", "address is reserved", detail)
+
+
+def _check_range(text: str, network: ipaddress.IPv4Network) -> Iterator[Problem]:
+    path = "spec.addresses"
+    ends = [end.strip() for end in text.split("-")]
+    if len(ends) != 2:
+        detail = f"{shown(text)} is no range. Write FROM-TO, such as {network[2]}-{network[-2]}."
+        yield Problem(path, "bad-range", "not a range of addresses", detail)
+        return
+    found = [problem for end in ends for problem in _check_address(path, end, network)]
+    yield from found
+    if not found:
+        first, last = (ipaddress.IPv4Address(end) for end in ends)
+        if first > last:
+            yield Problem(
+                path,
+                "bad-range",
+                "not a range of addresses",
+                f"It ends before it begins. Did you mean `{last}-{first}`?",
+            )
+        elif int(last) - int(first) >= MOST_ADDRESSES:
+            detail = f"It has {int(last) - int(first) + 1:,} addresses; {MOST_ADDRESSES:,} are allowed."
+            yield Problem(path, "range-too-large", "range is too large", detail)
+
+
 def _references(resource: Resource) -> Iterator[Reference]:
     if resource.spec.host:
         yield Reference("spec.host", resolve("Host", resource.spec.host, None))
@@ -102,4 +172,6 @@ def _realise(resource: Resource, world: World) -> Iterator[Wanted]:
         )
 
 
-KIND = register(Kind(name="Network", scope="project", spec=NetworkSpec, references=_references, realise=_realise))
+KIND = register(
+    Kind(name="Network", scope="project", spec=NetworkSpec, references=_references, check=_check, realise=_realise)
+)

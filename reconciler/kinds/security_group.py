@@ -7,11 +7,13 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
+from reconciler import cidr
 from reconciler.address import Address, ObjectKey
 from reconciler.diagnostic import Place
-from reconciler.firewall.rule import Rule, canonical, render
-from reconciler.kinds.base import Kind, Ref, Reference, Resource, Spec, Text, World, register, resolve
+from reconciler.firewall.rule import NUMBERS, PORT_PROTOCOLS, Rule, canonical, render
+from reconciler.kinds.base import Kind, Problem, Ref, Reference, Resource, Spec, Text, World, register, resolve
 from reconciler.objects import Wanted
+from reconciler.suggest import shown
 
 
 class Remote(Spec, frozen=True, kw_only=True):
@@ -63,6 +65,7 @@ class SecurityGroupSpec(Spec, frozen=True, kw_only=True):
     description: Text = ""
 
 
+MOST_PORT = 65535
 ALL_EGRESS = (
     Rule(direction="egress", ethertype="IPv4"),
     Rule(direction="egress", ethertype="IPv6"),
@@ -103,6 +106,61 @@ def _rule(direction: Literal["ingress", "egress"], spec: RuleSpec, project: str 
     )
 
 
+IPV6_ONLY = frozenset({43, 44, 58, 59, 60})
+"""Protocol numbers that exist in IPv6 alone: its extension headers, and ICMPv6."""
+
+
+def _check(spec: SecurityGroupSpec) -> Iterator[Problem]:
+    egress = () if spec.egress is UNSET else spec.egress
+    for side, rules in (("ingress", spec.ingress), ("egress", egress)):
+        for index, rule in enumerate(rules):
+            path = f"spec.{side}.{index}"
+            yield from _check_protocol(path, rule)
+            yield from _check_remote(path, rule)
+
+
+def _check_protocol(path: str, rule: RuleSpec) -> Iterator[Problem]:
+    name = NUMBERS.get(rule.protocol, str(rule.protocol)) if isinstance(rule.protocol, int) else rule.protocol
+    if rule.ports is not None and name not in PORT_PROTOCOLS:
+        detail = f"Protocol `{rule.protocol}` has no ports. Write `protocol: tcp`, `udp` or `sctp`, or leave them out."
+        yield Problem(f"{path}.ports", "ports-without-protocol", "protocol has no ports", detail)
+    elif rule.ports is not None:
+        first, _, last = str(rule.ports).partition("-")
+        if not int(first) <= int(last or first) <= MOST_PORT:
+            detail = f"{rule.ports} is no range of ports: FROM-TO, from the lower to the higher, at most {MOST_PORT}."
+            yield Problem(f"{path}.ports", "bad-ports", "not a range of ports", detail)
+    if rule.icmp_type is not None and name not in ("icmp", "icmpv6"):
+        detail = f"Protocol `{rule.protocol}` has no ICMP types. Write `protocol: icmp`, or leave it out."
+        yield Problem(f"{path}.icmpType", "icmp-without-protocol", "protocol has no ICMP types", detail)
+    if rule.icmp_code is not None and rule.icmp_type is None:
+        detail = "A code means something under its type only. Add `icmpType`."
+        yield Problem(f"{path}.icmpCode", "icmp-code-without-type", "ICMP code without its type", detail)
+
+
+def _check_remote(path: str, rule: RuleSpec) -> Iterator[Problem]:
+    family: str = rule.ethertype or "IPv4"
+    if rule.remote:
+        if (rule.remote.cidr is None) == (rule.remote.group is None):
+            have = "neither" if rule.remote.cidr is None else "both"
+            detail = f"A remote has exactly one of `cidr` and `group`; this one has {have}."
+            yield Problem(f"{path}.remote", "one-of", "exactly one is needed", detail)
+        elif rule.remote.cidr is not None:
+            try:
+                family = f"IPv{cidr.parse(rule.remote.cidr).version}"
+            except ValueError as problem:
+                detail = f"{shown(rule.remote.cidr)} is no network or address. {problem}"
+                yield Problem(f"{path}.remote.cidr", "bad-cidr", "not a network", detail)
+                return
+    if rule.ethertype not in (None, family):
+        detail = (
+            f"The remote is {family}, and the rule is for {rule.ethertype}. Leave `ethertype` out: the remote tells."
+        )
+        yield Problem(f"{path}.ethertype", "families-differ", "address families differ", detail)
+    elif family == "IPv4" and rule.protocol in IPV6_ONLY:
+        detail = f"Protocol {rule.protocol} exists in IPv6 alone. Add `ethertype: IPv6`."
+        yield Problem(f"{path}.protocol", "families-differ", "address families differ", detail)
+
+
 def _references(resource: Resource) -> Iterator[Reference]:
     spec: SecurityGroupSpec = resource.spec
     egress = [] if spec.egress is UNSET else spec.egress
@@ -131,6 +189,7 @@ KIND = register(
         spec=SecurityGroupSpec,
         references=_references,
         implied=implied_group,
+        check=_check,
         realise=_realise,
     )
 )

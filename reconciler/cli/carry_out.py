@@ -9,7 +9,7 @@ from reconciler.cli.exits import Exit
 from reconciler.cli.interruption import Interruption
 from reconciler.plan import Outcome, Plan
 from reconciler.reconcile import Round, apply_round
-from reconciler.report.grouping import granted
+from reconciler.report.grouping import carried_out
 from reconciler.report.line import counted
 from reconciler.report.outcome import outcomes_lines, outcomes_value
 from reconciler.report.plan_json import dump, plan_value
@@ -39,7 +39,7 @@ def carry_out(round_: Round, screen: Screen, *, detailed: bool, output: str) -> 
 
 
 def _agreed(plan: Plan) -> bool:
-    return click.confirm(f"Carry out {counted(granted(plan), 'change')}?", err=True)
+    return click.confirm(f"Carry out {counted(carried_out(plan), 'change')}?", err=True)
 
 
 def _tell(plan: Plan, outcomes: list[Outcome], screen: Screen, output: str) -> None:

@@ -16,7 +16,7 @@ def failure_lines(failure: Exception, *, verbose: bool) -> list[Line]:
     if isinstance(failure, DiagnosticError):
         return diagnostics_lines(failure.diagnostics)
     head = Span("error", "bold red")
-    if _foreseen(failure):
+    if isinstance(failure, DriverError | OSError):
         return [line(head, f": {failure}")]
     lines = [line(head, f": unexpected {type(failure).__name__}: {failure}")]
     if not verbose:
@@ -28,14 +28,4 @@ def exit_of(failure: Exception) -> Exit:
     """The exit code of a failure."""
     if isinstance(failure, DriverError) and failure.error_class in (ErrorClass.HELD, ErrorClass.RACE):
         return Exit.STALE
-    return Exit.STALE if _stale(failure) else Exit.ERROR
-
-
-def _foreseen(failure: Exception) -> bool:
-    return isinstance(failure, DriverError | OSError) or _stale(failure)
-
-
-def _stale(failure: Exception) -> bool:
-    from reconciler.reconcile import StalePlan
-
-    return isinstance(failure, StalePlan)
+    return Exit.ERROR

@@ -56,11 +56,18 @@ def command(
     from reconciler.cli.replacing import replace_process
 
     with guest(address, values) as found:
+        _refuse_make_believe(found)
         if new_host_key:
             forget_host_key(found)
         chosen = identities or tuple(_identities(found))
         arguments = ssh_arguments(found, login or _admin_user(found), chosen, remote_command)
     return replace_process(arguments, screen)
+
+
+def _refuse_make_believe(found: Guest) -> None:
+    host = found.observed.key.host
+    if found.loaded.desired.resources[Address("Host", None, host)].spec.driver == "simulator":
+        raise click.ClickException(f"{host} is a simulated host: its guests are make-believe, and none answers ssh.")
 
 
 def _admin_user(found: Guest) -> str:

@@ -10,10 +10,10 @@ import msgspec
 
 from reconciler.address import Address
 from reconciler.objects import Observed, Value
-from reconciler.plan import Change, Refused, Waiting
+from reconciler.plan import Change, Granted
 from reconciler.report.line import Line, Span, indented, line, table
 from reconciler.report.plan_json import change_value
-from reconciler.report.plan_text import SYMBOLS
+from reconciler.report.plan_text import SYMBOLS, consent_line
 from reconciler.report.resources import Row, row_value, state_of
 from reconciler.report.value import render
 
@@ -67,10 +67,8 @@ def _planned(change: Change | None) -> list[Line]:
 def _planned_lines(change: Change) -> list[Line]:
     words = f"{SYMBOLS[change.action]} the plan would {change.action} it on {change.key.host}, impact {change.impact}"
     lines = [line(words + (f": {change.reason}" if change.reason else ""))]
-    if isinstance(change.consent, Waiting):
-        lines.append(line(Span("waits for consent: ", "bold yellow"), change.consent.words))
-    if isinstance(change.consent, Refused):
-        lines.append(line(Span("refused: ", "bold red"), change.consent.why))
+    if not isinstance(change.consent, Granted):
+        lines.append(consent_line(change.consent))
     return lines
 
 

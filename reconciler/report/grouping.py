@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import msgspec
 
 from reconciler.address import Address, ObjectKey
-from reconciler.plan import Change, Granted, Plan, Refused, Waiting
+from reconciler.plan import Change, Plan, Refused, Waiting
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -61,6 +61,7 @@ def summarise(plan: Plan) -> Summary:
     )
 
 
-def granted(plan: Plan) -> int:
-    """How many changes apply would carry out."""
-    return sum(isinstance(change.consent, Granted) for change in plan.changes)
+def carried_out(plan: Plan) -> int:
+    """How many of the changes apply would carry out, wholly or in part."""
+    touched = {step.key for step in plan.steps}
+    return sum(change.key in touched for change in plan.changes)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from reconciler.diagnostic import Diagnostic, Place
-from reconciler.plan import Change, FieldChange, Plan, Refused, Source, Step, Waiting
+from reconciler.plan import Change, Consent, FieldChange, Plan, Refused, Source, Step, Waiting
 from reconciler.report.grouping import group, summarise
 from reconciler.report.value import plain_value
 
@@ -66,7 +66,7 @@ def change_value(change: Change, hosts: Iterable[str]) -> dict[str, Any]:
         "hosts": list(hosts),
         "action": change.action,
         "impact": change.impact.value,
-        **_consent_value(change),
+        **_consent_value(change.consent),
         "reason": change.reason,
         "disturbs": [str(disturbed) for disturbed in change.disturbs],
         "source": _place_value(change.place),
@@ -74,11 +74,11 @@ def change_value(change: Change, hosts: Iterable[str]) -> dict[str, Any]:
     }
 
 
-def _consent_value(change: Change) -> dict[str, Any]:
-    if isinstance(change.consent, Waiting):
-        return {"consent": "waiting", "words": change.consent.words}
-    if isinstance(change.consent, Refused):
-        return {"consent": "refused", "why": change.consent.why}
+def _consent_value(consent: Consent) -> dict[str, Any]:
+    if isinstance(consent, Waiting):
+        return {"consent": "waiting", "words": consent.words}
+    if isinstance(consent, Refused):
+        return {"consent": "refused", "why": consent.why}
     return {"consent": "granted"}
 
 
@@ -96,6 +96,7 @@ def _field_value(field: FieldChange) -> dict[str, Any]:
         "origin": field.origin,
         "form": field.form,
         "reason": field.reason,
+        **_consent_value(field.consent),
     }
 
 

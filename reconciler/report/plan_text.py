@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.impact import Impact
-from reconciler.plan import Change, FieldChange, Plan, Refused, Source, Waiting
+from reconciler.plan import Change, FieldChange, Granted, Plan, Refused, Source, Waiting
 from reconciler.report.diagnostics import diagnostics_lines
-from reconciler.report.grouping import Group, Summary, granted, group, summarise
+from reconciler.report.grouping import Group, Summary, carried_out, group, summarise
 from reconciler.report.line import Line, Span, counted, indented, line
 from reconciler.report.value import render
 
@@ -96,14 +96,30 @@ def _notes(change: Change, field: FieldChange) -> Iterator[str]:
         yield f"{field.impact}: {field.reason}" if field.reason else str(field.impact)
     if not field.certain:
         yield "not certain"
+    if _mixed(change) and not isinstance(field.consent, Granted):
+        yield "waits" if isinstance(field.consent, Waiting) else "refused"
 
 
 def _consent(change: Change) -> list[Line]:
-    if isinstance(change.consent, Waiting):
-        return [line(Span("waits for consent: ", "bold yellow"), change.consent.words)]
-    if isinstance(change.consent, Refused):
-        return [line(Span("refused: ", "bold red"), change.consent.why)]
-    return []
+    """What holds the change back, or parts of it; each reason once."""
+    every = [change.consent, *(field.consent for field in change.fields)]
+    held = [consent for consent in dict.fromkeys(every) if not isinstance(consent, Granted)]
+    lines = [consent_line(consent) for consent in held]
+    if held and _mixed(change):
+        lines.append(line("the other fields are not held up"))
+    return lines
+
+
+def consent_line(consent: Waiting | Refused) -> Line:
+    """The words that would give consent, or why nothing would."""
+    if isinstance(consent, Waiting):
+        return line(Span("waits for consent: ", "bold yellow"), consent.words)
+    return line(Span("refused: ", "bold red"), consent.why)
+
+
+def _mixed(change: Change) -> bool:
+    """Whether some fields of a change are carried out and others are not."""
+    return len({isinstance(field.consent, Granted) for field in change.fields}) == 2
 
 
 def summary_lines(plan: Plan) -> list[Line]:
@@ -111,7 +127,7 @@ def summary_lines(plan: Plan) -> list[Line]:
     summary = summarise(plan)
     lines = []
     if plan.partial:
-        text = "Not everything was seen: objects that were not seen are neither made nor deleted."
+        text = "A host was not completely seen: nothing is planned there."
         lines.append(line(Span(text, "bold yellow")))
     if plan.empty:
         return [*lines, line(f"Nothing to do: {_objects(summary.unchanged)} as desired.")]
@@ -127,9 +143,10 @@ def _summary_words(summary: Summary) -> str:
 def _held_back(plan: Plan, summary: Summary) -> list[Line]:
     if not summary.waiting and not summary.refused:
         return []
-    kinds = [(summary.waiting, "waiting for consent"), (summary.refused, "refused")]
-    held = " and ".join(f"{number} {what}" for number, what in kinds if number)
-    return [line(f"Of these {held}: apply would carry out {counted(granted(plan), 'change')}.")]
+    waiting, refused = summary.waiting, summary.refused
+    words = [f"{waiting} {'waits' if waiting == 1 else 'wait'} for consent"] if waiting else []
+    words += [f"{refused} {'is' if refused == 1 else 'are'} refused"] if refused else []
+    return [line(f"Of these {' and '.join(words)}; apply would carry out {counted(carried_out(plan), 'change')}.")]
 
 
 def _objects(number: int) -> str:

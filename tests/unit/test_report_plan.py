@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
 
 from reconciler.address import Address, ObjectKey
 from reconciler.diagnostic import Place, error
 from reconciler.impact import Impact
-from reconciler.plan import Change, FieldChange, Plan, Refused, Source, Step, Waiting
+from reconciler.plan import Change, Consent, FieldChange, Granted, Plan, Refused, Source, Step, Waiting
 from reconciler.report.line import plain
 from reconciler.report.plan_json import dump, plan_value
 from reconciler.report.plan_text import plan_lines
@@ -20,7 +25,12 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 def make_plan(*changes: Change, **more: object) -> Plan:
     values: dict[str, object] = {"fleet": "acme", "fleet_id": FLEET_ID, "source": Source(commit=COMMIT)}
-    return Plan(**(values | {"changes": changes} | more))  # type: ignore[arg-type]
+    steps = tuple(
+        Step(id=f"s{index}", key=change.key, verb="update")
+        for index, change in enumerate(changes)
+        if isinstance(change.consent, Granted)
+    )
+    return Plan(**(values | {"changes": changes, "steps": steps} | more))  # type: ignore[arg-type]
 
 
 def field(path: str, before: object, after: object, impact: Impact = Impact.LIVE, **more: object) -> FieldChange:
@@ -85,7 +95,34 @@ def test_an_update_tells_impact_reason_drift_and_the_words_of_consent() -> None:
         "      waits for consent: --allow restart=Instance/shop/web-1\n"
         "\n"
         "Plan: 1 to update; 1 unchanged.\n"
-        "Of these 1 waiting for consent: apply would carry out 0 changes.\n"
+        "Of these 1 waits for consent; apply would carry out 0 changes.\n"
+    )
+
+
+def test_a_field_that_waits_does_not_hold_up_the_others_and_the_plan_says_so() -> None:
+    words = Waiting("--allow restart=Instance/shop/web-1")
+    change = Change(
+        key=ObjectKey("kvm-01", WEB),
+        action="update",
+        impact=Impact.RESTART,
+        consent=words,
+        fields=(
+            field("memory", 1 << 30, 2 << 30, Impact.RESTART, consent=words),
+            field("nics.lan.dnsName", "web", "web-1"),
+        ),
+    )
+    plan = make_plan(change, steps=(Step(id="s1", key=change.key, verb="update", paths=("nics.lan.dnsName",)),))
+    assert text(plan) == (
+        "Fleet acme, commit 0123456789ab\n"
+        "\n"
+        "  ~ Instance/shop/web-1 on kvm-01, restart\n"
+        "      memory: 1Gi → 2Gi  (waits)\n"
+        "      nics.lan.dnsName: web → web-1  (live)\n"
+        "      waits for consent: --allow restart=Instance/shop/web-1\n"
+        "      the other fields are not held up\n"
+        "\n"
+        "Plan: 1 to update; 0 unchanged.\n"
+        "Of these 1 waits for consent; apply would carry out 1 change.\n"
     )
 
 
@@ -136,7 +173,9 @@ def test_a_replacement_a_deletion_and_a_refusal_are_told_apart() -> None:
             fields=(field("disk.size", 2 << 30, 1 << 30, Impact.REFUSED),),
         ),
     ]
-    assert text(make_plan(*changes, partial=True, diagnostics=(error("clash", "a foreign network is in the way"),))) == (
+    assert text(
+        make_plan(*changes, partial=True, diagnostics=(error("clash", "a foreign network is in the way"),))
+    ) == (
         "Fleet acme, commit 0123456789ab\n"
         "\n"
         "  - Image/debian#0123456789ab on kvm-01\n"
@@ -153,9 +192,9 @@ def test_a_replacement_a_deletion_and_a_refusal_are_told_apart() -> None:
         "\n"
         "1 error.\n"
         "\n"
-        "Not everything was seen: objects that were not seen are neither made nor deleted.\n"
+        "A host was not completely seen: nothing is planned there.\n"
         "Plan: 1 to update, 1 to replace, 1 to delete; 0 unchanged.\n"
-        "Of these 1 refused: apply would carry out 2 changes.\n"
+        "Of these 1 is refused; apply would carry out 2 changes.\n"
     )
 
 
@@ -176,6 +215,37 @@ def test_a_value_from_outside_cannot_act_on_the_terminal() -> None:
     assert sum(row.startswith("Plan:") for row in shown.splitlines()) == 1, "data cannot forge the summary"
 
 
+def check(plan: object) -> None:
+    """The published schema, with nothing in the plan that it does not know."""
+    schema = json.loads((Path(__file__).parents[2] / "schemas" / "plan-v1.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator(_closed(schema)).validate(plan)
+
+
+def _closed(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_closed(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {key: _closed(value) for key, value in schema.items()}
+    return closed | {"additionalProperties": False} if "properties" in schema and "required" in schema else closed
+
+
+@pytest.mark.parametrize("consent", [Waiting("--allow x"), Refused("because"), Granted()])
+def test_every_plan_is_as_its_schema_says(consent: Consent) -> None:
+    values = [None, True, 5, "text", ("a", "b")]
+    change = Change(
+        key=ObjectKey("kvm-01", Address("Image", None, "debian"), "0123456789ab"),
+        action="update",
+        impact=Impact.LIVE,
+        consent=consent,
+        disturbs=(WEB,),
+        fields=tuple(field(f"f{index}", value, None) for index, value in enumerate(values)),
+    )
+    nowhere, somewhere = error("a", "b"), error("a", "b", "c", Place("x", 1, 2))
+    plan = make_plan(change, source=Source(work_tree=True), diagnostics=(nowhere, somewhere), partial=True)
+    check(json.loads(dump(plan_value(plan))))
+
+
 def test_json_has_every_documented_field_and_only_printable_ascii() -> None:
     change = Change(
         key=ObjectKey("kvm-01", WEB),
@@ -188,6 +258,7 @@ def test_json_has_every_documented_field_and_only_printable_ascii() -> None:
     )
     step = Step(id="s1", key=change.key, verb="update", after=("s0",))
     dumped = dump(plan_value(make_plan(change, steps=(step,), unchanged=41)))
+    check(json.loads(dumped))
     assert dumped.replace("\n", "").isprintable()
     assert dumped.isascii()
     assert json.loads(dumped) == {
@@ -230,6 +301,7 @@ def test_json_has_every_documented_field_and_only_printable_ascii() -> None:
                         "origin": "commit",
                         "form": "stored",
                         "reason": "",
+                        "consent": "granted",
                     }
                 ],
             }

@@ -8,7 +8,6 @@ from msgspec import Meta
 
 from reconciler.kinds.base import Kind, Spec, Text, register
 
-
 FleetId = Annotated[
     str,
     Meta(

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import msgspec
 
-from reconciler import manifest, planfile, planning, trust
+from reconciler import desired, planfile, planning, trust
 from reconciler.address import Address
 from reconciler.apply import Listener, apply
-from reconciler.desired import Desired, desired
+from reconciler.desired import Desired
 from reconciler.diagnostic import Diagnostic, DiagnosticError, error, failed, in_order
 from reconciler.driver import Driver
 from reconciler.files import FleetFiles
@@ -72,9 +72,8 @@ class StalePlan(Exception):  # noqa: N818 - it is no error of the program
 def load(options: Options) -> Loaded:
     """Read and understand the source; mistakes are diagnostics. Raises `SourceError` when there is none to read."""
     tree = open_source(options.repo, rev=options.rev, path=options.path)
-    resources, mistakes = manifest.read(tree.blobs())
-    wanted, more = desired(resources, tree.read_file)
-    return Loaded(tree=tree, desired=wanted, diagnostics=in_order([*tree.diagnostics, *mistakes, *more]))
+    wanted, mistakes = desired.load(tree.blobs(), tree.read_file)
+    return Loaded(tree=tree, desired=wanted, diagnostics=in_order([*tree.diagnostics, *mistakes]))
 
 
 @contextmanager

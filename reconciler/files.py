@@ -1,0 +1,121 @@
+"""Files that manifests name by source and digest: of trusted folders, of the commit, or from the public network.
+
+Whatever is handed out has the digest that the manifest says, checked in this run, before anyone uses it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import tempfile
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Protocol, Self
+
+from reconciler.diagnostic import DiagnosticError
+from reconciler.download import download
+from reconciler.driver import DriverError, ErrorClass
+from reconciler.source.content import normal
+from reconciler.xdg import cache_home
+
+
+class Commit(Protocol):
+    """The part of a tree that is needed here."""
+
+    def copy_file(self, path: str, target: BinaryIO) -> bool:
+        """Write a file to `target`; False when there is none."""
+
+
+class FleetFiles:
+    """Implements `driver.Files` for one run of one fleet. A context: what it took out of the commit goes with it."""
+
+    def __init__(
+        self, folders: Sequence[Path], commit: Commit, fetch: Callable[[str, str, Path], None] = download
+    ) -> None:
+        self._folders, self._commit, self._fetch = folders, commit, fetch
+        self._temporary = tempfile.TemporaryDirectory(prefix="reconciler-", ignore_cleanup_errors=True)
+        self._found: dict[str, Path] = {}
+        self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._turn = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._temporary.cleanup()
+
+    def fetch(self, source: str, sha256: str) -> Path:
+        """A local file with that content; raises `DriverError`. Whoever asks for the same content waits for it."""
+        with self._turn:
+            turn = self._turns[sha256]
+        with turn:
+            if sha256 not in self._found:
+                self._found[sha256] = self._remote(source, sha256) if "://" in source else self._local(source, sha256)
+            return self._found[sha256]
+
+    def _local(self, source: str, sha256: str) -> Path:
+        path = normal(source)
+        if not path:
+            raise _yours(f"{source!r} is no path below a folder. Write `folder/file`, without `..`.")
+        found = next((file for folder in self._folders if (file := _inside(folder, path)) is not None), None)
+        found = found or self._from_commit(path, sha256)
+        if found is None:
+            places = ", ".join([*map(str, self._folders), "the commit"])
+            raise _yours(f"there is no file {source!r} in {places}. Put it there, or correct `source`.")
+        with _reading(source):
+            digest = _digest(found)
+        if digest != sha256:
+            raise _yours(f"the sha256 of {found} is {digest} and not {sha256}. Correct the manifest or the file.")
+        return found
+
+    def _from_commit(self, path: str, sha256: str) -> Path | None:
+        target = Path(self._temporary.name) / sha256
+        with _reading(path), target.open("wb") as file:
+            return target if self._commit.copy_file(path, file) else None
+
+    def _remote(self, url: str, sha256: str) -> Path:
+        folder = cache_home() / "reconciler" / "images"
+        target = folder / sha256
+        with _reading(url):
+            folder.mkdir(parents=True, exist_ok=True)
+            with _alone(folder / f"{sha256}.lock"):
+                if not target.is_file() or _digest(target) != sha256:
+                    self._fetch(url, sha256, target)
+        return target
+
+
+def _inside(folder: Path, path: str) -> Path | None:
+    """The file at a path of a trusted folder, unless a link leads out of it."""
+    try:
+        file, root = (folder / path).resolve(), folder.resolve()
+        return file if file.is_relative_to(root) and file.is_file() else None
+    except OSError:
+        return None
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Hold other runs off while a file is being made."""
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _reading(source: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, DiagnosticError) as problem:
+        raise _yours(f"{source!r} cannot be read: {problem}") from problem
+
+
+def _yours(text: str) -> DriverError:
+    return DriverError(ErrorClass.YOURS, text)

@@ -1,0 +1,213 @@
+"""The trusted configuration: how hosts are reached, and which folders images may come from.
+
+It is a file beside the controller and never part of a commit, because whoever writes it can run commands on every
+host. So it must not be writable by others, and connections are given in parts: a URI can name a command to run.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from reconciler import yaml
+from reconciler.desired import Desired
+from reconciler.diagnostic import Diagnostic, DiagnosticError, Place, error
+from reconciler.document import Document, span
+from reconciler.driver import HostConfig
+from reconciler.installed import driver_names
+from reconciler.kinds.base import Name, Problem, Resource
+from reconciler.kinds.fleet import FleetId
+from reconciler.mistake import Mistake, mistakes
+from reconciler.suggest import did_you_mean, listed, shown
+from reconciler.text import MOST_BYTES
+from reconciler.xdg import config_home, state_home
+
+SIMULATOR = "simulator"
+_ENTRY = """
+fleets:
+  {fleet_id}:
+    hosts:
+      {host}:
+        driver: libvirt
+        transport: unix
+        socket: /run/libvirt/libvirt-sock
+        pool: /var/lib/libvirt/images
+        channel: {{prefix: []}}"""
+
+AbsolutePath = Annotated[str, Meta(pattern=r"^/[^\x00-\x1f]*$(?!\n)", title="an absolute path")]
+
+
+class TrustError(DiagnosticError):
+    """The trusted configuration cannot be used."""
+
+
+class FleetTrust(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is trusted for one fleet. A host's section belongs to its driver, which checks it; only `driver` is ours."""
+
+    folders: Annotated[tuple[AbsolutePath, ...], Meta(description="Where images that are relative paths lie.")] = ()
+    hosts: Annotated[dict[Name, dict[str, Any]], Meta(description="How to reach each host.")] = {}
+
+
+class Configuration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    fleets: Annotated[dict[FleetId, FleetTrust], Meta(description="Sections by fleet id.")] = {}
+
+
+class Trust:
+    """The trusted configuration, read. `document` finds the places of its fields; None when there is no file."""
+
+    def __init__(self, path: Path, configuration: Configuration, document: Document | None) -> None:
+        self.path = path
+        self._fleets = configuration.fleets
+        self._document = document
+
+    def folders(self, fleet_id: str) -> tuple[Path, ...]:
+        """Where a fleet's images that are relative paths are looked for, in this order."""
+        return tuple(Path(folder) for folder in self._of(fleet_id).folders)
+
+    def hosts(self, desired: Desired) -> tuple[list[HostConfig], list[Diagnostic]]:
+        """How each host that the fleet declares is reached, and which of them cannot be."""
+        found: list[HostConfig] = []
+        mistakes: list[Diagnostic] = []
+        for address, resource in sorted(desired.resources.items()):
+            if address.kind == "Host":
+                connection = self._connection(desired, resource)
+                if isinstance(connection, Diagnostic):
+                    mistakes.append(connection)
+                else:
+                    found.append(_host(desired, address.name, connection))
+        return found, mistakes
+
+    def _connection(self, desired: Desired, resource: Resource) -> dict[str, Any] | Diagnostic:
+        name, simulated = resource.address.name, resource.spec.driver == SIMULATOR
+        entry = self._of(desired.fleet_id).hosts.get(name)
+        if entry is None:
+            return {"driver": SIMULATOR} if simulated else self._no_entry(desired, resource)
+        if simulated and entry["driver"] != SIMULATOR:
+            detail = f"{self.path} says {shown(entry['driver'])}. Remove this line, or the host's entry there."
+            summary = "host is simulated here and real in the trusted configuration"
+            return resource.mistake(Problem("spec.driver", "host-driver", summary, detail))
+        if entry["driver"] not in driver_names():
+            return self._no_driver(desired, name, entry["driver"])
+        return entry
+
+    def _no_entry(self, desired: Desired, resource: Resource) -> Diagnostic:
+        known = self._of(desired.fleet_id).hosts
+        paste = _ENTRY.format(fleet_id=desired.fleet_id, host=resource.address.name)
+        detail = (
+            f"How a host is reached is not for a commit to say.{did_you_mean(resource.address.name, known)}\n"
+            f"Write this into {self.path}, or `driver: simulator` into the manifest:\n{paste}"
+        )
+        summary = "host is not in the trusted configuration"
+        return resource.mistake(Problem("metadata.name", "no-host-entry", summary, detail))
+
+    def _no_driver(self, desired: Desired, host: str, driver: str) -> Diagnostic:
+        path = ("fleets", desired.fleet_id, "hosts", host, "driver")
+        installed = driver_names()
+        detail = f"{shown(driver)} is none of {listed(installed)}.{did_you_mean(driver, installed)}"
+        assert self._document is not None, "an entry comes from a file"
+        return _mistaken(self._document, Mistake(path, "no-driver", "driver is not installed", detail))
+
+    def _of(self, fleet_id: str) -> FleetTrust:
+        return self._fleets.get(fleet_id) or FleetTrust()
+
+
+def load(path: Path | None) -> Trust:
+    """Read the trusted configuration: of `path`, else of $RECONCILER_CONFIG, else of the usual place, where it may be
+    absent. Raises `TrustError` when it cannot be read, has mistakes, or can be written by others.
+    """
+    named = path or _from_environment()
+    path = named or config_home() / "reconciler" / "config.yaml"
+    try:
+        data = _read(path)
+    except FileNotFoundError:
+        if named:
+            raise _unreadable(path, "There is no such file.") from None
+        return Trust(path, Configuration(), None)
+    except OSError as problem:
+        raise _unreadable(path, f"{problem.strerror or problem}.") from problem
+    document = Document(str(path), data, 0)
+    return Trust(path, _decode(document), document)
+
+
+def _from_environment() -> Path | None:
+    text = os.environ.get("RECONCILER_CONFIG", "")
+    return Path(text) if text else None
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError("It is no file")
+        if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            detail = f"Whoever can write it can run commands on every host. Take that away: chmod go-w {path}"
+            raise _unreadable(path, detail, "trusted configuration can be written by others")
+        if status.st_uid not in (os.geteuid(), 0):
+            detail = f"It belongs to user {status.st_uid}. It must be yours or root's."
+            raise _unreadable(path, detail, "trusted configuration belongs to someone else")
+        return file.read(MOST_BYTES + 1)
+
+
+def _decode(document: Document) -> Configuration:
+    file = yaml.read(document.path, document.data)
+    if file.diagnostics:
+        raise TrustError(*file.diagnostics)
+    if not file.documents:
+        return Configuration()
+    node = file.documents[0]
+    plain = node.plain()
+    found = [_worded(each) for each in mistakes(plain, msgspec.json.schema(Configuration))]
+    found += [] if found else _host_mistakes(plain)
+    if len(file.documents) > 1:
+        found.append(Mistake((), "two-documents", "file has more than one document", "Write all of it into one."))
+    if found:
+        raise TrustError(*(_mistaken(document, each) for each in found))
+    return msgspec.convert(plain, Configuration)
+
+
+def _host_mistakes(plain: Any) -> list[Mistake]:
+    found = []
+    for fleet_id, fleet in (plain.get("fleets") or {}).items():
+        for name, entry in fleet.get("hosts", {}).items():
+            path = ("fleets", fleet_id, "hosts", name)
+            if not isinstance(entry.get("driver"), str):
+                found.append(Mistake((*path, "driver"), "no-driver", "host has no driver", _DRIVER, at_key=True))
+            if "uri" in entry:
+                found.append(Mistake((*path, "uri"), "host-uri", "URIs are not accepted", _URI, at_key=True))
+    return found
+
+
+_DRIVER = "Say which driver reaches it, such as `driver: libvirt`."
+_URI = "libvirt runs commands that a URI names. Write its parts instead: `transport: unix` and `socket`."
+
+
+def _worded(mistake: Mistake) -> Mistake:
+    """Explanations are written with manifests in mind."""
+    return msgspec.structs.replace(mistake, detail=mistake.detail.replace("a manifest", "the trusted configuration"))
+
+
+def _mistaken(document: Document, mistake: Mistake) -> Diagnostic:
+    node = yaml.read(document.path, document.data).documents[0]
+    at = span(node, mistake.path, mistake.at_key)
+    return document.error(mistake.code, mistake.summary, mistake.detail, at)
+
+
+def _host(desired: Desired, name: str, entry: dict[str, Any]) -> HostConfig:
+    connection = {key: value for key, value in entry.items() if key != "driver"}
+    if entry["driver"] == SIMULATOR:
+        folder = state_home() / "reconciler" / SIMULATOR / desired.fleet_id
+        connection.setdefault("state", str(folder / f"{name}.json"))
+    return HostConfig(
+        name=name, driver=entry["driver"], fleet=desired.name, fleet_id=desired.fleet_id, connection=connection
+    )
+
+
+def _unreadable(path: Path, detail: str, summary: str = "trusted configuration cannot be read") -> TrustError:
+    return TrustError(error("trusted-configuration", summary, detail, Place(str(path))))

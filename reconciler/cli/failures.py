@@ -7,14 +7,15 @@ import traceback
 from reconciler.cli.exits import Exit
 from reconciler.diagnostic import DiagnosticError
 from reconciler.driver import DriverError, ErrorClass
-from reconciler.report.diagnostics import diagnostics_lines
+from reconciler.report.diagnostics import diagnostic_lines, diagnostics_lines
 from reconciler.report.line import Line, Span, indented, line, paragraphs
 
 
 def failure_lines(failure: Exception, *, verbose: bool) -> list[Line]:
     """What is told. A failure that nobody foresaw is a bug, and says so."""
     if isinstance(failure, DiagnosticError):
-        return diagnostics_lines(failure.diagnostics)
+        several = len(failure.diagnostics) > 1
+        return diagnostics_lines(failure.diagnostics) if several else diagnostic_lines(failure.diagnostics[0])
     head = Span("error", "bold red")
     if isinstance(failure, DriverError | OSError):
         return [line(head, f": {failure}")]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -114,3 +115,16 @@ def parse(line: str) -> Rule:
         },
         Rule,
     )
+
+
+def in_order(addresses: Iterable[str]) -> tuple[str, ...]:
+    """Members of a group: IPv4 before IPv6, each by number and once; what is no address comes last."""
+    return tuple(sorted(set(addresses), key=_position))
+
+
+def _position(address: str) -> tuple[int, int, str]:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return (7, 0, address)
+    return (parsed.version, int(parsed), "")

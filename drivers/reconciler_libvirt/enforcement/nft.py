@@ -13,27 +13,11 @@ Command = dict[str, Any]
 """One command or object in libnftables' JSON schema (libnftables-json(5)): `{"add": {"table": {…}}}`."""
 
 
-class Completed(Protocol):
-    """How a command ended; `subprocess.CompletedProcess` is one."""
-
-    @property
-    def returncode(self) -> int:
-        """Its exit status, 0 for success."""
-
-    @property
-    def stdout(self) -> bytes:
-        """What it printed."""
-
-    @property
-    def stderr(self) -> bytes:
-        """What it complained about."""
-
-
 class Channel(Protocol):
     """Runs commands as root on a host; safe to call from several threads."""
 
-    def run(self, argv: Sequence[str], stdin: bytes = b"") -> Completed:
-        """Run one command to its end. Raises `DriverError` when the host cannot be reached."""
+    def run(self, *command: str, stdin: str = "") -> str:
+        """What the command prints. Raises `DriverError` when it fails, or the host cannot be reached."""
 
 
 class Nft:
@@ -42,9 +26,10 @@ class Nft:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
 
-    def tables(self) -> set[tuple[str, str]]:
+    def tables(self) -> frozenset[tuple[str, str]]:
         """Family and name of every table there is."""
-        return {(t["family"], t["name"]) for t in _values(self._list("-j", "tables"), "table")}
+        tables = (one["table"] for one in self._list("-j", "tables") if "table" in one)
+        return frozenset((table["family"], table["name"]) for table in tables)
 
     def read(self, family: str, name: str) -> list[Command]:
         """All that a table holds.
@@ -57,24 +42,18 @@ class Nft:
     def commit(self, commands: Sequence[Command], *, dry: bool = False) -> None:
         """Carry all of `commands` out, or none; `dry`: only have the kernel check them. Raises `DriverError`."""
         if commands:
-            self._run(["nft", "-j", *(["-c"] if dry else []), "-f", "-"], msgspec.json.encode({"nftables": commands}))
+            text = msgspec.json.encode({"nftables": commands}).decode()
+            self._channel.run("nft", "-j", *(["-c"] if dry else []), "-f", "-", stdin=text)
 
     def _list(self, flags: str, *what: str) -> list[Command]:
-        answer = self._run(["nft", flags, "list", *what])
+        answer = self._channel.run("nft", flags, "list", *what)
         try:
             objects: list[Command] = msgspec.json.decode(answer)["nftables"]
         except (msgspec.DecodeError, KeyError, TypeError) as error:
-            message = f"`nft {flags} list {' '.join(what)}` printed no JSON; nft must be built with JSON support"
+            # nft 1.0.6 breaks off where a table has flags, as a dormant one has: it enforces nothing until woken.
+            message = (
+                f"`nft {flags} list {' '.join(what)}` printed no JSON: install nftables with JSON support on the host"
+                f"{'; if the table is dormant, `nft add ' + ' '.join(what) + '` wakes it' if len(what) > 1 else ''}"
+            )
             raise DriverError(ErrorClass.UNSUPPORTED, message) from error
         return [one for one in objects if "metainfo" not in one]
-
-    def _run(self, argv: list[str], stdin: bytes = b"") -> bytes:
-        done = self._channel.run(argv, stdin)
-        if done.returncode:
-            said = done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}"
-            raise DriverError(ErrorClass.YOURS, f"`{' '.join(argv)}` failed on the host: {said}")
-        return done.stdout
-
-
-def _values(objects: list[Command], kind: str) -> list[Any]:
-    return [one[kind] for one in objects if kind in one]

@@ -2,44 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from reconciler.driver import DriverError
+from reconciler.address import Address
+from reconciler.driver import DriverError, ErrorClass
+from reconciler.identity import Identity
+from reconciler_libvirt.enforcement.edit import with_group, with_nic
+from reconciler_libvirt.enforcement.layout import Names, Tables
 from reconciler_libvirt.enforcement.nft import Channel, Nft
+from reconciler_libvirt.enforcement.ruleset import Ruleset
+from reconciler_libvirt.enforcement.state import NicFilter
+from reconciler_libvirt.enforcement.transaction import transaction
 
 Check = tuple[bool, str, str]
 """Passed, what was checked, and what to do when it failed: a row of `Driver.doctor`."""
 
-_BRIDGE = "/proc/sys/net/bridge/bridge-nf-call-"
+_SWITCHES = ("bridge-nf-call-iptables", "bridge-nf-call-ip6tables")
+_NOBODY = Identity("00000000-0000-0000-0000-000000000000")
 
 
 def preflight(channel: Channel) -> Sequence[Check]:
-    """The checks, each read-only on the host. A host that fails one enforces nothing: guests must not start there."""
+    """The checks; none changes the host. Where one fails nothing is enforced, and guests must not start."""
+    nft = Nft(channel)
     return (
-        _nft(channel),
-        *(_bridged(channel, which) for which in ("iptables", "ip6tables")),
-        _kernel(channel),
+        _check("nft is installed and speaks JSON", "install nftables with JSON support", nft.tables),
+        *(_bridged(channel, switch) for switch in _SWITCHES),
+        _check(
+            "the kernel takes our tables (bridge and inet families, verdict maps, connection tracking)",
+            "load nf_tables and nf_conntrack, or use a kernel that has them",
+            lambda: nft.commit(_sample(), dry=True),
+        ),
     )
 
 
-def _nft(channel: Channel) -> Check:
-    return _check(channel, "nft is there and speaks JSON", "install nftables (with JSON support) on the host")
+def _bridged(channel: Channel, switch: str) -> Check:
+    what = f"bridged packets pass the host's filter (net.bridge.{switch} = 1)"
+    remedy = f"run `modprobe br_netfilter` and `sysctl -w net.bridge.{switch}=1`, and have both done at each boot"
+    return _check(what, remedy, lambda: _switched_on(channel, switch))
 
 
-def _check(channel: Channel, what: str, remedy: str) -> Check:
+def _check(what: str, remedy: str, act: Callable[[], object]) -> Check:
     try:
-        Nft(channel).tables()
+        act()
     except DriverError as error:
-        return False, what, f"{remedy}: {error}"
+        return False, what, f"{remedy} on the host ({error})"
     return True, what, ""
 
 
-def _bridged(channel: Channel, which: str) -> Check:
-    done = channel.run(["cat", _BRIDGE + which])
-    what = f"bridged traffic passes nftables (net.bridge.bridge-nf-call-{which} = 1)"
-    remedy = f"run `modprobe br_netfilter` and `sysctl -w net.bridge.bridge-nf-call-{which}=1` on the host, for good"
-    return done.returncode == 0 and done.stdout.strip() == b"1", what, remedy
+def _switched_on(channel: Channel, switch: str) -> None:
+    value = channel.run("cat", f"/proc/sys/net/bridge/{switch}").strip()
+    if value != "1":
+        raise DriverError(ErrorClass.UNSUPPORTED, f"it is {value}")
 
 
-def _kernel(channel: Channel) -> Check:
-    raise NotImplementedError
+def _sample() -> list[dict[str, object]]:
+    """A transaction with one of everything that we make, under a name that no fleet has."""
+    names, group = Names(_NOBODY), Address("SecurityGroup", "default", "default")
+    nic = NicFilter(
+        instance=Address("Instance", "default", "sample"),
+        nic="sample",
+        tap="sample",
+        mac="52:54:00:00:00:01",
+        address="192.0.2.2",
+        gateway="192.0.2.1",
+        groups=(group,),
+    )
+    rules = (f"ingress IPv4 tcp 22 from {group}", "ingress IPv6 icmpv6 type 128 from 2001:db8::/32")
+    tables = with_nic(with_group(Tables(), names, group, rules, ("192.0.2.2", "2001:db8::2")), names, nic)
+    return [
+        *transaction("inet", names.table, Ruleset(), tables.inet),
+        *transaction("bridge", names.table, Ruleset(), tables.bridge),
+    ]

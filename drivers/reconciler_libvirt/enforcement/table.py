@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+
+import msgspec
+
 from reconciler.address import Address
+from reconciler.driver import DriverError, ErrorClass
 from reconciler.identity import Identity
-from reconciler_libvirt.enforcement.nft import Channel
+from reconciler_libvirt.enforcement import edit
+from reconciler_libvirt.enforcement.labels import is_marked
+from reconciler_libvirt.enforcement.layout import Names, Tables
+from reconciler_libvirt.enforcement.nft import Channel, Nft
+from reconciler_libvirt.enforcement.reading import table_state
+from reconciler_libvirt.enforcement.ruleset import Ruleset, from_kernel
 from reconciler_libvirt.enforcement.state import NicFilter, TableState
+from reconciler_libvirt.enforcement.transaction import transaction
 
 
 class Table:
@@ -17,24 +29,60 @@ class Table:
     """
 
     def __init__(self, identity: Identity, channel: Channel) -> None:
-        raise NotImplementedError
+        self._names = Names(identity)
+        self._nft = Nft(channel)
+        self._lock = threading.Lock()
 
     def observe(self) -> TableState:
         """All that the kernel enforces for the fleet; never modifies."""
-        raise NotImplementedError
+        tables, foreign = self._read()
+        return TableState(foreign=foreign) if foreign else table_state(tables, self._names)
 
     def apply_group(self, address: Address, rules: tuple[str, ...], members: tuple[str, ...]) -> None:
         """Make a group's rules (lines of `reconciler.firewall.rule`) and members exactly these."""
-        raise NotImplementedError
+        self._change(lambda tables: edit.with_group(tables, self._names, address, rules, members))
 
     def remove_group(self, address: Address) -> None:
         """Remove a group. Rules of others that name it then match nobody; refused while a NIC is in it."""
-        raise NotImplementedError
+        self._change(lambda tables: edit.without_group(tables, self._names, address))
 
     def apply_nic(self, nic: NicFilter) -> None:
         """Confine a NIC; refused unless all of its groups are there."""
-        raise NotImplementedError
+        ordered = msgspec.structs.replace(nic, mac=nic.mac.lower(), groups=tuple(sorted(set(nic.groups))))
+        self._change(lambda tables: edit.with_nic(tables, self._names, ordered))
 
     def remove_nic(self, instance: Address, nic: str) -> None:
         """Remove what confines a NIC; its tap must be gone or down. The last content takes the tables with it."""
-        raise NotImplementedError
+        self._change(lambda tables: edit.without_nic(tables, self._names, instance, nic))
+
+    def _change(self, edited: Callable[[Tables], Tables]) -> None:
+        with self._lock:
+            before, foreign = self._read()
+            if foreign:
+                raise DriverError(ErrorClass.YOURS, foreign)
+            after = edited(before)
+            name = self._names.table
+            self._nft.commit(
+                [
+                    *transaction("inet", name, before.inet, after.inet),
+                    *transaction("bridge", name, before.bridge, after.bridge),
+                ]
+            )
+
+    def _read(self) -> tuple[Tables, str]:
+        """Both tables, and why they are foreign (or nothing)."""
+        there = self._nft.tables()
+        found: dict[str, Ruleset] = {}
+        for family in ("inet", "bridge"):
+            if (family, self._names.table) in there:
+                found[family] = from_kernel(self._nft.read(family, self._names.table))
+                if not is_marked(found[family], self._names.fleet):
+                    return Tables(), self._foreign(family)
+        return Tables(**found), ""
+
+    def _foreign(self, family: str) -> str:
+        table = f"{family} {self._names.table}"
+        return (
+            f"nftables table {table} does not bear the mark of this fleet ({self._names.fleet}), so it is not touched "
+            f"and security groups cannot be enforced; remove it with `nft delete table {table}` if nobody needs it"
+        )

@@ -1,0 +1,114 @@
+"""Security group rules as nftables rules, and back.
+
+Reading is held to writing: a rule that does not compile to exactly what the kernel holds is no rule of ours.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from reconciler.firewall.rule import PORT_PROTOCOLS, PROTOCOLS, Ethertype, Rule, canonical, parse, render
+from reconciler_libvirt.enforcement.expression import ACCEPT, FAMILIES, field, meta
+from reconciler_libvirt.enforcement.ruleset import Expression, Statement, same, unrecognised
+
+_HEADERS: dict[Ethertype, str] = {"IPv4": "ip", "IPv6": "ip6"}
+_ETHERTYPES: dict[str, Ethertype] = {"ip": "IPv4", "ip6": "IPv6", "icmp": "IPv4", "icmpv6": "IPv6"}
+_SIDES = {"ingress": "saddr", "egress": "daddr"}
+_SUFFIXES = {"IPv4": "-4", "IPv6": "-6"}
+
+
+def members_of(stem: str, ethertype: str) -> str:
+    """The set that holds a group's members of one family."""
+    return stem + _SUFFIXES[ethertype]
+
+
+def expression(rule: Rule, stem_of: Callable[[str], str]) -> Expression:
+    """`rule` in the form that nft lists it in; `stem_of` gives the stem of a group's chains and sets."""
+    return (*_remote(rule, stem_of), *_protocol(rule), ACCEPT)
+
+
+def _remote(rule: Rule, stem_of: Callable[[str], str]) -> list[Statement]:
+    header, side = _HEADERS[rule.ethertype], _SIDES[rule.direction]
+    if rule.group:
+        return [field(header, side, f"@{members_of(stem_of(rule.group), rule.ethertype)}")]
+    if rule.cidr:
+        return [field(header, side, _network(rule.cidr))]
+    # nft adds the family to an ICMP type by itself, and does not list it then.
+    return [] if rule.icmp else [meta("nfproto", FAMILIES[rule.ethertype])]
+
+
+def _network(cidr: str) -> Any:
+    network = ipaddress.ip_network(cidr)
+    address = str(network.network_address)
+    return address if network.num_addresses == 1 else {"prefix": {"addr": address, "len": network.prefixlen}}
+
+
+def _protocol(rule: Rule) -> list[Statement]:
+    if rule.protocol is None:
+        return []
+    if rule.ports:
+        first, last = rule.ports
+        return [field(rule.protocol, "dport", first if first == last else {"range": [first, last]})]
+    if rule.icmp:
+        kind, code = rule.icmp
+        header = "icmp" if rule.ethertype == "IPv4" else "icmpv6"
+        return [field(header, "type", kind), *([] if code is None else [field(header, "code", code)])]
+    return [meta("l4proto", PROTOCOLS.get(rule.protocol) or int(rule.protocol))]
+
+
+def line(direction: str, rule: Expression, groups: Mapping[str, str]) -> str:
+    """The rule as a line; `groups` maps the stems of groups to their addresses as text."""
+    try:
+        facts = _facts(rule)
+        facts["group"] = groups[facts["group"]] if facts.get("group") else None
+        read = canonical(direction=direction, **{**_ANY, **facts})  # type: ignore[arg-type]
+        stems = {address: stem for stem, address in groups.items()}
+        if same((expression(read, stems.__getitem__),), (rule,)) and parse(render(read)) == read:
+            return render(read)
+    except (KeyError, ValueError, TypeError, AttributeError, msgspec.ValidationError):
+        pass
+    return unrecognised(rule)
+
+
+_ANY: dict[str, Any] = {
+    "ethertype": None,
+    "protocol": "any",
+    "ports": None,
+    "icmp_type": None,
+    "icmp_code": None,
+    "cidr": None,
+    "group": None,
+}
+_FAMILY_NAMES = {number: name for name, number in FAMILIES.items()}
+
+
+def _facts(rule: Expression) -> dict[str, Any]:
+    """What the matches of a rule say, taken at their word: whether they say only that is for the caller to prove."""
+    facts: dict[str, Any] = {}
+    for statement in rule[:-1]:
+        left, right = statement["match"]["left"], statement["match"]["right"]
+        if "meta" in left:
+            facts |= _meta_fact(left["meta"]["key"], right)
+        else:
+            facts |= _header_fact(left["payload"]["protocol"], left["payload"]["field"], right)
+    return facts
+
+
+def _meta_fact(key: str, value: Any) -> dict[str, Any]:
+    return {"ethertype": _FAMILY_NAMES[value]} if key == "nfproto" else {"protocol": value}
+
+
+def _header_fact(header: str, name: str, value: Any) -> dict[str, Any]:
+    if header in PORT_PROTOCOLS:
+        first, last = value["range"] if isinstance(value, dict) else (value, value)
+        return {"protocol": header, "ports": f"{first}-{last}"}
+    facts: dict[str, Any] = {"ethertype": _ETHERTYPES[header]}
+    if header in ("icmp", "icmpv6"):
+        return facts | {"protocol": "icmp", f"icmp_{name}": value}
+    if isinstance(value, dict):
+        return facts | {"cidr": f"{value['prefix']['addr']}/{value['prefix']['len']}"}
+    return facts | ({"group": value[1:-2]} if value.startswith("@") else {"cidr": value})

@@ -1,0 +1,27 @@
+.DEFAULT_GOAL := help
+environment := .venv/bin
+
+help:  ## Show what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo:  ## A commit becomes a running guest, on this machine (scripts/demo)
+	scripts/demo
+
+test:  ## Check and test everything, real libvirt included (scripts/test)
+	scripts/test
+
+$(environment)/reconciler:
+	scripts/environment
+
+lint: $(environment)/reconciler  ## Style, types and import contracts
+	$(environment)/ruff check
+	$(environment)/mypy
+	$(environment)/lint-imports
+
+schemas: $(environment)/reconciler  ## Write the manifests' JSON Schemas, generated from the kinds
+	$(environment)/reconciler schema --out schemas/v1
+
+wheel: $(environment)/reconciler  ## Build the wheel into dist
+	$(environment)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+.PHONY: help demo test lint schemas wheel

@@ -122,8 +122,12 @@ def plant(store: Store, thing: admin.Thing, name: str, uuid: str) -> None:
 @click.pass_obj
 def console(store: Store, name: str) -> None:
     """Say what a guest would on its serial console."""
-    found = admin.find(list(store.read().domains), name)
-    click.echo("The guest runs, in make-believe." if store.read().domains[found].running else "The guest is stopped.")
+    state = store.read()
+    try:
+        domain = state.domains[admin.find(state.domains, name)]
+    except LookupError as missing:
+        raise click.ClickException(str(missing)) from None
+    click.echo("The guest runs, in make-believe." if domain.running else "The guest is stopped.")
 
 
 if __name__ == "__main__":

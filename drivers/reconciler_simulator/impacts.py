@@ -27,10 +27,10 @@ def _first_boot(path: str) -> Iterator[Row]:
     yield _row("Instance", path, Impact.REBUILD, "create_volume", FIRST_BOOT)
 
 
-def _network(path: str, impact: Impact, reason: str) -> Iterator[Row]:
+def _network(path: str) -> Iterator[Row]:
     """A field of a network, which can change only while nobody is joined to it."""
     yield _row("Network", path, Impact.REFUSED, "", UNPLUGS, when="attached")
-    yield _row("Network", path, impact, "define_network", reason)
+    yield _row("Network", path, Impact.REPLACE, "define_network", "a network of another shape is another network")
 
 
 def _rows() -> Iterator[Row]:
@@ -39,7 +39,9 @@ def _rows() -> Iterator[Row]:
         yield from _cold(path)
     shrinks = "a disk that shrinks loses data; declare a new instance"
     yield _row("Instance", "disk.size", Impact.REFUSED, "", shrinks, when="shrinks")
-    yield _row("Instance", "disk.size", Impact.LIVE, "resize_volume", "the disk grows as the guest runs")
+    yield _row("Instance", "disk.size", Impact.LIVE, "resize_volume", "the disk grows as the guest runs", when="grows")
+    yield _row("Instance", "disk.size", Impact.REBUILD, "create_volume", "the root disk is missing", when="running")
+    yield _row("Instance", "disk.size", Impact.NONE, "create_volume", "the root disk is missing")
     yield from _first_boot("image")
     yield from _first_boot("seed.*")
     yield _row("Instance", "nics.*.securityGroups", Impact.LIVE, "write_nic", "the NIC's filter is replaced at once")
@@ -48,10 +50,8 @@ def _rows() -> Iterator[Row]:
     for path in ("network", "mac", "address"):
         yield from _cold(f"nics.*.{path}", "the NIC is replaced at a cold start")
     yield _row("Network", "active", Impact.LIVE, "start_network", "it is started")
-    for path in ("addresses", "dns.domain"):
-        yield from _network(path, Impact.LIVE, "nobody is joined to it, so it is stopped and started")
-    for path in ("cidr", "mode", "gateway"):
-        yield from _network(path, Impact.REPLACE, "a network of another shape is another network")
+    for path in ("cidr", "mode", "gateway", "addresses", "dns.domain"):
+        yield from _network(path)
     for path in ("rules", "members"):
         yield _row("SecurityGroup", path, Impact.LIVE, "write_group", "the group is replaced in one transaction")
     yield _row("Image", "files", Impact.LIVE, "upload_volume", "missing files are uploaded")

@@ -1,0 +1,262 @@
+"""Changes go as far as their impact allows and no further; what is right is left alone, and data stays."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from reconciler.address import Address, ObjectKey
+from reconciler.driver import DriverError, ErrorClass
+from reconciler.impact import Impact
+from tests.support.contract import LAN, MIB, SSH, WEB, Bench, Rig, Watch, shown, with_fields
+
+
+def test_an_instance_is_stopped_and_started(rig: Rig) -> None:
+    scene = rig.scene(powerState="Stopped")
+    rig.make(scene.values())
+    assert rig.look(scene[WEB]).running is None  # type: ignore[union-attr]
+    running = with_fields(scene[WEB], powerState="Running")
+    started = rig.update(running, paths=("powerState",))
+    assert started.running is not None
+    assert shown(started, running) == running.fields
+    stopped = rig.update(scene[WEB], paths=("powerState",))
+    assert stopped.running is None
+    assert shown(stopped, scene[WEB]) == scene[WEB].fields
+
+
+def test_an_instance_that_somebody_stopped_is_started_again(rig: Rig, bench: Bench) -> None:
+    scene = rig.scene()
+    rig.make(scene.values())
+    bench.stop_guest(rig.name(WEB))
+    observed = rig.look(scene[WEB])
+    assert observed
+    assert (observed.stored["powerState"], observed.running) == ("Stopped", None)
+    assert shown(rig.update(scene[WEB]), scene[WEB]) == scene[WEB].fields
+
+
+def test_a_network_that_somebody_stopped_is_started_again(rig: Rig, bench: Bench) -> None:
+    lan = rig.scene()[LAN]
+    rig.create(lan)
+    bench.stop_network(rig.name(LAN))
+    stopped = rig.look(lan)
+    assert stopped
+    assert (stopped.stored["active"], stopped.running) == (False, None)
+    assert shown(rig.update(lan), lan) == lan.fields
+
+
+def test_the_stored_form_can_differ_from_the_running_one(rig: Rig, bench: Bench) -> None:
+    scene = rig.scene()
+    rig.make(scene.values())
+    bench.set_stored_memory(rig.name(WEB), 256 * MIB)
+    observed = rig.look(scene[WEB])
+    assert observed
+    assert observed.running is not None
+    assert (observed.stored["memory"], observed.running["memory"]) == (256 * MIB, 128 * MIB)
+
+
+def test_a_redefinition_does_not_restart_what_runs_as_wanted(rig: Rig, bench: Bench) -> None:
+    scene = rig.scene()
+    rig.make(scene.values())
+    boot = bench.boot(rig.name(WEB))
+    bench.set_stored_memory(rig.name(WEB), 256 * MIB)
+    assert shown(rig.update(scene[WEB], Impact.NONE), scene[WEB]) == scene[WEB].fields
+    assert bench.boot(rig.name(WEB)) == boot
+
+
+def test_a_restart_brings_a_new_size_and_keeps_the_data(rig: Rig, bench: Bench) -> None:
+    scene = rig.scene()
+    rig.make(scene.values())
+    boot = bench.boot(rig.name(WEB))
+    bench.write(rig.name(WEB, "root"), "precious")
+    large = rig.scene(flavor="large")[WEB]
+    restarted = rig.update(large, Impact.RESTART)
+    assert shown(restarted, large) == large.fields
+    assert restarted.running is not None
+    assert (restarted.running["vcpus"], restarted.running["memory"]) == (2, 256 * MIB)
+    assert bench.boot(rig.name(WEB)) != boot
+    assert bench.written(rig.name(WEB, "root")) == "precious"
+
+
+def test_without_leave_to_restart_the_new_size_waits_for_the_next_start(rig: Rig, bench: Bench) -> None:
+    scene = rig.scene()
+    rig.make(scene.values())
+    boot = bench.boot(rig.name(WEB))
+    updated = rig.update(with_fields(scene[WEB], vcpus=2), Impact.LIVE)
+    assert updated.running is not None
+    assert (updated.stored["vcpus"], updated.running["vcpus"]) == (2, 1)
+    assert bench.boot(rig.name(WEB)) == boot
+
+
+def test_a_rebuild_makes_the_root_disk_anew_and_keeps_the_identity(rig: Rig, bench: Bench) -> None:
+    scene = rig.scene()
+    rig.make(scene.values())
+    before = rig.look(scene[WEB])
+    assert before
+    bench.write(rig.name(WEB, "root"), "of the old system")
+    rebuilt_scene = rig.scene(image="other", userData="#cloud-config\n")
+    rig.make(each for each in rebuilt_scene.values() if each.key.address.kind == "Image")
+    rebuilt = rig.update(rebuilt_scene[WEB], Impact.REBUILD)
+    assert shown(rebuilt, rebuilt_scene[WEB]) == rebuilt_scene[WEB].fields
+    assert rebuilt.uid == before.uid
+    assert rebuilt.stored["nics.lan.mac"] == before.stored["nics.lan.mac"]
+    assert bench.written(rig.name(WEB, "root")) == ""
+
+
+def test_without_leave_to_rebuild_the_disk_and_the_seed_stay(rig: Rig, bench: Bench) -> None:
+    scene = rig.scene()
+    rig.make(scene.values())
+    bench.write(rig.name(WEB, "root"), "precious")
+    payload = rig.scene(userData="#cloud-config\n")[WEB].payload
+    waiting = replace(with_fields(scene[WEB], vcpus=2), payload=payload)
+    updated = rig.update(waiting, Impact.RESTART, paths=("vcpus",))
+    assert shown(updated, waiting) == waiting.fields
+    assert updated.stored["seed.userData"] is None, "what waits must go on showing as different"
+    assert bench.written(rig.name(WEB, "root")) == "precious"
+
+
+def test_a_disk_grows_as_the_guest_runs(rig: Rig, bench: Bench) -> None:
+    scene = rig.scene()
+    rig.make(scene.values())
+    boot = bench.boot(rig.name(WEB))
+    grown = with_fields(scene[WEB], disk__size=2048 * MIB)
+    assert shown(rig.update(grown, paths=("disk.size",)), grown) == grown.fields
+    assert bench.boot(rig.name(WEB)) == boot
+
+
+def test_a_disk_never_shrinks(rig: Rig, bench: Bench) -> None:
+    scene = rig.scene()
+    rig.make(scene.values())
+    bench.write(rig.name(WEB, "root"), "precious")
+    with pytest.raises(DriverError, match="shrink"):
+        rig.update(with_fields(scene[WEB], disk__size=512 * MIB), Impact.RESTART)
+    assert bench.written(rig.name(WEB, "root")) == "precious"
+    assert shown(rig.look(scene[WEB]), scene[WEB])["disk.size"] == 1024 * MIB
+
+
+def test_rules_and_members_change_under_running_guests(rig: Rig, bench: Bench) -> None:
+    scene = rig.scene()
+    rig.make(scene.values())
+    boot = bench.boot(rig.name(WEB))
+    changed = with_fields(rig.scene(ports=8080)[SSH], members=(f"{bench.subnet()}.10", f"{bench.subnet()}.11"))
+    assert shown(rig.update(changed), changed) == changed.fields
+    assert bench.boot(rig.name(WEB)) == boot
+
+
+def test_a_running_nic_changes_its_groups(rig: Rig, bench: Bench) -> None:
+    scene = rig.scene()
+    rig.make(scene.values())
+    boot = bench.boot(rig.name(WEB))
+    changed = rig.scene(securityGroups=["ssh", "default"])[WEB]
+    updated = rig.update(changed, paths=("nics.lan.securityGroups",), watch=_closed(bench))
+    assert shown(updated, changed) == changed.fields
+    assert updated.needs == changed.needs
+    assert bench.boot(rig.name(WEB)) == boot
+
+
+def test_a_filter_that_somebody_dropped_is_seen_and_put_back(rig: Rig, bench: Bench) -> None:
+    scene = rig.scene()
+    rig.make(scene.values())
+    boot = bench.boot(rig.name(WEB))
+    bench.drop_filters(rig.name(WEB))
+    assert bench.unfiltered(), "the guest was laid open"
+    observed = rig.look(scene[WEB])
+    assert observed
+    assert observed.running is not None
+    assert {observed.stored["nics.lan.filter"], observed.running["nics.lan.filter"]} == {"absent"}
+    assert shown(rig.update(scene[WEB]), scene[WEB]) == scene[WEB].fields
+    assert bench.unfiltered() == []
+    assert bench.boot(rig.name(WEB)) == boot
+
+
+def _closed(bench: Bench) -> Watch:
+    """A watch that looks in front of each call whether a running guest lies open (I12)."""
+
+    def look() -> None:
+        assert bench.unfiltered() == []
+
+    return Watch(look)
+
+
+def test_no_guest_is_reachable_before_its_filter_is_in_force(rig: Rig, bench: Bench) -> None:
+    scene = rig.scene()
+    watch = _closed(bench)
+    for wanted in scene.values():
+        rig.create(wanted, watch)
+    rig.update(rig.scene(flavor="large")[WEB], Impact.RESTART, watch=watch)
+    rig.delete(scene[WEB], watch)
+    assert watch.calls
+    assert bench.unfiltered() == []
+
+
+def test_an_instance_without_its_security_group_does_not_run(rig: Rig, bench: Bench) -> None:
+    scene = rig.scene()
+    rig.make(wanted for address, wanted in scene.items() if address not in (WEB, SSH))
+    with pytest.raises(DriverError):
+        rig.create(scene[WEB], _closed(bench))
+    observed = rig.look(scene[WEB])
+    assert observed is None or observed.running is None
+    rig.create(scene[SSH])
+    assert shown(rig.update(scene[WEB]), scene[WEB]) == scene[WEB].fields
+
+
+def test_a_lost_root_disk_is_seen_and_made_anew(rig: Rig, bench: Bench) -> None:
+    scene = rig.scene(powerState="Stopped")
+    rig.make(scene.values())
+    bench.lose_volume(rig.name(WEB, "root"))
+    observed = rig.look(scene[WEB])
+    assert observed
+    assert observed.stored.get("image") is None
+    assert observed.stored.get("disk.size") is None
+    assert shown(rig.update(scene[WEB], Impact.NONE), scene[WEB]) == scene[WEB].fields
+
+
+def test_an_object_that_moved_since_the_plan_is_left_alone(rig: Rig, bench: Bench) -> None:
+    scene = rig.scene()
+    rig.make(scene.values())
+    planned_on = rig.look(scene[WEB])
+    assert planned_on
+    bench.set_stored_memory(rig.name(WEB), 256 * MIB)
+    before = bench.everything()
+    with pytest.raises(DriverError) as refusal:
+        rig.update(with_fields(scene[WEB], vcpus=2), Impact.RESTART, expect=planned_on.digest())
+    assert refusal.value.error_class is ErrorClass.RACE
+    assert bench.everything() == before
+
+
+def test_a_create_that_finds_another_object_is_a_race(rig: Rig, bench: Bench) -> None:
+    scene = rig.scene()
+    rig.make(scene.values())
+    before = bench.everything()
+    with pytest.raises(DriverError) as refusal:
+        rig.create(rig.scene(ports=8080)[SSH])
+    assert refusal.value.error_class is ErrorClass.RACE
+    assert bench.everything() == before
+
+
+def test_an_update_of_what_is_gone_is_a_race(rig: Rig) -> None:
+    with pytest.raises(DriverError) as refusal:
+        rig.update(rig.scene()[LAN], expect="0123456789abcdef")
+    assert refusal.value.error_class is ErrorClass.RACE
+    assert rig.snapshot().objects == ()
+
+
+def test_a_renamed_instance_keeps_its_identity(rig: Rig, bench: Bench) -> None:
+    scene = rig.scene()
+    rig.make(scene.values())
+    before = rig.look(scene[WEB])
+    assert before
+    boot = bench.boot(rig.name(WEB))
+    key = ObjectKey(bench.config.name, Address.parse("Instance/default/shop"))
+    renamed = rig.update(replace(scene[WEB], key=key), Impact.NONE, paths=("address",))
+    assert (renamed.key, renamed.origin, renamed.uid) == (key, scene[WEB].origin, before.uid)
+    assert bench.boot(rig.name(WEB)) == boot
+
+
+def test_guards_are_written_and_lifted_without_a_restart(rig: Rig, bench: Bench) -> None:
+    scene = rig.scene()
+    rig.make(scene.values())
+    boot = bench.boot(rig.name(WEB))
+    guarded = replace(scene[WEB], guards=("protected",))
+    assert rig.update(guarded, Impact.NONE, paths=("guards",)).guards == ("protected",)
+    assert rig.update(scene[WEB], Impact.NONE, paths=("guards",)).guards == ()
+    assert bench.boot(rig.name(WEB)) == boot

@@ -1,0 +1,76 @@
+"""The impact table says of every field that can be wanted how it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from reconciler.impact import CONDITIONS, Impact, Row, Situation, find_row
+from reconciler.objects import Value
+from tests.support.contract import Bench, Rig
+
+EVERYTHING: dict[str, Any] = {
+    "userData": "#cloud-config\n",
+    "flavor": "large",
+    "networks": {"lan": {"address": "10.77.0.10", "securityGroups": ["ssh", "default"]}},
+}
+
+
+def _paths(rig: Rig) -> Iterator[tuple[str, str]]:
+    for wanted in rig.scene(**EVERYTHING).values():
+        for path in wanted.fields:
+            yield wanted.key.address.kind, path
+    yield "Instance", "cpu"
+
+
+def _situations() -> Iterator[Situation]:
+    values: list[tuple[Value, Value]] = [(None, 1), (1, None), (1, 2), (2, 1), ("a", "b")]
+    for before, after in values:
+        for running in (False, True):
+            for attached in (False, True):
+                yield Situation(before=before, after=after, running=running, attached=attached)
+
+
+def test_every_field_has_a_row_in_every_situation(rig: Rig, bench: Bench) -> None:
+    for kind, path in _paths(rig):
+        for situation in _situations():
+            assert find_row(bench.driver.impacts, kind, path, situation), (kind, path, situation)
+
+
+def test_every_row_is_reached_and_says_why(rig: Rig, bench: Bench) -> None:
+    paths = list(_paths(rig))
+    reached = {find_row(bench.driver.impacts, kind, path, s) for kind, path in paths for s in _situations()}
+    unreached = [row for row in bench.driver.impacts if row not in reached]
+    assert unreached == [], "rows that never decide are wrong or in the wrong place"
+    for row in bench.driver.impacts:
+        assert row.when in CONDITIONS
+        assert row.reason, row
+        assert row.call or row.impact is Impact.REFUSED, row
+
+
+AGREED = [
+    ("powerState", True, "a", "b", Impact.LIVE, "starting and stopping is what was asked for"),
+    ("memory", True, 1, 2, Impact.RESTART, "read at a cold start only"),
+    ("memory", False, 1, 2, Impact.NONE, "nothing runs that it could disturb"),
+    ("disk.size", True, 1, 2, Impact.LIVE, "a disk grows online"),
+    ("disk.size", False, 2, 1, Impact.REFUSED, "data would be lost, running or not"),
+    ("image", True, "a", "b", Impact.REBUILD, "the root disk stands on it"),
+    ("image", False, "a", "b", Impact.REBUILD, "the root disk of a stopped guest has data as well"),
+    ("image", False, None, "b", Impact.NONE, "without a root disk nothing can be lost"),
+    ("seed.keys", False, "a", "b", Impact.REBUILD, "read at the first boot only"),
+    ("nics.lan.securityGroups", True, "a", "b", Impact.LIVE, "filters are replaced atomically"),
+    ("nics.lan.filter", True, "absent", "enforced", Impact.LIVE, "and first"),
+    ("nics.lan.mac", True, "a", "b", Impact.RESTART, "the device is replaced"),
+]
+
+
+@pytest.mark.parametrize(("path", "running", "before", "after", "impact", "reason"), AGREED)
+def test_all_drivers_agree_on_instances(
+    bench: Bench, path: str, running: bool, before: Value, after: Value, impact: Impact, reason: str
+) -> None:
+    situation = Situation(before=before, after=after, running=running, attached=False)
+    row = find_row(bench.driver.impacts, "Instance", path, situation)
+    assert isinstance(row, Row)
+    assert row.impact is impact, reason

@@ -90,3 +90,11 @@ def find_row(table: ImpactTable, kind: str, path: str, situation: Situation) -> 
         if row.kind == kind and fnmatchcase(path, row.path) and CONDITIONS[row.when](situation):
             return row
     return None
+
+
+def evaluate(table: ImpactTable, kind: str, path: str, situation: Situation) -> tuple[Impact, str]:
+    """How a change of one field would reach its object, and why; what no row declares is refused."""
+    row = find_row(table, kind, path, situation)
+    if row is None:
+        return Impact.REFUSED, "the host's driver does not know how to change it"
+    return row.impact, row.reason

@@ -16,19 +16,6 @@ Verb = Literal["create", "update", "delete"]
 Origin = Literal["commit", "drift", "unknown"]
 
 
-class FieldChange(msgspec.Struct, frozen=True, kw_only=True):
-    """One field that differs. `form` says whether the stored or only the running form does."""
-
-    path: str
-    before: Value
-    after: Value
-    impact: Impact
-    origin: Origin
-    form: Literal["stored", "running"] = "stored"
-    certain: bool = True
-    reason: str = ""
-
-
 class Granted(msgspec.Struct, frozen=True, tag="granted"):
     """The change may be applied."""
 
@@ -48,8 +35,29 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
 Consent = Granted | Waiting | Refused
 
 
+class FieldChange(msgspec.Struct, frozen=True, kw_only=True):
+    """One field that differs. `form` says whether the stored or only the running form does.
+
+    `consent` is the field's own: what waits or is refused never holds up the other fields of its object.
+    """
+
+    path: str
+    before: Value
+    after: Value
+    impact: Impact
+    origin: Origin
+    form: Literal["stored", "running"] = "stored"
+    certain: bool = True
+    reason: str = ""
+    consent: Consent = Granted()
+
+
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """What happens to one object, and whether it may. `reason` and `disturbs` are for display only."""
+    """What happens to one object, and whether it may. `reason` and `disturbs` are for display only.
+
+    `consent` is the strictest of the fields' own. A change that waits may therefore have a step all the same, which
+    carries out the fields that are granted.
+    """
 
     key: ObjectKey
     action: Action
@@ -66,7 +74,9 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
     `expect` is the digest of the object that was planned on, or None when it was absent; a driver re-reads and
     refuses (race) when it differs. `impact` is what the plan announced: a driver may not do more than that.
-    `paths` are the fields that change. `after` are step ids that must have succeeded.
+    `paths` are the fields that an update changes; beside fields of `wanted` they may say `address` (renamed) and
+    `guards`, which live in the metadata only. What waits for consent is not among them, and `wanted` then has the
+    values that were observed. `after` are step ids that must have succeeded.
     """
 
     id: str
@@ -87,7 +97,12 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """Changes for people, steps for apply. `basis` has a digest per object that the plan touches or relies on."""
+    """Changes for people, steps for apply.
+
+    `basis` has a digest per object that the plan touches or relies on, by its `ObjectKey` under its origin; empty
+    when the object was absent. `partial`: a host was not completely seen, so nothing is planned there. Diagnostics
+    never hold up the steps: what they are about has none.
+    """
 
     fleet: str
     fleet_id: str

@@ -1,0 +1,167 @@
+"""Which address each NIC has: declared, else the one that it has, else the lowest that nobody has."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+
+from reconciler.address import Address
+from reconciler.desired import Desired
+from reconciler.diagnostic import Diagnostic, error
+from reconciler.identity import Identity
+from reconciler.kinds.base import Nic, Resource
+from reconciler.kinds.instance import nic_network
+from reconciler.kinds.network import addresses_of
+from reconciler.objects import Fields
+from reconciler.placement import Placement
+from reconciler.snapshots import Snapshots
+
+_Holders = dict[str, dict[str, Address]]
+"""Network (as text, since observed ones are) to address to the origin of the instance that has it."""
+
+
+class Addressing(msgspec.Struct, frozen=True, kw_only=True):
+    """`nics` has every NIC of the instances that can be realised; the others are `held`."""
+
+    nics: Mapping[tuple[Address, str], Nic]
+    held: frozenset[Address] = frozenset()
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+def addressing(desired: Desired, placement: Placement, snapshots: Snapshots) -> Addressing:
+    """Settle all NICs.
+
+    An address that is seen in use is not given to another in the same plan, not even when the plan frees it. On a
+    host that was not completely seen nothing is assigned, since what is taken there is not known.
+    """
+    placed = [
+        each
+        for address, each in sorted(desired.resources.items())
+        if address.kind == "Instance" and address in placement.hosts and address not in placement.held
+    ]
+    work = _Settling(desired, snapshots)
+    for resource in placed:
+        work.settle_known(resource)
+    for resource in placed:
+        if placement.hosts[resource.address] in snapshots.complete:
+            work.settle_rest(resource)
+    incomplete = {each.address for each in placed if not work.settled(each)}
+    return Addressing(
+        nics={key: nic for key, nic in work.nics.items() if key[0] not in incomplete},
+        held=frozenset(incomplete),
+        diagnostics=tuple(work.diagnostics),
+    )
+
+
+class _Settling:
+    """The settled NICs, and who holds which address: wanted by somebody, or seen in use."""
+
+    def __init__(self, desired: Desired, snapshots: Snapshots) -> None:
+        self.nics: dict[tuple[Address, str], Nic] = {}
+        self.diagnostics: list[Diagnostic] = []
+        self._identity = Identity(desired.fleet_id)
+        self._desired, self._snapshots = desired, snapshots
+        self._declared = _declared(desired)
+        self._seen = _seen(snapshots)
+        self._free: dict[Address, Iterator[str]] = {}
+
+    def settled(self, resource: Resource) -> bool:
+        return all((resource.address, nic) in self.nics for nic in resource.spec.networks)
+
+    def settle_known(self, resource: Resource) -> None:
+        """The NICs whose address is declared or observed."""
+        for name, nic in sorted(resource.spec.networks.items()):
+            network = nic_network(resource, name)
+            observed = self._observed(resource, name, network)
+            if nic.address and (holder := self._holder(resource, network, nic.address)):
+                self.diagnostics.append(_in_use(resource, name, nic.address, holder))
+                if observed:
+                    self._take(resource, name, network, observed)
+            elif nic.address or observed:
+                self._take(resource, name, network, nic.address or observed or "")
+
+    def settle_rest(self, resource: Resource) -> None:
+        """The other NICs, lowest free address first."""
+        for name, nic in sorted(resource.spec.networks.items()):
+            if nic.address or (resource.address, name) in self.nics:
+                continue
+            network = nic_network(resource, name)
+            if address := self._lowest_free(network):
+                self._take(resource, name, network, address)
+            else:
+                self.diagnostics.append(_exhausted(resource, name, network))
+
+    def _take(self, resource: Resource, name: str, network: Address, address: str) -> None:
+        self.nics[resource.address, name] = Nic(network, address, self._identity.mac(network, address))
+
+    def _observed(self, resource: Resource, name: str, network: Address) -> str | None:
+        """The address that the NIC has, as long as it stays in its network."""
+        for each in self._snapshots.of(resource.origin):
+            for found_name, found_network, address in _nics_in([each.stored, each.running or {}]):
+                if (found_name, found_network) == (name, str(network)):
+                    return address
+        return None
+
+    def _holder(self, resource: Resource, network: Address, address: str) -> Address | None:
+        """Who else has an address that `resource` declares: by declaration before it, or as seen."""
+        first = self._declared[str(network)].get(address, resource.origin)
+        seen = self._seen[str(network)].get(address, resource.origin)
+        return next((each for each in (first, seen) if each != resource.origin), None)
+
+    def _lowest_free(self, network: Address) -> str | None:
+        if network not in self._free:
+            taken = self._declared[str(network)].keys() | self._seen[str(network)].keys()
+            spec = self._desired.resources[network].spec
+            self._free[network] = (each for each in addresses_of(spec) if each not in taken)
+        return next(self._free[network], None)
+
+
+def _declared(desired: Desired) -> _Holders:
+    """Every declared address, of instances that are held as well; who is first by address has it."""
+    found: _Holders = defaultdict(dict)
+    for address, resource in sorted(desired.resources.items()):
+        for name, nic in resource.spec.networks.items() if address.kind == "Instance" else ():
+            if nic.address:
+                found[str(nic_network(resource, name))].setdefault(nic.address, resource.origin)
+    return found
+
+
+def _seen(snapshots: Snapshots) -> _Holders:
+    """Every address that is in use by something of ours, in either form."""
+    found: _Holders = defaultdict(dict)
+    for each in snapshots.objects.values():
+        for _, network, address in _nics_in([each.stored, each.running or {}]):
+            found[network].setdefault(address, each.origin)
+    return found
+
+
+def _nics_in(forms: Iterable[Fields]) -> Iterator[tuple[str, str, str]]:
+    """NIC name, network and address, as far as both of the latter are seen."""
+    for fields in forms:
+        for path, address in fields.items():
+            if path.startswith("nics.") and path.endswith(".address") and isinstance(address, str):
+                network = fields.get(path.removesuffix("address") + "network")
+                if isinstance(network, str):
+                    yield path.split(".")[1], network, address
+
+
+def _in_use(resource: Resource, nic: str, address: str, holder: Address) -> Diagnostic:
+    return error(
+        "address-in-use",
+        "An address is in use",
+        f"{resource.address} declares {address}, which {holder} has. If {holder} is to give it up, apply that first: "
+        "an address is not handed on within one plan.",
+        resource.place_of(f"spec.networks.{nic}.address"),
+    )
+
+
+def _exhausted(resource: Resource, nic: str, network: Address) -> Diagnostic:
+    return error(
+        "addresses-exhausted",
+        "A network has no free address",
+        f"{resource.address} needs an address in {network}, and every one of its range is taken. Widen `addresses`, "
+        "or remove an instance; what is freed can be assigned by the next run.",
+        resource.place_of(f"spec.networks.{nic}"),
+    )

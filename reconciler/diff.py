@@ -1,0 +1,196 @@
+"""Wanted and observed → changes: the pair is the change, and one side missing is a creation or a deletion."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+import msgspec
+
+from reconciler.address import Address, ObjectKey
+from reconciler.impact import Impact, ImpactTable, Situation, evaluate
+from reconciler.objects import Observed, Value, Wanted, digest
+from reconciler.plan import Action, Change, FieldChange, Origin
+from reconciler.snapshots import Snapshots, identity
+
+WHETHER_IT_RUNS = frozenset({"powerState", "active"})
+"""Fields that the stored form alone has: the running form is there or it is not."""
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """One object that is not as wanted: both sides, and the change between them."""
+
+    wanted: Wanted | None
+    observed: Observed | None
+    change: Change
+
+    @property
+    def identity(self) -> ObjectKey:
+        """What pairs the two sides."""
+        side = self.wanted or self.observed
+        assert side is not None
+        return identity(side)
+
+
+Pair = tuple[Wanted | None, Observed | None]
+
+
+def pairs(
+    wanted: Iterable[Wanted], snapshots: Snapshots, hosts: Collection[str], held: Collection[Address]
+) -> Iterator[Pair]:
+    """Both sides of every object on `hosts`. What is observed of a `held` origin is left out: it stays as it is."""
+    paired = set()
+    for each in wanted:
+        if each.key.host in hosts:
+            paired.add(identity(each))
+            yield each, snapshots.objects.get(identity(each))
+    for key, observed in sorted(snapshots.objects.items()):
+        if key not in paired and key.host in hosts and observed.origin not in held:
+            yield None, observed
+
+
+def diff(
+    pairs: Iterable[Pair], impacts: Mapping[str, ImpactTable], snapshots: Snapshots, declared: Collection[Address]
+) -> Iterator[Case]:
+    """The pairs that differ. `declared` are the origins of all resources: it tells a reason for deletions."""
+    for wanted, observed in pairs:
+        if wanted is None and observed is not None:
+            change = _deletion(observed, observed.origin in declared)
+            yield Case(wanted=wanted, observed=observed, change=change)
+        elif wanted is not None and (observed is None or observed.incomplete):
+            yield Case(wanted=wanted, observed=observed, change=_creation(wanted, observed))
+        elif wanted is not None and observed is not None:
+            attached = bool(snapshots.users(identity(observed)))
+            fields = _whole_entries(tuple(_fields(wanted, observed, impacts.get(wanted.key.host, ()), attached)))
+            if fields:
+                yield Case(wanted=wanted, observed=observed, change=_update(wanted, fields))
+
+
+def _deletion(observed: Observed, declared: bool) -> Change:
+    reason = f"nothing on {observed.key.host} needs it any more" if declared else "no longer declared"
+    if observed.incomplete:
+        reason += "; only parts of it are there"
+    return Change(key=observed.key, action="delete", impact=Impact.NONE, reason=reason)
+
+
+def _creation(wanted: Wanted, observed: Observed | None) -> Change:
+    before = observed.stored if observed else {}
+    fields = tuple(
+        FieldChange(path=path, before=before.get(path), after=after, impact=Impact.NONE, origin="commit")
+        for path, after in sorted(wanted.fields.items())
+        if after is not None
+    )
+    return Change(
+        key=wanted.key,
+        action="create",
+        impact=Impact.NONE,
+        fields=fields,
+        reason="only parts of it are there; it is finished" if observed else "declared and not there",
+        place=wanted.place,
+    )
+
+
+def _update(wanted: Wanted, fields: tuple[FieldChange, ...]) -> Change:
+    impact = max((field.impact for field in fields), key=lambda each: each.rank)
+    replaced = [field.path for field in fields if field.impact is Impact.REPLACE]
+    action: Action = "replace" if replaced else "update"
+    reason = f"{_listed(replaced)} cannot change in place" if replaced else _reason(fields)
+    return Change(key=wanted.key, action=action, impact=impact, fields=fields, reason=reason, place=wanted.place)
+
+
+_CAUSES: dict[Origin, str] = {
+    "commit": "declared otherwise",
+    "drift": "moved without a commit",
+    "unknown": "not as declared",
+}
+
+
+def _reason(fields: tuple[FieldChange, ...]) -> str:
+    """Which fields differ, by cause: `vcpus declared otherwise; memory moved without a commit`."""
+    clauses = []
+    for origin, cause in _CAUSES.items():
+        if paths := [field.path for field in fields if field.origin == origin]:
+            clauses.append(f"{_listed(paths)} {cause}")
+    return "; ".join(clauses)
+
+
+def _listed(paths: list[str]) -> str:
+    return ", ".join(paths) if len(paths) <= 3 else f"{len(paths)} fields"
+
+
+def _fields(wanted: Wanted, observed: Observed, table: ImpactTable, attached: bool) -> Iterator[FieldChange]:
+    dropped = {path: None for path in observed.owned if path not in wanted.fields}
+    stays = observed.running is not None and wanted.fields.get("powerState") != "Stopped"
+    for path, after in sorted({**dropped, **wanted.fields}.items()):
+        found = _field(path, after, observed)
+        if found is not None:
+            impact, reason = _impact(found, wanted.key.address.kind, observed, table, stays, attached)
+            yield msgspec.structs.replace(found, impact=impact, reason=reason)
+    yield from _metadata(wanted, observed)
+
+
+def _field(path: str, after: Value, observed: Observed) -> FieldChange | None:
+    """The difference in one field, its impact still open. The stored form is told first."""
+    stored = observed.stored.get(path)
+    if stored != after:
+        origin = _stored_origin(path, stored, observed)
+        return FieldChange(path=path, before=stored, after=after, impact=Impact.NONE, origin=origin)
+    if observed.running is None or path in WHETHER_IT_RUNS or observed.running.get(path) == after:
+        return None
+    before = observed.running.get(path)
+    origin = "drift" if path in observed.owned else "unknown"
+    return FieldChange(path=path, before=before, after=after, impact=Impact.NONE, origin=origin, form="running")
+
+
+def _stored_origin(path: str, before: Value, observed: Observed) -> Origin:
+    """Whether the commit or somebody else moved the field: by the digest of what was last applied to it."""
+    applied = observed.owned.get(path)
+    if applied is not None:
+        return "commit" if applied == digest(before) else "drift"
+    return "commit" if before is None and observed.owned else "unknown"
+
+
+def _impact(
+    field: FieldChange, kind: str, observed: Observed, table: ImpactTable, stays: bool, attached: bool
+) -> tuple[Impact, str]:
+    """`stays`: the object runs, and goes on running; one that is to be stopped is changed while it stands."""
+    runs = observed.running is not None and field.path not in WHETHER_IT_RUNS
+    if field.form == "stored" and runs and (observed.running or {}).get(field.path) == field.after:
+        return Impact.NONE, "what runs has it already"
+    situation = Situation(before=field.before, after=field.after, running=stays, attached=attached)
+    impact, reason = evaluate(table, kind, field.path, situation)
+    if field.form == "running" and not stays:
+        return Impact.NONE, "what runs is to be stopped"
+    if field.form == "running" and impact.needs_consent:
+        return impact, "stored already; what runs takes it up with a " + impact.value
+    return impact, reason
+
+
+def _whole_entries(fields: tuple[FieldChange, ...]) -> tuple[FieldChange, ...]:
+    """A NIC that comes or goes does so as a whole: all its fields have the impact of that."""
+    entries = {
+        field.path.removesuffix("network"): field
+        for field in fields
+        if field.path.endswith(".network") and None in (field.before, field.after)
+    }
+
+    def alike(field: FieldChange) -> FieldChange:
+        entry = entries.get(field.path.rpartition(".")[0] + ".")
+        return msgspec.structs.replace(field, impact=entry.impact, reason=entry.reason) if entry else field
+
+    return tuple(alike(field) for field in fields) if entries else fields
+
+
+def _metadata(wanted: Wanted, observed: Observed) -> Iterator[FieldChange]:
+    """What stands in the object's own metadata only: whose it is, and what guards it."""
+    if wanted.key.address != observed.key.address:
+        yield FieldChange(
+            path="address",
+            before=str(observed.key.address),
+            after=str(wanted.key.address),
+            impact=Impact.NONE,
+            origin="commit",
+            reason="renamed; it keeps its identity",
+        )
+    if wanted.guards != observed.guards:
+        before, after = observed.guards, wanted.guards
+        yield FieldChange(path="guards", before=before, after=after, impact=Impact.NONE, origin="commit")

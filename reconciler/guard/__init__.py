@@ -1,0 +1,46 @@
+"""What may be done: every change is granted, waits for consent, or is refused, and none holds up another."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+import msgspec
+
+from reconciler.address import Address, ObjectKey
+from reconciler.diff import Case
+from reconciler.guard.allow import Allow, parse_allow
+from reconciler.guard.consent import consent
+from reconciler.guard.deletion import Budget, protection
+from reconciler.guard.hosts import enforcement, foreign
+from reconciler.guard.needs import dependents, prunes, without_used
+from reconciler.kinds.fleet import DeletionBudget
+from reconciler.snapshots import Snapshots
+
+__all__ = ["Allow", "Circumstances", "guard", "parse_allow"]
+
+
+class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
+    """What verdicts depend on beside the change itself. `declared` are the origins of all resources; `unsure` has the
+    unseen hosts on which a new instance may stand already.
+    """
+
+    snapshots: Snapshots
+    allow: Allow
+    bounds: DeletionBudget
+    declared: Collection[Address]
+    unsure: Mapping[Address, tuple[str, ...]]
+
+
+def guard(cases: Iterable[Case], around: Circumstances) -> dict[ObjectKey, Case]:
+    """Verdicts on all cases: each by itself, then the number of deletions, then what follows for others."""
+    judged = without_used({case.identity: _alone(case, around) for case in cases}, around.snapshots)
+    budget = Budget(judged, around.snapshots, around.allow, around.bounds, around.declared)
+    judged = {key: budget.judge(case) for key, case in judged.items()}
+    return prunes(dependents(judged, around.snapshots), around.snapshots)
+
+
+def _alone(case: Case, around: Circumstances) -> Case:
+    case = consent(case, around.allow, around.unsure)
+    case = foreign(case, around.snapshots)
+    case = enforcement(case, around.snapshots)
+    return protection(case, around.allow)

@@ -1,0 +1,35 @@
+"""What a host stands against: things that are not ours in the way, and filters that it cannot enforce."""
+
+from __future__ import annotations
+
+from reconciler.diff import Case
+from reconciler.guard.verdict import judge_object
+from reconciler.plan import Refused
+from reconciler.snapshots import Snapshots
+
+FILTERED = frozenset({"Instance", "SecurityGroup"})
+"""Kinds that are worth nothing, or a danger, where nothing filters the guests' traffic."""
+
+
+def foreign(case: Case, snapshots: Snapshots) -> Case:
+    """A name of ours that something foreign bears is never taken from it."""
+    clash = snapshots.clash(case.identity)
+    if clash is None or case.change.action != "create":
+        return case
+    why = (
+        f"the {clash.what} {clash.name} on {case.change.key.host} is in the way and is not ours: {clash.reason}; "
+        "remove or rename it there, or give the resource another name"
+    )
+    return judge_object(case, Refused(why))
+
+
+def enforcement(case: Case, snapshots: Snapshots) -> Case:
+    """Fail closed: where nothing filters, no guest is made or changed; deleting one is always safe."""
+    key = case.change.key
+    if key.address.kind not in FILTERED or case.change.action == "delete":
+        return case
+    facts = snapshots.facts(key.host)
+    if facts is not None and facts.enforcement:
+        return case
+    reason = facts.enforcement_reason if facts else "the host did not say what it can do"
+    return judge_object(case, Refused(f"{key.host} cannot enforce security groups: {reason}"))

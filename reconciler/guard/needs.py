@@ -1,0 +1,129 @@
+"""What follows from a verdict for others: users of what is not made wait with it, and what is still used stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import networkx as nx
+
+from reconciler.address import ObjectKey
+from reconciler.diff import Case
+from reconciler.guard.verdict import explain, granted, judge_fields, judge_object, ungranted_fields
+from reconciler.objects import Observed, Value
+from reconciler.plan import Consent, Granted, Refused, Waiting
+from reconciler.snapshots import Snapshots, identity
+
+Cases = dict[ObjectKey, Case]
+
+
+def mentions(value: Value, key: ObjectKey) -> bool:
+    """Whether a field's value names an object: by its resource's address, or as `NAME@PART`."""
+    texts = value if isinstance(value, tuple) else (value,)
+    return str(key.address) in texts or (key.part != "" and f"{key.address.name}@{key.part}" in texts)
+
+
+def dependents(cases: Cases, snapshots: Snapshots) -> Cases:
+    """Creations and updates, needed ones first: what needs something that will not stand does not go on."""
+    judged = dict(cases)
+    for key in _needed_first(cases):
+        case = judged[key]
+        for need in case.wanted.needs if case.wanted else ():
+            if (consent := _lack(need, case, judged, snapshots)) is not None:
+                held = _without(case, need, consent)
+                case = case if held == case else explain(held, f"it needs {need.address}")
+        judged[key] = case
+    return judged
+
+
+def _needed_first(cases: Cases) -> Iterable[ObjectKey]:
+    graph: nx.DiGraph[ObjectKey] = nx.DiGraph()
+    graph.add_nodes_from(cases)
+    for key, case in cases.items():
+        needs = case.wanted.needs if case.wanted else ()
+        graph.add_edges_from((need, key) for need in needs if need in cases)
+    order: Iterable[ObjectKey] = nx.topological_sort(graph)
+    return order
+
+
+def _lack(need: ObjectKey, case: Case, judged: Cases, snapshots: Snapshots) -> Consent | None:
+    """Why `need` will not be as `case` needs it; None when it will."""
+    other = judged.get(need)
+    standing = snapshots.objects.get(need)
+    if other is None:
+        return None if standing and not standing.incomplete else Refused(f"{need.address} is not on {need.host}")
+    if other.change.action == "create" or case.change.action == "create":
+        return _inherited(other.change.consent, f"{need.address} is refused")
+    return None
+
+
+def _without(case: Case, need: ObjectKey, consent: Consent) -> Case:
+    """A creation is held up whole; of an update only the fields that newly name what it needs."""
+    if case.change.action == "create":
+        return judge_object(case, consent)
+    return judge_fields(
+        case,
+        lambda field: consent if mentions(field.after, need) and not mentions(field.before, need) else Granted(),
+    )
+
+
+def _inherited(consent: Consent, why: str) -> Consent | None:
+    match consent:
+        case Granted():
+            return None
+        case Waiting():
+            return consent
+        case Refused():
+            return Refused(why)
+
+
+def without_used(cases: Cases, snapshots: Snapshots) -> Cases:
+    """The cases without deletions of what something uses that does not change at all: of those nothing is told."""
+    kept = dict(cases)
+    for key in _users_first(cases, snapshots):
+        users = (identity(user) for user in snapshots.users(key) if user.key.address.kind != key.address.kind)
+        if any(user not in kept for user in users):
+            del kept[key]
+    return kept
+
+
+def prunes(cases: Cases, snapshots: Snapshots) -> Cases:
+    """Deletions, users first: what its user will go on using stays, with the verdict on that user's change."""
+    judged = dict(cases)
+    for key in _users_first(cases, snapshots):
+        for user in snapshots.users(key):
+            judged[key] = _unless_used(judged[key], user, judged.get(identity(user)))
+    return judged
+
+
+def _users_first(cases: Cases, snapshots: Snapshots) -> list[ObjectKey]:
+    deletions = [key for key, case in cases.items() if case.change.action == "delete"]
+    graph: nx.DiGraph[ObjectKey] = nx.DiGraph()
+    graph.add_nodes_from(deletions)
+    for key in deletions:
+        users = (identity(user) for user in snapshots.users(key) if user.key.address.kind != key.address.kind)
+        graph.add_edges_from((user, key) for user in users if user in graph)
+    return list(nx.topological_sort(graph))
+
+
+def _unless_used(case: Case, user: Observed, using: Case | None) -> Case:
+    if using is None or releases(using, case.identity):
+        return case
+    clause = f"{user.key.address} still uses it"
+    return explain(judge_object(case, _inherited(using.change.consent, clause) or Refused(clause)), clause)
+
+
+def releases(using: Case, key: ObjectKey) -> bool:
+    """Whether an object that uses another will no longer do so once its granted changes are made.
+
+    Objects of one kind that name each other (groups in rules) hold nothing up: that reference orders nothing.
+    """
+    if using.change.key.address.kind == key.address.kind:
+        return True
+    if using.wanted is None or using.change.action == "create":
+        return granted(using) and (using.wanted is None or key not in using.wanted.needs)
+    if key in using.wanted.needs:
+        return False
+    kept = ungranted_fields(using)
+    if any(mentions(field.before, key) for field in using.change.fields):
+        return not any(mentions(field.before, key) for field in kept)
+    return not kept

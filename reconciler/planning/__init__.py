@@ -1,0 +1,107 @@
+"""Planning: desired and observed in, one plan out. Pure, and decided once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from reconciler.address import Address
+from reconciler.addressing import addressing
+from reconciler.desired import Desired
+from reconciler.diff import Case, diff, pairs
+from reconciler.guard import Allow, Circumstances, guard
+from reconciler.impact import ImpactTable
+from reconciler.kinds.base import World
+from reconciler.kinds.fleet import DeletionBudget
+from reconciler.objects import Fields, Wanted
+from reconciler.observation import Snapshot
+from reconciler.placement import placement
+from reconciler.plan import Change, Plan, Source
+from reconciler.planning.basis import basis
+from reconciler.planning.effect import will_stand
+from reconciler.planning.membership import with_unseen
+from reconciler.planning.notes import notes
+from reconciler.planning.scope import Scope
+from reconciler.planning.steps import steps
+from reconciler.realise import members, realise, with_members, world
+from reconciler.snapshots import Snapshots
+
+GROUPS = frozenset({"SecurityGroup"})
+"""Realised last: they list the addresses of instances as those will be once the granted changes are made."""
+
+
+def plan(
+    desired: Desired,
+    snapshots: Sequence[Snapshot],
+    impacts: Mapping[str, ImpactTable],
+    source: Source,
+    allow: Allow = Allow(),  # noqa: B008 - frozen
+    targets: frozenset[Address] = frozenset(),
+) -> Plan:
+    """What closes the difference, with the leave that is given.
+
+    `impacts` has the impact table of each host's driver. `targets` restrict the plan to these resources and what
+    they need. On hosts that were not completely seen, or are in maintenance, nothing is planned.
+    """
+    seen = Snapshots(snapshots)
+    placed = placement(desired, seen)
+    settled = addressing(desired, placed, seen)
+    held = placed.held | settled.held
+    scope = Scope(desired, seen, held, targets)
+    around = Circumstances(
+        snapshots=seen,
+        allow=allow,
+        bounds=desired.fleet.spec.deletion_budget if desired.fleet else DeletionBudget(),
+        declared=scope.declared,
+        unsure=placed.unsure,
+    )
+    decision = _Decision(world(desired, placed, settled), seen, impacts, scope, around)
+    made = steps(decision.cases, seen)
+    return Plan(
+        fleet=desired.name,
+        fleet_id=desired.fleet_id,
+        source=source,
+        basis=basis(made, decision.cases, seen),
+        changes=tuple(_shown(case, seen) for _, case in sorted(decision.cases.items())),
+        steps=made,
+        unchanged=decision.unchanged,
+        partial=bool(scope.unseen),
+        diagnostics=notes(placed, settled, decision.cases, scope, around),
+    )
+
+
+class _Decision:
+    """Two passes: the groups of the second one have those members that the first one leads to."""
+
+    def __init__(
+        self, world: World, seen: Snapshots, impacts: Mapping[str, ImpactTable], scope: Scope, around: Circumstances
+    ) -> None:
+        self._seen, self._impacts, self._scope, self._around = seen, impacts, scope, around
+        others = [each for each in realise(world, scope.held) if each.key.address.kind not in GROUPS]
+        provisional = members(each.fields for each in others if each.key.address.kind == "Instance")
+        self._decide([*others, *realise(with_members(world, provisional), scope.held, GROUPS)])
+        final = with_unseen(members(self._instances_to_be(others)), world, seen)
+        if final != provisional:
+            self._decide([*others, *realise(with_members(world, final), scope.held, GROUPS)])
+
+    def _decide(self, wanted: list[Wanted]) -> None:
+        both = list(pairs(wanted, self._seen, self._scope.hosts, self._scope.held_origins))
+        both = [pair for pair in both if self._scope.includes(pair)]
+        cases = diff(both, self._impacts, self._seen, self._around.declared)
+        self.cases = guard(cases, self._around)
+        kept = sum(each is not None for each, _ in both)
+        self.unchanged = kept - sum(case.wanted is not None for case in self.cases.values())
+
+    def _instances_to_be(self, wanted: Iterable[Wanted]) -> Iterable[Fields]:
+        observed = [each for key, each in self._seen.objects.items() if key.address.kind == "Instance"]
+        return will_stand([each for each in wanted if each.key.address.kind == "Instance"], observed, self.cases)
+
+
+def _shown(case: Case, seen: Snapshots) -> Change:
+    """The change as people see it: also with whom it disturbs."""
+    change = case.change
+    if not change.impact.needs_consent or change.key.address.kind == "Instance":
+        return change
+    users = {user.key.address for user in seen.users(case.identity)} - {change.key.address}
+    return msgspec.structs.replace(change, disturbs=tuple(sorted(users)))

@@ -1,0 +1,85 @@
+"""What has to be told beside the changes: what was not seen, what is held and why, what is in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from reconciler.address import ObjectKey
+from reconciler.addressing import Addressing
+from reconciler.diagnostic import Diagnostic, error, in_order
+from reconciler.diff import Case
+from reconciler.guard import Circumstances
+from reconciler.observation import Failed, Partial
+from reconciler.placement import Placement
+from reconciler.planning.scope import Scope
+from reconciler.snapshots import Snapshots, sorted_foreign
+
+MOST_NAMES = 10
+"""Names in one message; more are counted."""
+
+
+def notes(
+    placed: Placement, settled: Addressing, cases: Mapping[ObjectKey, Case], scope: Scope, around: Circumstances
+) -> tuple[Diagnostic, ...]:
+    """All diagnostics of a plan, in order."""
+    found = [*placed.diagnostics, *settled.diagnostics]
+    found += [_unseen(host, placed, around.snapshots) for host in scope.unseen]
+    found += _foreign(around.snapshots)
+    found += _unknown_targets(scope)
+    found += _idle_consents(cases, around)
+    return tuple(in_order(found))
+
+
+def _unseen(host: str, placed: Placement, seen: Snapshots) -> Diagnostic:
+    there = {each.key.address for each in seen.objects.values() if each.key.host == host}
+    waiting = [
+        str(address)
+        for address, at in sorted(placed.hosts.items())
+        if at == host and address.kind == "Instance" and address not in there
+    ]
+    told = f" Not known to stand: {_names(waiting)}." if waiting else ""
+    return error(
+        "host-unseen",
+        "A host was not completely seen",
+        f"{host}: {_why(host, seen)}. Nothing is planned there until it is, and nothing of it is made elsewhere.{told}",
+    )
+
+
+def _why(host: str, seen: Snapshots) -> str:
+    match seen.hosts[host].status if host in seen.hosts else None:
+        case Failed(error=reason):
+            return reason
+        case Partial(gaps=gaps):
+            return "; ".join(gaps)
+        case _:
+            return "it was not observed"
+
+
+def _names(names: list[str]) -> str:
+    more = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _foreign(seen: Snapshots) -> Iterator[Diagnostic]:
+    for host, snapshot in seen.hosts.items():
+        for each in sorted_foreign(snapshot.foreign):
+            detail = f"The {each.what} {each.name} on {host}: {each.reason}. It is left alone."
+            yield _warning("foreign", "Something that looks like ours is not", detail)
+
+
+def _unknown_targets(scope: Scope) -> Iterator[Diagnostic]:
+    for target in scope.unknown_targets:
+        detail = f"{target} is neither declared nor there. Write an address as `get` shows it: Kind/project/name."
+        yield error("unknown-target", "A target does not exist", detail)
+
+
+def _idle_consents(cases: Mapping[ObjectKey, Case], around: Circumstances) -> Iterator[Diagnostic]:
+    changed = {case.change.key.address for case in cases.values()}
+    for address in sorted(around.allow.addresses - changed):
+        yield _warning("idle-consent", "A consent allows nothing", f"No change of {address} is planned.")
+
+
+def _warning(code: str, summary: str, detail: str) -> Diagnostic:
+    return msgspec.structs.replace(error(code, summary, detail), severity="warning")

@@ -16,7 +16,7 @@ from reconciler.kinds.base import API_VERSION, DEFAULT_PROJECT, Kind, Problem, R
 from reconciler.mistake import Mistake, mistakes
 from reconciler.schema import any_kind, document_type, schema
 from reconciler.suggest import did_you_mean, listed, shown
-from reconciler.yaml import BROKEN, Node
+from reconciler.yaml import Node
 
 MOST_MISTAKES = 1_000
 """Nobody reads more of them at once, and looking for them takes time."""
@@ -34,7 +34,7 @@ def decode(document: Document, node: Node, flawed: bool) -> Found:
         return
     kind = REGISTRY.get(str(plain.get("kind")))
     if kind is None:
-        yield from _diagnostics(document, node, plain, map(_of_head, mistakes(plain, any_kind())))
+        yield from _diagnostics(document, node, map(_of_head, mistakes(plain, any_kind())))
         return
     try:
         manifest = msgspec.convert(plain, document_type(kind.name))
@@ -55,7 +55,7 @@ def _accepted(kind: Kind, manifest: Any, document: Document, node: Node, flawed:
 def _mistaken(kind: Kind, document: Document, node: Node, plain: dict[str, Any]) -> Found:
     """All that the schema has against a document, and then what its kind has against the rest of it."""
     found = list(islice(mistakes(plain, schema(kind.name)), MOST_MISTAKES + 1))
-    yield from _diagnostics(document, node, plain, (_of_kind(kind, mistake) for mistake in found))
+    yield from _diagnostics(document, node, (_of_kind(kind, mistake) for mistake in found))
     for removed in ([mistake.path for mistake in found], [mistake.path[:2] for mistake in found]):
         rest = _without(node.plain(), removed)
         try:
@@ -76,12 +76,11 @@ def _rest(resource: Resource, removed: list[Path]) -> Found:
     yield msgspec.structs.replace(resource, broken=True)
 
 
-def _diagnostics(document: Document, node: Node, plain: Any, found: Iterable[Mistake]) -> Iterator[Diagnostic]:
-    """Mistakes with their places, but for those of values that were refused before they had a type."""
+def _diagnostics(document: Document, node: Node, found: Iterable[Mistake]) -> Iterator[Diagnostic]:
+    """Mistakes at their places."""
     for mistake in found:
-        if _at(plain, mistake.path) is not BROKEN:
-            at = span(node, mistake.path, mistake.at_key)
-            yield document.error(mistake.code, mistake.summary, mistake.detail, at)
+        at = span(node, mistake.path, mistake.at_key)
+        yield document.error(mistake.code, mistake.summary, mistake.detail, at)
 
 
 def _resource(kind: Kind, manifest: Any, document: Document, node: Node) -> Resource:

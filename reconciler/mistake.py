@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import unicodedata
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import jsonschema
 import msgspec
 
 from reconciler.suggest import did_you_mean, listed, nearest, shown
+from reconciler.yaml import BROKEN
 
 _TYPES = {
     "object": "a mapping",
@@ -23,6 +25,9 @@ _TYPES = {
 
 Violation = Any
 """A `ValidationError` of jsonschema, whose attributes a type checker must all take for unset."""
+
+
+_JSON_TYPES: dict[type, str] = {str: "string", list: "array", dict: "object"}
 
 
 class Mistake(msgspec.Struct, frozen=True):
@@ -41,20 +46,28 @@ def _is_integer(checker: object, value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-_DRAFT: Any = jsonschema.Draft202012Validator
-_Validator: Any = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
-    _DRAFT, type_checker=_DRAFT.TYPE_CHECKER.redefine("integer", _is_integer)
-)
+@functools.cache
+def _validator_type() -> Any:
+    """Made when the first mistake is looked for: most runs find none, and need not wait for the import."""
+    import jsonschema
+
+    draft: Any = jsonschema.Draft202012Validator
+    checker = draft.TYPE_CHECKER.redefine("integer", _is_integer)
+    return jsonschema.validators.extend(draft, type_checker=checker)  # type: ignore[no-untyped-call]
 
 
 def mistakes(document: Any, schema: dict[str, Any]) -> Iterator[Mistake]:
-    """Every way in which a document (plain data) violates a schema, lazily and in no order."""
-    for error in _Validator(schema).iter_errors(document):
+    """Every way in which a document (plain data) violates a schema, lazily and in no order.
+
+    Nothing is said about values that were refused before they had a type.
+    """
+    for error in _validator_type()(schema).iter_errors(document):
         yield from _explain(error)
 
 
 def _explain(error: Violation) -> Iterator[Mistake]:
-    yield from _EXPLANATIONS[str(error.validator)](error)
+    if error.instance is not BROKEN:
+        yield from _EXPLANATIONS[str(error.validator)](error)
 
 
 def _path(error: Violation) -> tuple[str | int, ...]:
@@ -90,8 +103,13 @@ def _missing_field(error: Violation) -> Iterator[Mistake]:
         # jsonschema reports each absent field by itself, and names it in its message alone.
         if name not in error.instance and error.message.startswith(repr(name)) and name not in misspelt:
             about = known[name].get("description", "")
-            detail = f"{_where(error)} needs `{name}`" + (f": {about[:1].lower()}{about[1:]}" if about else ".")
+            detail = f"{_where(error)} needs `{name}`" + (f": {_lower(about)}" if about else ".")
             yield Mistake(_path(error), "missing-field", "missing field", detail[:1].upper() + detail[1:], at_key=True)
+
+
+def _lower(sentence: str) -> str:
+    """The sentence as a part of another; abbreviations keep their capitals."""
+    return sentence if sentence[1:2].isupper() else sentence[:1].lower() + sentence[1:]
 
 
 def _wrong_type(error: Violation) -> Iterator[Mistake]:
@@ -103,30 +121,35 @@ def wrong_type(error: Violation, types: list[str]) -> Mistake:
     path = _path(error)
     if error.instance is None:
         return Mistake(path, "empty-field", "field has no value", "Write a value, or remove the line.", at_key=True)
-    names = [_TYPES[name] for name in types]
-    detail = f"This must be {' or '.join(names)}, not {_kind_of(error.instance)}.{_type_remedy(error.instance, types)}"
+    wanted = error.schema.get("title") if types == ["string"] else None
+    names = wanted or " or ".join(_TYPES[name] for name in types)
+    detail = f"This is {_kind_of(error.instance)}; it must be {names}.{_type_remedy(error, types)}"
     return Mistake(path, "wrong-type", "wrong type", detail)
 
 
 def _kind_of(value: object) -> str:
     if isinstance(value, bool):
         return f"the truth value `{str(value).lower()}`"
-    if isinstance(value, int | float):
-        return "a number"
-    return "text" if isinstance(value, str) else "a mapping" if isinstance(value, dict) else "a list"
+    if isinstance(value, float):
+        return "a decimal number"
+    return "a number" if isinstance(value, int) else _TYPES[_JSON_TYPES[type(value)]]
 
 
-def _type_remedy(value: object, types: list[str]) -> str:
-    if "string" in types and isinstance(value, bool | int | float):
-        return " Put it in quotes."
-    if "boolean" in types and isinstance(value, str):
-        return " This YAML knows no other words for them, and quotes make it text."
-    if "integer" in types and isinstance(value, str) and value.isdigit():
-        return " Remove the quotes."
-    if "array" in types and isinstance(value, str):
-        return f" Write [{shown(value)[1:-1]}]."
-    if "object" in types and isinstance(value, list) and value and all(isinstance(item, str) for item in value):
-        return f" Write {shown(value[0])[1:-1]}: {{}} on a line of its own for each."
+def _type_remedy(error: Violation, types: list[str]) -> str:
+    value = error.instance
+    match value, types:
+        case bool() | int() | float(), ["string"] if _validator_type()(error.schema).is_valid(str(value)):
+            return " Put it in quotes."
+        case str(), ["boolean"]:
+            return f" {shown(value)} means neither."
+        case str(), ["integer"] if value.isdecimal():
+            return " Remove the quotes."
+        case str(), ["array"] if value.isprintable():
+            return f" Write `[{shown(value)[1:-1]}]`."
+        case [str() as first, *_], ["object"] if error.schema.get("additionalProperties") and first.isprintable():
+            return f" Write `{shown(first)[1:-1]}: {{}}`, and each other one, on a line of its own."
+        case _, ["object"] if "properties" in error.schema:
+            return f" Its fields are {listed(sorted(error.schema['properties']))}."
     return ""
 
 
@@ -141,7 +164,7 @@ def _not_allowed(error: Violation) -> Iterator[Mistake]:
 
 
 def _malformed(error: Violation) -> Iterator[Mistake]:
-    detail = f"{shown(error.instance)} is not {error.schema['title']}.{_tidied(error)}"
+    detail = f"{shown(error.instance)} is not {error.schema['title']}.{_tidied(error) or _lookalike(error.instance)}"
     in_key = "propertyNames" in error.absolute_schema_path
     path = (*_path(error), error.instance) if in_key else _path(error)
     yield Mistake(path, "malformed-value", "value is malformed", detail, at_key=in_key)
@@ -150,16 +173,23 @@ def _malformed(error: Violation) -> Iterator[Mistake]:
 def _tidied(error: Violation) -> str:
     """A question with the nearest value that would do, when lower case and hyphens are all it takes."""
     text = "-".join(str(error.instance).lower().replace("_", "-").split()).strip("-")
-    fits = text != error.instance and _Validator(error.schema).is_valid(text)
+    fits = text != error.instance and _validator_type()(error.schema).is_valid(text)
     return f" Did you mean `{text}`?" if fits else ""
 
 
-def _bound(words: str) -> Callable[[Violation], Iterator[Mistake]]:
-    """An explanation for a limit; `words` has `{}` for it."""
+def _lookalike(text: str) -> str:
+    """Which character is none of ASCII: it may look like one that is."""
+    strange = next((character for character in text if not character.isascii()), None)
+    return f" It holds {unicodedata.name(strange, 'a character')} (U+{ord(strange):04X})." if strange else ""
+
+
+def _bound(words: str, noun: str = "", nouns: str = "") -> Callable[[Violation], Iterator[Mistake]]:
+    """An explanation for a limit: the field's name, `words`, and the limit, of what `noun` counts."""
 
     def explain(error: Violation) -> Iterator[Mistake]:
-        detail = words.format(f"{error.validator_value:,}")
-        yield Mistake(_path(error), "out-of-bounds", "value is out of bounds", detail)
+        limit = error.validator_value
+        counted = f"{limit:,} {noun if limit == 1 else nouns}".strip()
+        yield Mistake(_path(error), "out-of-bounds", "value is out of bounds", f"{_where(error)} {words} {counted}.")
 
     return explain
 
@@ -169,12 +199,15 @@ def _alternatives(error: Violation) -> Iterator[Mistake]:
     branches: dict[int, list[Violation]] = {}
     for cause in error.context or ():
         branches.setdefault(int(cause.schema_path[0]), []).append(cause)
+    types = [name for name in _branch_types(error) if name != "null"]
     meant = [causes for causes in branches.values() if not any(_mistyped(error, cause) for cause in causes)]
     if meant:
         for cause in meant[0]:
             yield from _explain(cause)
+    elif len(types) == 1 and error.instance is not None:
+        yield from _explain(branches[0][0])
     else:
-        yield wrong_type(error, [name for name in _branch_types(error) if name != "null"])
+        yield wrong_type(error, types)
 
 
 def _mistyped(error: Violation, cause: Violation) -> bool:
@@ -192,14 +225,14 @@ _EXPLANATIONS: dict[str, Callable[[Violation], Iterator[Mistake]]] = {
     "additionalProperties": _unknown_fields,
     "anyOf": _alternatives,
     "enum": _not_allowed,
-    "maximum": _bound("It may be {} at most."),
-    "maxItems": _bound("The list may have {} items at most."),
-    "maxLength": _bound("The text may have {} characters at most."),
-    "maxProperties": _bound("There may be {} of them at most."),
-    "minimum": _bound("It must be {} at least."),
-    "minItems": _bound("The list must have {} items at least."),
-    "minLength": _bound("The text must have {} characters at least."),
-    "minProperties": _bound("There must be {} of them at least."),
+    "maximum": _bound("may be at most"),
+    "maxItems": _bound("may have at most", "item", "items"),
+    "maxLength": _bound("may have at most", "character", "characters"),
+    "maxProperties": _bound("may have at most", "entry", "entries"),
+    "minimum": _bound("must be at least"),
+    "minItems": _bound("must have at least", "item", "items"),
+    "minLength": _bound("must have at least", "character", "characters"),
+    "minProperties": _bound("must have at least", "entry", "entries"),
     "pattern": _malformed,
     "required": _missing_field,
     "type": _wrong_type,

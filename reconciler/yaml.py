@@ -153,7 +153,7 @@ class _Composer:
                 return None, key
             if event.value == "<<" and event.implicit[0]:
                 detail = "Merge keys are not part of this YAML: write the fields out where they belong."
-                self.report("merge-key", "merge key", detail, event)
+                self.report("merge-key", "merge key is not allowed", detail, event)
                 return None, key
             return event.value, key
         if not isinstance(event, yaml.AliasEvent):
@@ -194,16 +194,16 @@ class _Composer:
 
     def alias(self, event: Any) -> Node:
         detail = "Aliases are not part of this YAML: write the value out where it is needed."
-        self.report("alias", "alias", detail, event)
+        self.report("alias", "alias is not allowed", detail, event)
         return Node(BROKEN, event.start_mark.line + 1, event.start_mark.column + 1, 1)
 
     def refuse_properties(self, event: Any) -> None:
         if event.anchor is not None:
             detail = "Anchors are not part of this YAML: remove it, and write the value out where it is needed."
-            self.report("anchor", "anchor", detail, event)
+            self.report("anchor", "anchor is not allowed", detail, event)
         if event.tag is not None:
             detail = "Tags are not part of this YAML: remove it; put a value in quotes if it is meant as text."
-            self.report("tag", "tag", detail, event)
+            self.report("tag", "tag is not allowed", detail, event)
 
     def duplicate(self, name: str, first: Node, second: Node) -> None:
         detail = f"It is first given in line {first.line}, and again here. Keep one of them."

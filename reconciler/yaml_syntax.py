@@ -16,9 +16,9 @@ _REMEDIES = {
     "did not find expected key": "This line does not fit those above it. Check its indentation.",
     "did not find expected '-' indicator": "This line does not fit the list above it. Check its indentation.",
     "could not find expected ':'": "A key needs `: ` and a value after it.",
-    "found unexpected end of stream": "A quote is opened and never closed.",
-    "did not find expected ',' or ']'": "A list that begins with `[` needs `,` between its items and `]` at its end.",
-    "did not find expected ',' or '}'": "A mapping that begins with `{` needs `,` between fields and `}` at its end.",
+    "found unexpected end of stream": "This quote is never closed.",
+    "did not find expected ',' or ']'": "This list needs `,` between its items and `]` at its end.",
+    "did not find expected ',' or '}'": "This mapping needs `,` between its fields and `}` at its end.",
     "found unknown escape character": "Text in double quotes knows no such escape. Use single quotes, or write `\\\\`.",
     "found invalid Unicode character escape code": "This escape stands for no character. Write the character itself.",
     "found undefined tag handle": "Tags are not part of this YAML: remove it; put a value in quotes if it is text.",
@@ -34,7 +34,8 @@ _REMEDIES = {
 
 def explain(source: SourceText, problem: yaml.YAMLError) -> Diagnostic:
     """The diagnostic for whatever the parser raised; the rest of the file could not be read."""
-    mark = getattr(problem, "problem_mark", None)
+    unclosed = str(getattr(problem, "context", "")).endswith(("flow sequence", "flow mapping", "quoted scalar"))
+    mark = getattr(problem, "context_mark" if unclosed else "problem_mark", None)
     line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
     remedy = _remedy(source, str(getattr(problem, "problem", "")), line, column)
     since = _since(problem, line)

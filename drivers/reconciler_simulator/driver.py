@@ -73,7 +73,7 @@ class SimulatorDriver:
         self._site = Site.of(host, files)
         self._store = Store(Path(path))
         self._faults = Faults.from_environment()
-        self._begun: set[str] = set()
+        self._begun: set[tuple[str, str | None]] = set()
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[Lease]:
@@ -123,6 +123,11 @@ class SimulatorDriver:
 
     def apply(self, step: Step, commit: str, progress: Progress) -> Observed | None:
         """Carry a step out and return what is there now."""
+        result = self._carry_out(step, commit, progress)
+        self._begun.discard((step.id, step.expect))
+        return result
+
+    def _carry_out(self, step: Step, commit: str, progress: Progress) -> Observed | None:
         found = list(self._look())
         _refuse_foreign(step, found)
         observed = _find(found, step)
@@ -148,9 +153,10 @@ class SimulatorDriver:
 
     def _expect(self, step: Step, observed: Observed | None) -> None:
         """The object must be what was planned on, unless this very step has begun: then it is our own half work."""
-        if step.id not in self._begun and (observed.digest() if observed else None) != step.expect:
+        begun = (step.id, step.expect) in self._begun
+        if not begun and (observed.digest() if observed else None) != step.expect:
             raise DriverError(ErrorClass.RACE, f"{step.key} is not what the plan was made for; plan again")
-        self._begun.add(step.id)
+        self._begun.add((step.id, step.expect))
 
     def console(self, address: Address) -> Sequence[str]:
         """A command that says what a guest would."""

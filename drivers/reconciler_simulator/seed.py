@@ -5,11 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 
-from reconciler.objects import Value, Wanted, digest
+from reconciler.objects import Fields, Value, Wanted, digest
 from reconciler.publickey import fingerprint
 from reconciler_simulator.model import Volume
 
 SIZE = 1 << 20
+
+
+FIRST_BOOT = ("image", "seed.hostname", "seed.keys", "seed.userData")
+"""The fields that a guest is made anew for."""
+
+
+def told(fields: Fields) -> bool:
+    """Whether the fields say all that a seed needs."""
+    return all(path in fields for path in FIRST_BOOT)
 
 
 def content(wanted: Wanted, uuid: str) -> dict[str, str]:
@@ -18,9 +27,8 @@ def content(wanted: Wanted, uuid: str) -> dict[str, str]:
     The instance id changes exactly with what a guest must be made anew for, so that it runs first-boot work again.
     """
     fields = wanted.fields
-    told = [fields["image"], *(fields[f"seed.{name}"] for name in ("hostname", "keys", "userData"))]
     files = {
-        "instance-id": f"{uuid}-{digest(told)}",
+        "instance-id": f"{uuid}-{digest([fields[path] for path in FIRST_BOOT])}",
         "hostname": str(fields["seed.hostname"]),
         "keys": wanted.payload.get("keys", ""),
         "network-config": _network_config(wanted),

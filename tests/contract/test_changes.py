@@ -210,6 +210,19 @@ def test_a_lost_root_disk_is_seen_and_made_anew(rig: Rig, bench: Bench) -> None:
     assert shown(rig.update(scene[WEB], Impact.NONE), scene[WEB]) == scene[WEB].fields
 
 
+def test_a_lost_root_disk_of_a_running_guest_waits_and_holds_up_nothing_else(rig: Rig, bench: Bench) -> None:
+    scene = rig.scene()
+    rig.make(scene.values())
+    boot = bench.boot(rig.name(WEB))
+    bench.lose_volume(rig.name(WEB, "root"))
+    fields = {path: value for path, value in scene[WEB].fields.items() if path not in ("image", "disk.size")}
+    told = with_fields(replace(scene[WEB], fields=fields), nics__lan__securityGroups=())
+    updated = rig.update(told, paths=("nics.lan.securityGroups",))
+    assert shown(updated, told) == told.fields
+    assert updated.stored.get("image") is None
+    assert bench.boot(rig.name(WEB)) == boot
+
+
 def test_an_object_that_moved_since_the_plan_is_left_alone(rig: Rig, bench: Bench) -> None:
     scene = rig.scene()
     rig.make(scene.values())

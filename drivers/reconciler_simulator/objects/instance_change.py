@@ -86,6 +86,8 @@ def ensure(site: Site, calls: Calls, task: Task) -> None:
 def _outdated(work: Work) -> bool:
     """Whether the root disk or the seed are of another first boot than the wanted one."""
     fields = work.task.wanted.fields
+    if not seed.told(fields):
+        return False
     told = work.volume(seed_name(work.site, work.origin))
     fresh = seed.content(work.task.wanted, work.uuid)["instance-id"]
     image_now = volume_fields(work.site, work.calls.read(), work.origin).get("image")
@@ -103,11 +105,14 @@ def _without_links(form: Form | None) -> Form | None:
 
 
 def _ensure_root(work: Work, anew: bool) -> None:
-    """A root disk is made anew only when that was consented to, or when no guest ever had it."""
+    """A root disk is made anew only when that was consented to, or when no guest ever had it.
+
+    While a lost one waits for consent, its fields are not among the wanted ones.
+    """
     fields, name = work.task.wanted.fields, root_name(work.site, work.origin)
-    size = fields["disk.size"]
-    assert isinstance(size, int)
-    root = work.volume(name)
+    size, root = fields.get("disk.size"), work.volume(name)
+    if not isinstance(size, int) or "image" not in fields:
+        return
     leftover = root and not work.domain and (_outdated(work) or root.capacity > size)
     if root and (anew or leftover):
         work.calls.make(hypervisor.delete_volume, name)
@@ -127,6 +132,8 @@ def _ensure_seed(work: Work) -> None:
     While new keys wait for consent, the fields still have the old ones and the payload has not: then the seed stays.
     """
     name = seed_name(work.site, work.origin)
+    if not seed.told(work.task.wanted.fields):
+        return
     told, content = work.volume(name), seed.content(work.task.wanted, work.uuid)
     if told and (told.content == content or work.running or not seed.agrees(content, work.task.wanted)):
         return

@@ -47,13 +47,21 @@ def nic_names(fields: Fields) -> list[str]:
 def form_of(site: Site, state: State, wanted: Wanted) -> Form:
     """The form that is to be stored. Links are down in it: they are raised when the filters are read back."""
     fields = wanted.fields
-    files = {role: image_volume(site, fields, role) for role in ("kernel", "initrd")}
     return Form(
         **{attribute: fields.get(path) for path, attribute in PATHS.items()},  # type: ignore[arg-type]
-        **{role: volume for role, volume in files.items() if volume in state.volumes},  # type: ignore[arg-type]
+        **_boot_files(site, state, wanted),  # type: ignore[arg-type]
         disks={"root": root_name(site, wanted.origin), "seed": seed_name(site, wanted.origin)},
         nics={nic: _nic_of(site, fields, nic) for nic in nic_names(fields)},
     )
+
+
+def _boot_files(site: Site, state: State, wanted: Wanted) -> dict[str, str | None]:
+    """Kernel and initial RAM disk, as far as the image has them; those that are there while no image is told."""
+    known = state.domains.get(site.identity.name(wanted.origin))
+    if "image" not in wanted.fields:
+        return {"kernel": known.stored.kernel, "initrd": known.stored.initrd} if known else {}
+    files = {role: image_volume(site, wanted.fields, role) for role in ("kernel", "initrd")}
+    return {role: volume for role, volume in files.items() if volume in state.volumes}
 
 
 def _nic_of(site: Site, fields: Fields, nic: str) -> Nic:

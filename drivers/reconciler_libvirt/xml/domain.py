@@ -26,12 +26,16 @@ _UNITS = {"b": 1, "bytes": 1, "KiB": 1 << 10, "k": 1 << 10, "MiB": 1 << 20, "M":
 
 
 class NicSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """A NIC: its name with us, MAC, libvirt's name of its network, and the fixed name of the host's end."""
+    """A NIC: its name with us, MAC, libvirt's name of its network, and the fixed name of the host's end.
+
+    `up` is whether its link is: that is only read, since the stored link is always written down.
+    """
 
     name: str
     mac: str
     network: str
     tap: str
+    up: bool = False
 
 
 class BootSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,7 +134,9 @@ def _ports(devices: Element, count: int) -> None:
 
 def machine_family(machine: str | None) -> str | None:
     """`q35` or `pc` of a machine's exact name (`pc-q35-7.2`); None for others."""
-    return next((family for family, mark in _MACHINES.items() if machine and (machine == family or mark in machine)), None)
+    return next(
+        (family for family, mark in _MACHINES.items() if machine and (machine == family or mark in machine)), None
+    )
 
 
 def _boot(system: Element, boot: BootSpec | None) -> None:
@@ -145,13 +151,19 @@ def _boot(system: Element, boot: BootSpec | None) -> None:
 
 
 def _cpu(tree: Element, spec: DomainSpec) -> None:
-    """Unless told otherwise a guest under kvm sees its host's CPU as far as that can migrate."""
-    mode = spec.cpu or ("host-model" if spec.virt_type == "kvm" else None)
-    if mode is None:
+    """Without a mode, one of ours is taken back, and a CPU that somebody composed is left alone."""
+    if attribute(tree, "cpu", "mode") in ({spec.cpu} - {None}):
+        return
+    if spec.cpu or read_cpu(tree):
         drop(tree, "cpu")
-    elif attribute(tree, "cpu", "mode") != mode:
-        drop(tree, "cpu")
-        SubElement(tree, "cpu", mode=mode)
+    if spec.cpu:
+        SubElement(tree, "cpu", mode=spec.cpu)
+
+
+def read_cpu(tree: Element) -> str | None:
+    """The CPU's mode; a CPU that is spelled out counts as none, since libvirt does that by itself."""
+    mode = attribute(tree, "cpu", "mode")
+    return None if mode == "custom" else mode
 
 
 def _devices(devices: Element, spec: DomainSpec) -> None:
@@ -219,7 +231,7 @@ def read(tree: Element, fleet_id: str) -> DomainSpec:
         root=_source(tree, ROOT),
         seed=_source(tree, SEED),
         nics=tuple(sorted(_nics(tree), key=lambda nic: nic.name)),
-        cpu=attribute(tree, "cpu", "mode"),
+        cpu=read_cpu(tree),
         boot=_read_boot(tree),
     )
 
@@ -241,6 +253,7 @@ def _nics(tree: Element) -> list[NicSpec]:
             mac=(attribute(node, "mac", "address") or "").lower(),
             network=attribute(node, "source", "network") or "",
             tap=attribute(node, "target", "dev") or "",
+            up=attribute(node, "link", "state") != "down",
         )
         for node in tree.iterfind("devices/interface")
         if (attribute(node, "alias", "name") or "").startswith(NIC)
@@ -252,12 +265,6 @@ def _read_boot(tree: Element) -> BootSpec | None:
     if kernel is None:
         return None
     return BootSpec(kernel=kernel, initrd=tree.findtext("os/initrd"), command_line=tree.findtext("os/cmdline") or "")
-
-
-def link_up(tree: Element, nic: str) -> bool:
-    """Whether a NIC's link is up in this form; absent counts as up, as in libvirt."""
-    node = device(tree, "interface", NIC + nic)
-    return node is not None and attribute(node, "link", "state") != "down"
 
 
 def with_link_up(tree: Element, nic: str) -> Element | None:

@@ -10,7 +10,7 @@ import msgspec
 
 from reconciler_libvirt import ledger
 from reconciler_libvirt.ledger import Record
-from reconciler_libvirt.xml.tree import attribute, child, put
+from reconciler_libvirt.xml.tree import attribute, put
 
 
 class NetworkSpec(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,59 @@
+"""What a host is and can do."""
+
+from __future__ import annotations
+
+import libvirt
+
+from reconciler.observation import HostFacts
+from reconciler_libvirt.connection import calls
+from reconciler_libvirt.enforcement import TableState, preflight
+from reconciler_libvirt.site import Site
+from reconciler_libvirt.xml.tree import parse
+
+ARCHITECTURE = "x86_64"
+
+
+def read(site: Site, table: TableState | None) -> HostFacts:
+    """The host's facts. Raises `DriverError` when libvirt does not answer."""
+    with calls("reading what the host is"):
+        info = site.connection.getInfo()
+        version = dotted(site.connection.getLibVersion())
+    reason = _no_enforcement(site, table)
+    return HostFacts(
+        host=site.host,
+        driver="libvirt",
+        version=version,
+        virt_types=virt_types(site.connection),
+        vcpus=int(info[2]),
+        memory=int(info[1]) << 20,
+        disk=_disk(site),
+        enforcement="" if reason else "nftables",
+        enforcement_reason=reason,
+    )
+
+
+def dotted(version: int) -> str:
+    """libvirt's version number as people write it."""
+    return f"{version // 1_000_000}.{version // 1000 % 1000}.{version % 1000}"
+
+
+def virt_types(connection: libvirt.virConnect) -> tuple[str, ...]:
+    """What libvirt reports for guests of our architecture. A type that is reported need not be one that works."""
+    with calls("reading the host's capabilities"):
+        tree = parse(connection.getCapabilities())
+    found = tree.iterfind(f"guest/arch[@name='{ARCHITECTURE}']/domain")
+    return tuple(sorted({domain.get("type", "") for domain in found}))
+
+
+def _disk(site: Site) -> int:
+    pool = site.storage.find()
+    with calls("reading the size of the storage pool"):
+        return int(pool.info()[1]) if pool is not None and pool.isActive() else 0
+
+
+def _no_enforcement(site: Site, table: TableState | None) -> str:
+    """Why security groups cannot be enforced here; empty when they can."""
+    if table is not None and table.foreign:
+        return table.foreign
+    failed = [f"{what}: no; {remedy}" for passed, what, remedy in preflight(site.channel) if not passed]
+    return "; ".join(failed)

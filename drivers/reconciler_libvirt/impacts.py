@@ -1,0 +1,65 @@
+"""What libvirt can change, and how: the impact table. Plain data, importable without libvirt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconciler.impact import Impact, ImpactTable, Row
+
+_FIRST_BOOT = "it is used at the first boot only, so the root disk is made anew"
+_UNPLUGS = "instances are joined to it and would be cut off; declare a new network and point the instances at it"
+
+
+def _row(kind: str, path: str, impact: Impact, call: str, reason: str, when: str = "always") -> Row:
+    return Row(kind=kind, path=path, impact=impact, when=when, call=call, reason=reason)
+
+
+def _cold(path: str, reason: str) -> Iterator[Row]:
+    """A field that a running guest takes up by a cold start only; the next start brings it to a stopped one."""
+    yield _row("Instance", path, Impact.RESTART, "domain.define", reason, when="running")
+    yield _row("Instance", path, Impact.NONE, "domain.define", "it takes effect at the next start")
+
+
+def _first_boot(path: str) -> Iterator[Row]:
+    """A field that takes a new root disk, unless what shows it is missing and so nothing is lost."""
+    yield _row("Instance", path, Impact.REBUILD, "volume.create", _FIRST_BOOT, when="running")
+    yield _row("Instance", path, Impact.NONE, "volume.create", "what shows it is missing", when="absent")
+    yield _row("Instance", path, Impact.REBUILD, "volume.create", _FIRST_BOOT)
+
+
+def _disk() -> Iterator[Row]:
+    missing = "its root disk is missing and has to be made anew"
+    shrinks = "a disk that shrinks loses data; declare a new instance"
+    yield _row("Instance", "disk.size", Impact.REFUSED, "", shrinks, when="shrinks")
+    yield _row("Instance", "disk.size", Impact.LIVE, "domain.resize", "a disk grows as the guest runs", when="grows")
+    yield _row("Instance", "disk.size", Impact.REBUILD, "volume.create", missing, when="running")
+    yield _row("Instance", "disk.size", Impact.NONE, "volume.create", missing)
+
+
+def _network(path: str) -> Iterator[Row]:
+    yield _row("Network", path, Impact.REFUSED, "", _UNPLUGS, when="attached")
+    yield _row("Network", path, Impact.REPLACE, "network.define", "a network of another shape is another network")
+
+
+def _rows() -> Iterator[Row]:
+    yield _row("Instance", "powerState", Impact.LIVE, "domain.start", "it is started or stopped")
+    for path in ("vcpus", "memory", "machine", "virtType", "cpu", "boot.commandLine"):
+        yield from _cold(path, "QEMU takes it at its start only")
+    yield from _disk()
+    yield from _first_boot("image")
+    yield from _first_boot("seed.*")
+    yield _row("Instance", "nics.*.securityGroups", Impact.LIVE, "nic.filter", "one transaction replaces the filter")
+    yield _row("Instance", "nics.*.filter", Impact.LIVE, "nic.filter", "the filter is written, and the link raised")
+    yield _row("Instance", "nics.*.dnsName", Impact.LIVE, "network.update", "the resolver takes up names as it runs")
+    for path in ("network", "mac", "address"):
+        yield from _cold(f"nics.*.{path}", "a NIC is replaced at a cold start")
+    yield _row("Network", "active", Impact.LIVE, "network.start", "it is started, and its guests plugged in again")
+    for path in ("cidr", "mode", "gateway", "addresses", "dns.domain"):
+        yield from _network(path)
+    for path in ("rules", "members"):
+        yield _row("SecurityGroup", path, Impact.LIVE, "group.write", "one transaction replaces the group")
+    yield _row("Image", "files", Impact.LIVE, "volume.upload", "missing files are uploaded")
+    yield _row("Image", "format", Impact.REFUSED, "", "an image in another format is another image")
+
+
+IMPACTS: ImpactTable = tuple(_rows())

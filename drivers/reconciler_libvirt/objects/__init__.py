@@ -1,0 +1,1 @@
+"""One module per kind: observe what is there, ensure what is wanted, delete."""

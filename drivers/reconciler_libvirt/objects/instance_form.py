@@ -1,0 +1,130 @@
+"""Instances as fields: what a domain's form, its root disk, its filters and its DNS names show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+
+import msgspec
+
+from reconciler.address import Address, ObjectKey
+from reconciler.identity import Identity
+from reconciler.objects import Value
+from reconciler_libvirt import names
+from reconciler_libvirt.reading import HostReading, Reading
+from reconciler_libvirt.site import Site
+from reconciler_libvirt.xml.domain import DomainSpec, NicSpec
+from reconciler_libvirt.xml.network import NetworkSpec
+from reconciler_libvirt.xml.storage import Volume
+
+SEED = ("seed.hostname", "seed.keys", "seed.userData")
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """One domain of ours in its host's reading."""
+
+    site: Site
+    host: HostReading
+    domain: Reading
+    origin: Address
+
+    def fields(self, spec: DomainSpec, live: bool) -> dict[str, Value]:
+        """What one form shows, with what both forms share."""
+        fields: dict[str, Value] = {
+            "vcpus": spec.vcpus,
+            "memory": spec.memory,
+            "machine": spec.machine,
+            "virtType": spec.virt_type,
+            "boot.commandLine": spec.boot.command_line if spec.boot else None,
+            **{path: spec.record.noted.get(path) for path in SEED},
+            **root_fields(self.site.identity, self.host.volumes, self.origin, spec),
+        }
+        if cpu := self._cpu(spec):
+            fields["cpu"] = cpu
+        for nic in spec.nics:
+            fields.update({f"nics.{nic.name}.{path}": value for path, value in self._nic(spec, nic, live)})
+        return fields
+
+    def _cpu(self, spec: DomainSpec) -> str | None:
+        """The live form of `host-model` is the CPU that it came to, spelled out."""
+        stored = self.domain.stored
+        if spec.cpu is None and isinstance(stored, DomainSpec) and stored.cpu == "host-model":
+            return "host-model"
+        return spec.cpu
+
+    def _nic(self, spec: DomainSpec, nic: NicSpec, live: bool) -> Iterator[tuple[str, Value]]:
+        network = names.read_name(self.site.identity, "Network", nic.network)
+        address = spec.record.noted.get(f"nics.{nic.name}.address")
+        table = self.host.table
+        state = table.nics.get((self.origin, nic.name)) if table else None
+        yield "network", str(network) if network else nic.network
+        yield "mac", nic.mac
+        yield "address", address
+        yield "dnsName", self._dns_name(nic.network, str(address), live)
+        yield "securityGroups", tuple(sorted(str(group) for group in state.groups)) if state else ()
+        yield "filter", self._filter(nic, str(address))
+
+    def _dns_name(self, network: str, address: str, live: bool) -> str | None:
+        found = next((reading for reading in self.host.networks if reading.name == network), None)
+        form = found and (found.running if live else found.stored)
+        return dict(form.names).get(address) if isinstance(form, NetworkSpec) else None
+
+    def _filter(self, nic: NicSpec, address: str) -> str:
+        """`enforced` means that the kernel filters the NIC and that it is reachable behind that filter alone: stored
+        with its link down, and if it runs, raised and plugged into its network's bridge.
+        """
+        table = self.host.table
+        if table is None or table.foreign:
+            return "unknown"
+        state = table.nics.get((self.origin, nic.name))
+        if state is None:
+            return "absent"
+        same = (state.mac.lower(), state.address, state.tap) == (nic.mac, address, nic.tap)
+        return "enforced" if state.intact and same and self._joined(nic) else "broken"
+
+    def _joined(self, nic: NicSpec) -> bool:
+        stored, running = (
+            {nic.name: nic for nic in spec.nics} if isinstance(spec, DomainSpec) else {}
+            for spec in (self.domain.stored, self.domain.running)
+        )
+        if nic.name in stored and stored[nic.name].up:
+            return False
+        live = running.get(nic.name)
+        return live is None or (live.up and nic.tap in self.host.bridges)
+
+
+def root_fields(
+    identity: Identity, volumes: Mapping[str, Volume], origin: Address, spec: DomainSpec | None
+) -> dict[str, Value]:
+    """What the root disk shows, nothing if it is missing. The image is unknown where the kernel is of another one,
+    as after a rebuild that was cut off.
+    """
+    root = volumes.get(names.root(identity, origin))
+    if root is None:
+        return {}
+    base = image_of(identity, root.backing)
+    kernel = image_of(identity, spec.boot.kernel) if spec and spec.boot else base
+    fields: dict[str, Value] = {"disk.size": root.capacity}
+    if base and base == kernel:
+        fields["image"] = f"{base[0].name}@{base[1]}"
+    return fields
+
+
+def image_of(identity: Identity, path: str | None) -> tuple[Address, str] | None:
+    """The image and content id of a file in our pool."""
+    volume = names.read_volume(identity, PurePosixPath(path).name) if path else None
+    return (volume.origin, volume.part) if volume and volume.origin.kind == "Image" else None
+
+
+def needs_of(site: Site, fields: Mapping[str, Value]) -> tuple[ObjectKey, ...]:
+    """The objects that an instance is seen to use."""
+    found: set[ObjectKey] = set()
+    for path, value in fields.items():
+        if path == "image":
+            name, _, content = str(value).partition("@")
+            found.add(site.key(Address("Image", None, name), content))
+        elif path.endswith(".network") and str(value).startswith("Network/"):
+            found.add(site.key(Address.parse(str(value))))
+        elif path.endswith(".securityGroups") and isinstance(value, tuple):
+            found.update(site.key(Address.parse(group)) for group in value)
+    return tuple(sorted(found))

@@ -1,0 +1,184 @@
+"""Networks: nat and isolated, with the whole DHCP table written at define."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+import libvirt
+
+from reconciler.address import Address
+from reconciler.driver import DriverError, ErrorClass, Progress
+from reconciler.identity import Identity
+from reconciler.objects import Observed, Value
+from reconciler.observation import Foreign
+from reconciler_libvirt import ledger, names, ownership
+from reconciler_libvirt.connection import calls, unless
+from reconciler_libvirt.ledger import Record
+from reconciler_libvirt.reading import HostReading, Reading, look
+from reconciler_libvirt.site import Site, Task
+from reconciler_libvirt.xml import network as xml
+from reconciler_libvirt.xml.domain import DomainSpec
+from reconciler_libvirt.xml.network import NetworkSpec
+from reconciler_libvirt.xml.tree import parse, render
+
+
+def observe(site: Site, reading: HostReading) -> Iterator[Observed | Foreign]:
+    """The networks that are ours, and what is in our way."""
+    for network in reading.networks:
+        verdict = _judge(site, network)
+        if isinstance(verdict, Foreign):
+            yield verdict
+        elif verdict:
+            yield _observed(site, network, verdict)
+
+
+def _judge(site: Site, reading: Reading) -> Record | Foreign | None:
+    spec = reading.stored or reading.running
+    record = spec.record if spec else None
+    return ownership.judge(site.identity, site.host, "Network", reading.name, reading.uuid, record, reading.reason)
+
+
+def _observed(site: Site, reading: Reading, record: Record) -> Observed:
+    forms = [
+        _fields(site.identity, spec, record, reading.active) if isinstance(spec, NetworkSpec) else None
+        for spec in (reading.stored, reading.running)
+    ]
+    return Observed(
+        key=site.key(record.address),
+        origin=record.origin,
+        uid=reading.uuid,
+        stored=forms[0] or {},
+        running=forms[1],
+        owned=record.owned,
+        guards=record.guards,
+        commit=record.commit,
+    )
+
+
+def _fields(identity: Identity, spec: NetworkSpec, record: Record, active: bool) -> dict[str, Value]:
+    return {
+        "active": active,
+        "mode": spec.mode,
+        "cidr": spec.cidr,
+        "gateway": spec.gateway,
+        "addresses": _addresses(identity, spec, record),
+        "dns.domain": spec.domain,
+    }
+
+
+def _addresses(identity: Identity, spec: NetworkSpec, record: Record) -> Value:
+    """The range that was written, as long as the DHCP table is the one that follows from it."""
+    noted = record.noted.get("addresses")
+    if isinstance(noted, str) and set(leases(identity, record.origin, noted, spec.gateway)) == set(spec.leases):
+        return noted
+    return f"altered ({len(spec.leases)} DHCP entries)"
+
+
+def leases(identity: Identity, origin: Address, addresses: str, gateway: str) -> tuple[tuple[str, str], ...]:
+    """The DHCP table of a range: MAC and address of whoever holds the address, the gateway left out."""
+    first, last = (ipaddress.IPv4Address(part) for part in addresses.split("-"))
+    found = (str(ipaddress.IPv4Address(number)) for number in range(int(first), int(last) + 1))
+    return tuple((identity.mac(origin, address), address) for address in found if address != gateway)
+
+
+def spec_of(task: Task) -> NetworkSpec:
+    """What is to be defined for a wanted network."""
+    identity, wanted = task.site.identity, task.wanted
+    text = {path: str(wanted.fields[path]) for path in ("mode", "cidr", "gateway", "addresses")}
+    domain = wanted.fields["dns.domain"]
+    return NetworkSpec(
+        name=task.name,
+        uuid=task.uuid,
+        record=_record(task),
+        mode=text["mode"],
+        bridge=names.bridge(identity, wanted.origin),
+        mac=names.bridge_mac(identity, wanted.origin, text["gateway"]),
+        cidr=text["cidr"],
+        gateway=text["gateway"],
+        leases=leases(identity, wanted.origin, text["addresses"], text["gateway"]),
+        domain=domain if isinstance(domain, str) else None,
+    )
+
+
+def _record(task: Task) -> Record:
+    wanted = task.wanted
+    return Record(
+        fleet_id=task.site.identity.fleet_id,
+        address=wanted.key.address,
+        origin=wanted.origin,
+        commit=task.commit,
+        owned=ledger.owned(wanted.fields),
+        guards=wanted.guards,
+        noted={"addresses": wanted.fields["addresses"]},
+    )
+
+
+def find(site: Site, name: str) -> libvirt.virNetwork | None:
+    """libvirt's handle of a network, if there is one."""
+    with unless(ErrorClass.GONE), calls(f"looking for the network {name}"):
+        return site.connection.networkLookupByName(name)
+    return None
+
+
+def ensure(task: Task) -> None:
+    """Define what is missing or marked differently, and start it."""
+    handle = find(task.site, task.name)
+    if handle is None:
+        handle = _define(task, render(xml.write(spec_of(task))))
+        with calls(f"setting the network {task.name} to start with the host"):
+            handle.setAutostart(1)
+    elif _outdated(task, handle):
+        stored = parse(handle.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE))
+        _define(task, render(xml.marked(stored, _record(task))))
+    if task.wanted.fields["active"] and not handle.isActive():
+        task.progress.call("network.start", task.name)
+        with calls(f"starting the network {task.name}"):
+            handle.create()
+        _plug_in_again(task, handle)
+
+
+def _outdated(task: Task, handle: libvirt.virNetwork) -> bool:
+    """Whether the mark says something else than wanted, the commit aside."""
+    stored = look(task.site, handle).stored
+    if not isinstance(stored, NetworkSpec):
+        raise DriverError(ErrorClass.EXISTS, f"the network {task.name} exists and is not ours")
+    wanted = _record(task)
+    known = stored.record
+    return (known.address, known.owned, known.guards) != (wanted.address, wanted.owned, wanted.guards)
+
+
+def _define(task: Task, text: str) -> libvirt.virNetwork:
+    task.progress.call("network.define", task.name)
+    with calls(f"defining the network {task.name}"):
+        return task.site.connection.networkDefineXML(text)
+
+
+def _plug_in_again(task: Task, handle: libvirt.virNetwork) -> None:
+    """A network that starts anew has a new bridge, into which libvirt does not plug the guests that run."""
+    for domain in task.site.connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE):
+        reading = look(task.site, domain) if domain.name().startswith(task.site.identity.prefix) else None
+        running = reading.running if reading else None
+        for nic in running.nics if isinstance(running, DomainSpec) else ():
+            if nic.network == task.name:
+                task.progress.call("nic.plug", nic.tap)
+                task.site.channel.run("ip", "link", "set", "dev", nic.tap, "master", handle.bridgeName())
+
+
+def delete(site: Site, observed: Observed, progress: Progress) -> None:
+    """Stop it and forget it; refused while a guest runs in it."""
+    name = site.identity.name(observed.origin)
+    handle = find(site, name)
+    if handle is None:
+        return
+    with calls(f"reading the ports of the network {name}"):
+        ports = handle.listAllPorts() if handle.isActive() else []
+    if ports:
+        raise DriverError(ErrorClass.RACE, f"{len(ports)} NICs of running guests are in the network {name}")
+    if handle.isActive():
+        progress.call("network.stop", name)
+        with unless(ErrorClass.RACE), calls(f"stopping the network {name}"):
+            handle.destroy()
+    progress.call("network.undefine", name)
+    with unless(ErrorClass.GONE), calls(f"undefining the network {name}"):
+        handle.undefine()

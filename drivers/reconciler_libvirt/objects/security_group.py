@@ -1,0 +1,39 @@
+"""Security groups: what the kernel enforces of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconciler.driver import Progress
+from reconciler.objects import Observed, Value
+from reconciler.observation import Foreign
+from reconciler_libvirt.reading import HostReading
+from reconciler_libvirt.site import Site, Task
+
+
+def observe(site: Site, reading: HostReading) -> Iterator[Observed | Foreign]:
+    """The groups in our tables; a table of our name that is another's."""
+    if reading.table is None:
+        return
+    if reading.table.foreign:
+        yield Foreign("table", f"reconciler_{site.identity.prefix}", reading.table.foreign)
+    for name in reading.table.stray:
+        yield Foreign("nftables", name, "it stands in our table and was not made by us")
+    for address, group in sorted(reading.table.groups.items()):
+        stored: dict[str, Value] = {"rules": group.rules, "members": group.members}
+        yield Observed(key=site.key(address), origin=address, uid=site.identity.uuid(address), stored=stored)
+
+
+def ensure(task: Task) -> None:
+    """Make rules and members exactly what is wanted, in one transaction."""
+    rules, members = task.wanted.fields["rules"], task.wanted.fields["members"]
+    assert isinstance(rules, tuple)
+    assert isinstance(members, tuple)
+    task.progress.call("group.write", str(task.wanted.origin))
+    task.site.table.apply_group(task.wanted.origin, rules, members)
+
+
+def delete(site: Site, observed: Observed, progress: Progress) -> None:
+    """Take the group away; one that a NIC is in is refused."""
+    progress.call("group.delete", str(observed.origin))
+    site.table.remove_group(observed.origin)

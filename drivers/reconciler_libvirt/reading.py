@@ -1,0 +1,179 @@
+"""One look at a host: everything of ours that libvirt and the kernel show, read in bulk and parsed once."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+from xml.etree.ElementTree import Element
+
+import libvirt
+import msgspec
+
+from reconciler.address import Address
+from reconciler.driver import DriverError, ErrorClass
+from reconciler_libvirt import ledger, names
+from reconciler_libvirt.connection import calls, unless
+from reconciler_libvirt.enforcement import TableState
+from reconciler_libvirt.site import Site
+from reconciler_libvirt.xml import domain, network
+from reconciler_libvirt.xml.domain import DomainSpec
+from reconciler_libvirt.xml.network import NetworkSpec
+from reconciler_libvirt.xml.storage import Volume
+from reconciler_libvirt.xml.tree import parse
+
+T = TypeVar("T")
+Spec = TypeVar("Spec", DomainSpec, NetworkSpec)
+
+_THREADS = 4
+"""XML is read twice as fast from four threads on one connection, and no faster from more."""
+_DERIVED = 5
+"""The version of the UUIDs that we derive."""
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """A domain or a network. `stored` and `running` are its forms as far as they bear our mark; `reason` says why
+    they do not.
+    """
+
+    name: str
+    uuid: str
+    active: bool
+    paused: bool = False
+    stored: DomainSpec | NetworkSpec | None = None
+    running: DomainSpec | NetworkSpec | None = None
+    reason: str = ""
+
+
+class HostReading(msgspec.Struct, frozen=True, kw_only=True):
+    """What was seen. `table` is None when the kernel could not be asked; `bridges` maps each plugged device to its
+    bridge; `gaps` say what was not seen.
+    """
+
+    domains: tuple[Reading, ...] = ()
+    networks: tuple[Reading, ...] = ()
+    volumes: Mapping[str, Volume] = {}
+    table: TableState | None = None
+    bridges: Mapping[str, str] = {}
+    gaps: tuple[str, ...] = ()
+
+
+def read(site: Site) -> HostReading:
+    """Look at the whole host. Raises `DriverError` when libvirt does not answer at all."""
+    gaps: list[str] = []
+    with calls("listing domains and networks"):
+        domains = site.connection.listAllDomains()
+        networks = site.connection.listAllNetworks()
+    with ThreadPoolExecutor(_THREADS) as threads:
+        volumes = threads.submit(_part, gaps, dict[str, Volume](), site.storage.read)
+        table = threads.submit(_part, gaps, None, site.table.observe)
+        plugged = threads.submit(_part, gaps, dict[str, str](), functools.partial(bridges, site))
+        look = functools.partial(_look, site, gaps)
+        found = list(threads.map(look, _concerned(site, domains)))
+        nets = list(threads.map(look, _concerned(site, networks)))
+    return HostReading(
+        domains=tuple(reading for reading in found if reading),
+        networks=tuple(reading for reading in nets if reading),
+        volumes=volumes.result(),
+        table=table.result(),
+        bridges=plugged.result(),
+        gaps=tuple(gaps),
+    )
+
+
+def read_instance(site: Site, origin: Address) -> HostReading:
+    """Look at one instance only: its domain, volumes and networks, and all that the kernel filters."""
+    name, uuid = site.identity.name(origin), site.identity.uuid(origin)
+    found = {handle.UUIDString(): handle for handle in _handles(site, name, uuid)}
+    domains = [look(site, handle) for handle in found.values()]
+    parts = (names.root(site.identity, origin), names.seed(site.identity, origin))
+    volumes = {part: volume for part in parts if (volume := site.storage.volume(part))}
+    return HostReading(
+        domains=tuple(domains),
+        networks=tuple(read_networks(site, _networks(domains))),
+        volumes=volumes,
+        table=site.table.observe(),
+        bridges=bridges(site),
+    )
+
+
+def _handles(site: Site, name: str, uuid: str) -> Iterator[libvirt.virDomain]:
+    with unless(ErrorClass.GONE), calls(f"looking for the domain {name}"):
+        yield site.connection.lookupByName(name)
+    with unless(ErrorClass.GONE), calls(f"looking for the domain {uuid}"):
+        yield site.connection.lookupByUUIDString(uuid)
+
+
+def _networks(domains: Iterable[Reading]) -> set[str]:
+    forms = [form for domain in domains for form in (domain.stored, domain.running) if isinstance(form, DomainSpec)]
+    return {nic.network for form in forms for nic in form.nics}
+
+
+def read_networks(site: Site, wanted: Iterable[str]) -> Iterator[Reading]:
+    """Look at some networks only, as far as they are there."""
+    for name in sorted(wanted):
+        with unless(ErrorClass.GONE), calls(f"looking for the network {name}"):
+            yield look(site, site.connection.networkLookupByName(name))
+
+
+def _part(gaps: list[str], nothing: T, ask: Callable[[], T]) -> T:
+    try:
+        return ask()
+    except DriverError as error:
+        gaps.append(str(error))
+        return nothing
+
+
+Handle = TypeVar("Handle", libvirt.virDomain, libvirt.virNetwork)
+
+
+def _concerned(site: Site, handles: Iterable[Handle]) -> list[Handle]:
+    """Those that bear our name, or a UUID of the derived sort, which may be ours under another name."""
+    prefix = site.identity.prefix + "."
+    return [one for one in handles if one.name().startswith(prefix) or one.UUID()[6] >> 4 == _DERIVED]
+
+
+def _look(site: Site, gaps: list[str], handle: libvirt.virDomain | libvirt.virNetwork) -> Reading | None:
+    """One domain or network; None when it went away while we looked, a gap when it cannot be read."""
+    name = handle.name()
+    try:
+        return look(site, handle)
+    except DriverError as error:
+        if error.error_class is not ErrorClass.GONE:
+            gaps.append(str(error))
+    except ValueError as error:
+        gaps.append(f"{name}: {error}")
+    return None
+
+
+def look(site: Site, handle: libvirt.virDomain | libvirt.virNetwork) -> Reading:
+    """One domain or network, as it is now."""
+    is_domain = isinstance(handle, libvirt.virDomain)
+    parser = domain.read if is_domain else network.read
+    inactive = libvirt.VIR_DOMAIN_XML_INACTIVE if is_domain else libvirt.VIR_NETWORK_XML_INACTIVE
+    with calls(f"reading {handle.name()}"):
+        active, persistent = bool(handle.isActive()), bool(handle.isPersistent())
+        stored = parse(handle.XMLDesc(inactive)) if persistent else None
+        running = parse(handle.XMLDesc(0)) if active else None
+        paused = is_domain and handle.state()[0] == libvirt.VIR_DOMAIN_PAUSED
+    reading = Reading(name=handle.name(), uuid=handle.UUIDString(), active=active, paused=paused)
+    fleet_id = site.identity.fleet_id
+    try:
+        return msgspec.structs.replace(
+            reading,
+            stored=_read(parser, stored, fleet_id),
+            running=_read(parser, running, fleet_id),
+        )
+    except ledger.NotOurs as verdict:
+        return msgspec.structs.replace(reading, reason=str(verdict))
+
+
+def _read(parser: Callable[[Element, str], Spec], tree: Element | None, fleet_id: str) -> Spec | None:
+    return None if tree is None else parser(tree, fleet_id)
+
+
+def bridges(site: Site) -> dict[str, str]:
+    """The bridge of each network device of the host that is plugged into one."""
+    links = msgspec.json.decode(site.channel.run("ip", "-j", "link", "show"))
+    return {link["ifname"]: link["master"] for link in links if "master" in link}

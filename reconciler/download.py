@@ -40,10 +40,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a server says to a GET; `location` is where a redirect leads."""
+    """What a server says to a GET; `location` is where a redirect leads, `length` the bytes it means to send."""
 
     status: int
     location: str = ""
+    length: int | None = None
     chunks: Iterator[bytes] = iter(())
 
 
@@ -67,7 +68,7 @@ def download(
     partial = target.with_name(f"{target.name}.partial")
     try:
         with _final(url, ask or _asking(limits)) as answer, partial.open("wb") as file:
-            found = _copy(url, answer.chunks, file.write, limits, clock)
+            found = _copy(url, answer, file.write, limits, clock)
             file.flush()
             os.fsync(file.fileno())
         if found != sha256:
@@ -121,11 +122,11 @@ def _good(url: str, answer: Answer) -> Answer:
 
 
 def _copy(
-    url: str, chunks: Iterator[bytes], write: Callable[[bytes], object], limits: Limits, clock: Callable[[], float]
+    url: str, answer: Answer, write: Callable[[bytes], object], limits: Limits, clock: Callable[[], float]
 ) -> str:
-    """Write the chunks and return their digest."""
+    """Write what is sent and return its digest."""
     end, size, digest = clock() + limits.duration, 0, hashlib.sha256()
-    for chunk in chunks:
+    for chunk in answer.chunks:
         size += len(chunk)
         if size > limits.size:
             raise _refused(url, f"it has more than {limits.size:,} bytes.")
@@ -133,6 +134,8 @@ def _copy(
             raise _refused(url, f"it takes more than {limits.duration:g} s. Put the file into a trusted folder.")
         digest.update(chunk)
         write(chunk)
+    if answer.length is not None and size < answer.length:
+        raise ConnectionError(f"it ends after {size:,} of {answer.length:,} bytes")
     return digest.hexdigest()
 
 
@@ -158,8 +161,13 @@ def _asking(limits: Limits) -> Ask:
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             connection.request("GET", path, headers={"Accept-Encoding": "identity", "User-Agent": "vm-reconciler"})
             response = connection.getresponse()
-            chunks = iter(lambda: response.read(_CHUNK), b"")
-            yield Answer(status=response.status, location=response.headers.get("Location", ""), chunks=chunks)
+            yield Answer(
+                status=response.status,
+                location=response.headers.get("Location", ""),
+                length=response.length,
+                # As it comes, and not a whole chunk at a time: a slow server must not hold off the clock.
+                chunks=iter(lambda: response.read1(_CHUNK), b""),
+            )
         finally:
             connection.close()
 

@@ -11,7 +11,8 @@ import tempfile
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, Protocol, Self
 
@@ -36,7 +37,7 @@ class FleetFiles:
         self, folders: Sequence[Path], commit: Commit, fetch: Callable[[str, str, Path], None] = download
     ) -> None:
         self._folders, self._commit, self._fetch = folders, commit, fetch
-        self._temporary = tempfile.TemporaryDirectory(prefix="reconciler-", ignore_cleanup_errors=True)
+        self._stack = ExitStack()
         self._found: dict[str, Path] = {}
         self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._turn = threading.Lock()
@@ -45,7 +46,7 @@ class FleetFiles:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._temporary.cleanup()
+        self._stack.close()
 
     def fetch(self, source: str, sha256: str) -> Path:
         """A local file with that content; raises `DriverError`. Whoever asks for the same content waits for it."""
@@ -55,6 +56,12 @@ class FleetFiles:
             if sha256 not in self._found:
                 self._found[sha256] = self._remote(source, sha256) if "://" in source else self._local(source, sha256)
             return self._found[sha256]
+
+    @cached_property
+    def _folder(self) -> Path:
+        """A private folder, made when it is needed: a plan writes nothing."""
+        made = tempfile.TemporaryDirectory(prefix="reconciler-", ignore_cleanup_errors=True)
+        return Path(self._stack.enter_context(made))
 
     def _local(self, source: str, sha256: str) -> Path:
         path = normal(source)
@@ -72,7 +79,7 @@ class FleetFiles:
         return found
 
     def _from_commit(self, path: str, sha256: str) -> Path | None:
-        target = Path(self._temporary.name) / sha256
+        target = self._folder / sha256
         with _reading(path), target.open("wb") as file:
             return target if self._commit.copy_file(path, file) else None
 

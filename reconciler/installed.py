@@ -7,6 +7,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
 from reconciler.driver import DriverError, DriverType, ErrorClass
+from reconciler.impact import ImpactTable
 
 
 @cache
@@ -28,3 +29,11 @@ def driver_type(name: str) -> DriverType:
         return cast(DriverType, _found()[name].load())
     except Exception as problem:
         raise DriverError(ErrorClass.YOURS, f"driver {name!r} cannot be loaded: {problem}") from problem
+
+
+def impacts(name: str) -> ImpactTable:
+    """What the driver declares; nothing when it cannot be loaded, since its hosts are not seen then either."""
+    try:
+        return driver_type(name).impacts
+    except DriverError:
+        return ()

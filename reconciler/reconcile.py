@@ -18,7 +18,7 @@ from reconciler.driver import Driver
 from reconciler.files import FleetFiles
 from reconciler.guard import Allow
 from reconciler.hosts import Reached, reach
-from reconciler.installed import driver_type
+from reconciler.installed import driver_type, impacts
 from reconciler.observation import Snapshot
 from reconciler.plan import Outcome, Plan
 from reconciler.source import Tree, open_source
@@ -110,7 +110,7 @@ def plan_round(options: Options) -> Iterator[Round]:
         plan = planning.plan(
             emptied(loaded.desired) if options.destroy else loaded.desired,
             reached.snapshots,
-            {host.name: driver_type(host.driver).impacts for host in reached.hosts},
+            {host.name: impacts(host.driver) for host in reached.hosts},
             loaded.tree.source,
             options.allow,
             options.targets,

@@ -1,0 +1,108 @@
+"""A driver of a few lines for tests of `apply`: objects in a dict, and behaviour by script."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from reconciler.address import Address, ObjectKey
+from reconciler.driver import DriverError, ErrorClass, Progress
+from reconciler.objects import Observed, Wanted
+from reconciler.observation import Snapshot
+from reconciler.plan import Plan, Source, Step
+
+
+class MemoryHost:
+    """One host. `script` gives per step id what its attempts do before they succeed: an error to raise, or a callable
+    that may wait, raise, or return what is to be read back.
+    """
+
+    def __init__(self, name: str, order: list[str] | None = None) -> None:
+        self.name = name
+        self.objects: dict[ObjectKey, Observed] = {}
+        self.commits: list[str] = []
+        self.script: defaultdict[str, list[BaseException | Callable[[Observed | None], Observed | None]]]
+        self.script = defaultdict(list)
+        self.locked = self.lost = self.closed = False
+        self.most_at_once = 0
+        self._order = [] if order is None else order
+        self._at_once = 0
+        self._turn = threading.Lock()
+
+    @contextmanager
+    def lock(self) -> Iterator[MemoryHost]:
+        self._order.append(f"lock {self.name}")
+        if self.locked:
+            raise DriverError(ErrorClass.HELD, f"another run has host {self.name}")
+        self.locked = True
+        try:
+            yield self
+        finally:
+            self.locked = False
+            self._order.append(f"unlock {self.name}")
+
+    def check(self) -> None:
+        if self.lost:
+            raise DriverError(ErrorClass.HELD, "the lock was taken away")
+
+    def observe(self) -> Snapshot:
+        return Snapshot(host=self.name, objects=tuple(self.objects.values()))
+
+    def apply(self, step: Step, commit: str, progress: Progress) -> Observed | None:
+        assert self.locked, "a step without the lock"
+        with self._turn:
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            return self._apply(step, commit, progress)
+        finally:
+            with self._turn:
+                self._at_once -= 1
+
+    def _apply(self, step: Step, commit: str, progress: Progress) -> Observed | None:
+        progress.call(step.verb, str(step.key))
+        event = self.script[step.id].pop(0) if self.script[step.id] else None
+        if isinstance(event, BaseException):
+            raise event
+        self.commits.append(commit)
+        if step.wanted is None:
+            self.objects.pop(step.key, None)
+        else:
+            self.objects[step.key] = observed(step.wanted)
+        self._order.append(step.id)
+        now = self.objects.get(step.key)
+        return event(now) if event else now
+
+    def console(self, address: Address) -> Sequence[str]:
+        return ()
+
+    def reach(self) -> Sequence[str]:
+        return ()
+
+    def doctor(self) -> Sequence[tuple[bool, str, str]]:
+        return ()
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def observed(wanted: Wanted) -> Observed:
+    """What stands after a wanted object was made faithfully."""
+    return Observed(
+        key=wanted.key, origin=wanted.origin, uid=str(wanted.key), stored=dict(wanted.fields), guards=wanted.guards
+    )
+
+
+def step(name: str, *after: str, host: str = "kvm-01", verb: str = "create", **fields: str | int) -> Step:
+    """A step whose id is the name of its instance."""
+    address = Address("Instance", "shop", name)
+    key = ObjectKey(host, address)
+    wanted = None if verb == "delete" else Wanted(key=key, origin=address, fields=dict(fields))
+    return Step(id=name, key=key, verb=verb, wanted=wanted, paths=tuple(sorted(fields)), after=after)  # type: ignore[arg-type]
+
+
+def plan(*steps: Step) -> Plan:
+    """A plan of these steps."""
+    return Plan(fleet="lab", fleet_id="f" * 8, source=Source(commit="c0ffee"), steps=steps)

@@ -1,0 +1,91 @@
+"""Reaching hosts in parallel: one that fails or hangs is a snapshot that says so."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+from reconciler.driver import DriverError, DriverType, ErrorClass, Files, HostConfig
+from reconciler.hosts import Reached, reach
+from reconciler.observation import Complete, Failed
+from tests.support.memory_driver import MemoryHost
+
+
+class NoFiles:
+    def fetch(self, source: str, sha256: str) -> Path:
+        raise AssertionError("observing fetches nothing")
+
+
+class Type:
+    """A driver type whose hosts behave as their names say."""
+
+    name = "memory"
+    impacts = ()
+
+    def __init__(self) -> None:
+        self.opened: dict[str, MemoryHost] = {}
+        self.release = threading.Event()
+        self.together = threading.Barrier(2)
+
+    def open(self, host: HostConfig, files: Files) -> MemoryHost:
+        if host.name == "refuses":
+            raise DriverError(ErrorClass.YOURS, "permission denied")
+        if host.name == "hangs":
+            self.release.wait(10)
+        if host.name == "buggy":
+            raise KeyError("x")
+        if host.name.startswith("meets"):
+            self.together.wait(5)
+        self.opened[host.name] = MemoryHost(host.name)
+        return self.opened[host.name]
+
+
+def visit(*names: str, deadline: float = 5.0, type_: Type | None = None) -> Reached:
+    found: DriverType = type_ or Type()
+    hosts = [HostConfig(name=name, driver="memory", fleet="lab", fleet_id="x") for name in names]
+    return reach(hosts, NoFiles(), deadline, lambda _: found)
+
+
+def test_each_host_has_a_snapshot_in_the_order_given() -> None:
+    reached = visit("b", "a")
+    assert [(each.host, each.status) for each in reached.snapshots] == [("b", Complete()), ("a", Complete())]
+    assert sorted(reached.drivers) == ["a", "b"]
+
+
+def test_a_host_that_fails_is_a_failed_snapshot_and_others_go_on() -> None:
+    reached = visit("refuses", "works", "buggy")
+    assert [each.status for each in reached.snapshots] == [
+        Failed("permission denied"),
+        Complete(),
+        Failed("unexpected KeyError: 'x'"),
+    ]
+    assert list(reached.drivers) == ["works"]
+
+
+def test_a_host_that_hangs_costs_the_deadline_and_no_more() -> None:
+    type_, begun = Type(), time.monotonic()
+    reached = visit("hangs", "works", deadline=0.2, type_=type_)
+    assert time.monotonic() - begun < 3
+    assert [each.status for each in reached.snapshots] == [Failed("no answer within 0.2 s"), Complete()]
+    assert list(reached.drivers) == ["works"]
+    type_.release.set()
+
+
+def test_hosts_are_visited_at_the_same_time() -> None:
+    assert all(each.complete for each in visit("meets-1", "meets-2").snapshots)
+
+
+def test_a_driver_that_cannot_be_loaded_fails_its_host() -> None:
+    def broken(name: str) -> DriverType:
+        raise DriverError(ErrorClass.YOURS, f"driver {name!r} cannot be loaded")
+
+    hosts = [HostConfig(name="a", driver="gone", fleet="lab", fleet_id="x")]
+    reached = reach(hosts, NoFiles(), 5.0, broken)
+    assert reached.snapshots[0].status == Failed("driver 'gone' cannot be loaded")
+
+
+def test_all_open_drivers_are_closed() -> None:
+    type_ = Type()
+    visit("a", "b", type_=type_).close()
+    assert all(host.closed for host in type_.opened.values())

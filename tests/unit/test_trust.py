@@ -1,0 +1,193 @@
+"""The trusted configuration: what is accepted, what is refused and where, and how hosts are joined with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reconciler.desired import Desired
+from reconciler.desired import load as load_desired
+from reconciler.diagnostic import Diagnostic
+from reconciler.manifest import Blob
+from reconciler.trust import Trust, TrustError, load
+
+FLEET = "7f3c2a10-5b1e-4d0a-9c55-1a2b3c4d5e6f"
+GOOD = f"""\
+fleets:
+  {FLEET}:
+    folders: [/srv/images, /srv/more]
+    hosts:
+      kvm-01:
+        driver: libvirt
+        transport: unix
+        channel: {{prefix: [nsenter, -t, "123", -a]}}
+"""
+
+
+@pytest.fixture(autouse=True)
+def homes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RECONCILER_CONFIG", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+def write(path: Path, text: str, mode: int = 0o644) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+def desired(*hosts: str) -> Desired:
+    """A fleet with these hosts; `=` before a name makes it a simulated one."""
+    documents = [f"apiVersion: reconciler/v1\nkind: Fleet\nmetadata: {{name: lab}}\nspec: {{id: {FLEET}}}\n"]
+    for host in hosts:
+        driver = "driver: simulator" if host.startswith("=") else ""
+        name = host.lstrip("=")
+        documents.append(f"apiVersion: reconciler/v1\nkind: Host\nmetadata: {{name: {name}}}\nspec: {{{driver}}}\n")
+    found, mistakes = load_desired([Blob("fleet.yaml", "---\n".join(documents).encode())], lambda path: None)
+    assert not mistakes
+    return found
+
+
+def refused(path: Path) -> tuple[Diagnostic, ...]:
+    with pytest.raises(TrustError) as caught:
+        load(path)
+    return caught.value.diagnostics
+
+
+# Reading it
+
+
+def test_hosts_and_folders_are_read(tmp_path: Path) -> None:
+    trust = load(write(tmp_path / "c.yaml", GOOD))
+    assert trust.folders(FLEET) == (Path("/srv/images"), Path("/srv/more"))
+    (host,), mistakes = trust.hosts(desired("kvm-01"))
+    assert (host.name, host.driver, host.fleet, host.fleet_id) == ("kvm-01", "libvirt", "lab", FLEET)
+    assert host.connection == {"transport": "unix", "channel": {"prefix": ["nsenter", "-t", "123", "-a"]}}
+    assert mistakes == []
+
+
+def test_the_usual_place_may_be_empty_but_a_named_one_may_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(None).folders(FLEET) == ()
+    assert refused(tmp_path / "none.yaml")[0].code == "trusted-configuration"
+    monkeypatch.setenv("RECONCILER_CONFIG", str(tmp_path / "none.yaml"))
+    with pytest.raises(TrustError):
+        load(None)
+
+
+def test_the_place_is_an_option_else_the_environment_else_the_users_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "config/reconciler/config.yaml", GOOD)
+    assert load(None).path == tmp_path / "config/reconciler/config.yaml"
+    monkeypatch.setenv("RECONCILER_CONFIG", str(write(tmp_path / "environment.yaml", GOOD)))
+    assert load(None).path == tmp_path / "environment.yaml"
+    assert load(write(tmp_path / "option.yaml", GOOD)).path == tmp_path / "option.yaml"
+
+
+def test_an_empty_file_trusts_nothing(tmp_path: Path) -> None:
+    assert load(write(tmp_path / "c.yaml", "# nothing yet\n")).folders(FLEET) == ()
+
+
+@pytest.mark.parametrize("mode", [0o664, 0o646, 0o666, 0o622])
+def test_a_file_that_others_can_write_is_refused(tmp_path: Path, mode: int) -> None:
+    path = write(tmp_path / "c.yaml", GOOD, mode)
+    (diagnostic,) = refused(path)
+    assert f"chmod go-w {path}" in diagnostic.detail
+
+
+def test_a_folder_in_its_place_is_refused(tmp_path: Path) -> None:
+    assert refused(tmp_path)[0].code == "trusted-configuration"
+
+
+CASES = [
+    ("fleets:\n  bad-id: {}\n", "malformed-value", 2, 3, "`bad-id` is not a UUID", "ids are UUIDs"),
+    (GOOD.replace("kvm-01", "kvm_01"), "malformed-value", 5, 7, "`kvm-01`", "host names are names of hosts"),
+    (GOOD.replace("folders:", "folder:"), "unknown-field", 3, 5, "Did you mean `folders`?", "a misspelt field"),
+    ("hosts: {}\n", "unknown-field", 1, 1, "of the trusted configuration", "a field of no level"),
+    (GOOD.replace("/srv/more", "more"), "malformed-value", 3, 28, "absolute path", "folders are absolute"),
+    (GOOD.replace("driver: libvirt", "transport_: x"), "no-driver", 5, 7, "`driver: libvirt`", "a host needs a driver"),
+    (GOOD.replace("transport: unix", "uri: qemu+ext:///system?command=/bin/x"), "host-uri", 7, 9, "parts", "URIs run"),
+    (GOOD.replace("[/srv/images", "[!!python/name:os.system /srv/images"), None, 3, None, "", "tags are refused"),
+    (GOOD + "---\nfleets: {}\n", "two-documents", 1, 1, "one", "only one document is read"),
+    ("[]\n", "wrong-type", 1, 1, "mapping", "the file is a mapping"),
+    ("fleets: {a: [\n", None, None, None, "", "broken YAML"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "code", "line", "column", "words", "reason"), CASES, ids=[case[-1] for case in CASES])
+def test_a_mistake_is_told_with_its_place(
+    tmp_path: Path, text: str, code: str | None, line: int | None, column: int | None, words: str, reason: str
+) -> None:
+    path = write(tmp_path / "c.yaml", text)
+    (diagnostic,) = refused(path)
+    assert diagnostic.place is not None, reason
+    assert diagnostic.place.path == str(path), reason
+    assert code in (None, diagnostic.code), reason
+    assert (line or diagnostic.place.line, column or diagnostic.place.column) == (
+        diagnostic.place.line,
+        diagnostic.place.column,
+    ), reason
+    assert words in diagnostic.detail, reason
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    text = GOOD.replace("folders:", "folder:").replace("kvm-01", "kvm_01")
+    assert len(refused(write(tmp_path / "c.yaml", text))) == 2
+
+
+# Joining it with the fleet
+
+
+def only_mistake(trust: Trust, wanted: Desired) -> Diagnostic:
+    hosts, mistakes = trust.hosts(wanted)
+    assert hosts == []
+    (mistake,) = mistakes
+    return mistake
+
+
+def test_a_simulated_host_needs_no_entry(tmp_path: Path) -> None:
+    (host,), mistakes = load(None).hosts(desired("=lab-1"))
+    assert (host.driver, mistakes) == ("simulator", [])
+    assert host.connection == {"state": str(tmp_path / f"state/reconciler/simulator/{FLEET}/lab-1.json")}
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_host_without_an_entry_gets_one_to_paste(tmp_path: Path) -> None:
+    mistake = only_mistake(load(None), desired("kvm-01"))
+    assert (mistake.severity, mistake.code) == ("error", "no-host-entry")
+    assert mistake.place is not None
+    assert (mistake.place.path, mistake.place.line) == ("fleet.yaml", 8)
+    pasted = mistake.detail[mistake.detail.index("fleets:") :]
+    (host,), mistakes = load(write(tmp_path / "c.yaml", pasted)).hosts(desired("kvm-01"))
+    assert (host.driver, mistakes) == ("libvirt", [])
+
+
+def test_entries_of_another_fleet_do_not_count(tmp_path: Path) -> None:
+    other = GOOD.replace(FLEET, FLEET.replace("7", "8"))
+    assert only_mistake(load(write(tmp_path / "c.yaml", other)), desired("kvm-01")).code == "no-host-entry"
+
+
+def test_a_misspelt_host_is_asked_about(tmp_path: Path) -> None:
+    mistake = only_mistake(load(write(tmp_path / "c.yaml", GOOD)), desired("kvm-1"))
+    assert "Did you mean `kvm-01`?" in mistake.detail
+
+
+def test_an_unknown_driver_is_told_with_those_that_are_installed(tmp_path: Path) -> None:
+    path = write(tmp_path / "c.yaml", GOOD.replace("driver: libvirt", "driver: libvirtd"))
+    mistake = only_mistake(load(path), desired("kvm-01"))
+    assert mistake.place is not None
+    assert (mistake.place.path, mistake.place.line, mistake.place.column) == (str(path), 6, 17)
+    assert mistake.detail == "`libvirtd` is none of `libvirt` and `simulator`. Did you mean `libvirt`?"
+
+
+def test_a_commit_cannot_turn_a_real_host_into_a_simulated_one(tmp_path: Path) -> None:
+    assert only_mistake(load(write(tmp_path / "c.yaml", GOOD)), desired("=kvm-01")).code == "host-driver"
+
+
+def test_one_mistaken_host_hides_no_other(tmp_path: Path) -> None:
+    hosts, mistakes = load(write(tmp_path / "c.yaml", GOOD)).hosts(desired("kvm-01", "kvm-02", "=lab"))
+    assert [host.name for host in hosts] == ["kvm-01", "lab"]
+    assert len(mistakes) == 1

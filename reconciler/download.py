@@ -29,6 +29,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses that may well be another one a moment later."""
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_COMPATIBLE = ipaddress.IPv6Network("::/96")
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +92,7 @@ def public(address: str) -> bool:
         return False
     if isinstance(found, ipaddress.IPv6Address):
         inner = found.ipv4_mapped or found.sixtofour or (found.teredo or (None, None))[1]
-        if found in _NAT64:
+        if found in _NAT64 or found in _COMPATIBLE:
             inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
         if found.is_site_local or (inner is not None and not public(str(inner))):
             return False
@@ -147,7 +148,7 @@ def _checked(url: str) -> SplitResult:
         raise _refused(url, f"{problem}.") from problem
     if parts.scheme != "https" or not parts.hostname or port == 0:
         raise _refused(url, "only https is accepted. A file of this machine belongs into a trusted folder.")
-    if parts.username is not None or parts.password is not None or not url.isascii() or not url.isprintable():
+    if parts.username is not None or not url.isascii() or not url.isprintable() or " " in url:
         raise _refused(url, "it has a user, a password, or characters that do not belong into a URL.")
     return parts
 

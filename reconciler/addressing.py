@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from reconciler.address import Address
 from reconciler.desired import Desired
-from reconciler.diagnostic import Diagnostic, error
+from reconciler.diagnostic import Diagnostic
 from reconciler.identity import Identity
-from reconciler.kinds.base import Nic, Resource
+from reconciler.kinds.base import Nic, Problem, Resource
 from reconciler.kinds.instance import nic_network
 from reconciler.kinds.network import addresses_of
-from reconciler.objects import Fields
+from reconciler.objects import Observed
 from reconciler.placement import Placement
 from reconciler.snapshots import Snapshots
 
 _Holders = dict[str, dict[str, Address]]
 """Network (as text, since observed ones are) to address to the origin of the instance that has it."""
+
+NOWHERE = ""
+"""Stands for the network of an address of which only a leftover filter is seen: it counts in every network."""
 
 
 class Addressing(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,10 +103,14 @@ class _Settling:
     def _observed(self, resource: Resource, name: str, network: Address) -> str | None:
         """The address that the NIC has, as long as it stays in its network."""
         for each in self._snapshots.of(resource.origin):
-            for found_name, found_network, address in _nics_in([each.stored, each.running or {}]):
-                if (found_name, found_network) == (name, str(network)):
+            for found_name, found_network, address in _nics_in(each):
+                here = found_network == str(network) or (not found_network and self._inside(address, network))
+                if found_name == name and here:
                     return address
         return None
+
+    def _inside(self, address: str, network: Address) -> bool:
+        return ipaddress.IPv4Address(address) in ipaddress.IPv4Network(self._desired.resources[network].spec.cidr)
 
     def _holder(self, resource: Resource, network: Address, address: str) -> Address | None:
         """Who else has an address that `resource` declares: by declaration before it, or as seen."""
@@ -112,7 +120,7 @@ class _Settling:
 
     def _lowest_free(self, network: Address) -> str | None:
         if network not in self._free:
-            taken = self._declared[str(network)].keys() | self._seen[str(network)].keys()
+            taken = self._declared[str(network)].keys() | self._seen[str(network)].keys() | self._seen[NOWHERE].keys()
             spec = self._desired.resources[network].spec
             self._free[network] = (each for each in addresses_of(spec) if each not in taken)
         return next(self._free[network], None)
@@ -132,36 +140,31 @@ def _seen(snapshots: Snapshots) -> _Holders:
     """Every address that is in use by something of ours, in either form."""
     found: _Holders = defaultdict(dict)
     for each in snapshots.objects.values():
-        for _, network, address in _nics_in([each.stored, each.running or {}]):
+        for _, network, address in _nics_in(each):
             found[network].setdefault(address, each.origin)
     return found
 
 
-def _nics_in(forms: Iterable[Fields]) -> Iterator[tuple[str, str, str]]:
-    """NIC name, network and address, as far as both of the latter are seen."""
-    for fields in forms:
+def _nics_in(each: Observed) -> Iterator[tuple[str, str, str]]:
+    """NIC name, network and address in both forms; the network is empty where only parts of an object are left."""
+    for fields in (each.stored, each.running or {}):
         for path, address in fields.items():
             if path.startswith("nics.") and path.endswith(".address") and isinstance(address, str):
                 network = fields.get(path.removesuffix("address") + "network")
-                if isinstance(network, str):
-                    yield path.split(".")[1], network, address
+                yield path.split(".")[1], network if isinstance(network, str) else NOWHERE, address
 
 
 def _in_use(resource: Resource, nic: str, address: str, holder: Address) -> Diagnostic:
-    return error(
-        "address-in-use",
-        "An address is in use",
+    detail = (
         f"{resource.address} declares {address}, which {holder} has. If {holder} is to give it up, apply that first: "
-        "an address is not handed on within one plan.",
-        resource.place_of(f"spec.networks.{nic}.address"),
+        "an address is not handed on within one plan."
     )
+    return resource.mistake(Problem(f"spec.networks.{nic}.address", "address-in-use", "address is in use", detail))
 
 
 def _exhausted(resource: Resource, nic: str, network: Address) -> Diagnostic:
-    return error(
-        "addresses-exhausted",
-        "A network has no free address",
+    detail = (
         f"{resource.address} needs an address in {network}, and every one of its range is taken. Widen `addresses`, "
-        "or remove an instance; what is freed can be assigned by the next run.",
-        resource.place_of(f"spec.networks.{nic}"),
+        "or remove an instance; what is freed can be assigned by the next run."
     )
+    return resource.mistake(Problem(f"spec.networks.{nic}", "addresses-exhausted", "no free address", detail))

@@ -9,7 +9,7 @@ import msgspec
 from reconciler.address import Address
 from reconciler.desired import Desired
 from reconciler.diagnostic import Diagnostic, error
-from reconciler.kinds.base import Resource
+from reconciler.kinds.base import Problem, Resource
 from reconciler.kinds.instance import nic_network
 from reconciler.snapshots import Snapshots
 
@@ -67,6 +67,11 @@ class _Hosts:
         return sorted({each.key.host for each in self._snapshots.of(resource.origin)})
 
     @property
+    def choice(self) -> str:
+        """What could be written."""
+        return f"Active hosts: {', '.join(self.active)}." if self.active else "No host is Active."
+
+    @property
     def only(self) -> str | None:
         """The one host that takes new things, when there is but one."""
         return self.active[0] if len(self.active) == 1 else None
@@ -113,16 +118,12 @@ def _network_spot(resource: Resource, hosts: _Hosts, first: str | None) -> _Spot
 def _stays(resource: Resource, field: str, declared: str | None, seen: str) -> _Spot:
     if declared in (None, seen):
         return _Spot(host=seen)
-    return _Spot(
-        host=seen,
-        diagnostic=error(
-            "placement-differs",
-            "A resource is declared on another host than where it stands",
-            f"{resource.address} stands on {seen} and is declared on {declared}. Nothing moves by itself: "
-            f"write `{field}: {seen}`, or delete it in one commit and declare it anew in the next.",
-            resource.place_of(field),
-        ),
+    detail = (
+        f"{resource.address} stands on {seen} and is declared on {declared}. Nothing moves by itself: "
+        f"write {seen} here, or delete it in one commit and declare it anew in the next."
     )
+    problem = Problem(field, "placement-differs", "declared on another host than where it stands", detail)
+    return _Spot(host=seen, diagnostic=resource.mistake(problem))
 
 
 def _first_instances(instances: list[Resource], spots: Mapping[Address, _Spot]) -> dict[Address, str]:
@@ -159,7 +160,7 @@ def _waiting_for_networks(instances: list[Resource], spots: Mapping[Address, _Sp
     for network, names in sorted(waiting.items()):
         yield error(
             "network-held",
-            "Instances wait for their network",
+            "instances wait for their network",
             f"{network} is held (see its own message); left as they are until then: {', '.join(names)}.",
         )
 
@@ -168,66 +169,56 @@ def _closed(resource: Resource, host: str, hosts: _Hosts) -> Diagnostic | None:
     state = hosts.states.get(host)
     if state == "Active":
         return None
-    return error(
-        "host-closed",
-        "The host takes nothing new",
+    detail = (
         f"{resource.address} is to be made on {host}, which is {state or 'not declared'}. Only Active hosts take "
-        "new instances and networks: name another host, or make this one Active.",
-        resource.place,
+        "new instances and networks: name another host, or make this one Active."
     )
+    return resource.mistake(Problem(_field(resource), "host-closed", "the host takes nothing new", detail))
+
+
+def _field(resource: Resource) -> str:
+    """Where a resource says its host."""
+    return "spec.placement.host" if resource.address.kind == "Instance" else "spec.host"
 
 
 def _unplaced(resource: Resource, hosts: _Hosts) -> Diagnostic:
     if hosts.unseen:
         return _maybe_elsewhere(resource, hosts)
-    choice = ", ".join(hosts.active) or "none is Active"
-    return error(
-        "unplaced",
-        "An instance has no host",
+    detail = (
         f"{resource.address} is new, and there is not exactly one Active host to put it on. "
-        f"Write `placement: {{host: NAME}}` in its spec; the Active hosts: {choice}.",
-        resource.place,
+        f"Write `placement: {{host: NAME}}` in its spec. {hosts.choice}"
     )
+    return resource.mistake(Problem("spec.placement", "unplaced", "instance has no host", detail))
 
 
 def _maybe_elsewhere(resource: Resource, hosts: _Hosts) -> Diagnostic:
-    field = "spec.placement.host" if resource.address.kind == "Instance" else "spec.host"
-    return error(
-        "maybe-elsewhere",
-        "A resource may stand on a host that was not seen",
-        f"{resource.address} was not found, and not all of {', '.join(hosts.unseen)} was seen, so it may stand there. "
-        f"Make that host reachable, or write `{field}`.",
-        resource.place,
+    detail = (
+        f"{resource.address} was not found, and may stand on {', '.join(hosts.unseen)}, which was not completely seen. "
+        f"Make that host reachable, or write `{_field(resource)}`."
     )
+    return resource.mistake(Problem(_field(resource), "maybe-elsewhere", "may stand on an unseen host", detail))
 
 
 def _unused(resource: Resource, hosts: _Hosts) -> Diagnostic:
-    problem = error(
-        "network-unplaced",
-        "A network has no host yet",
+    detail = (
         f"{resource.address} has no instance that is placed. Write `host: NAME` in its spec, or place an instance "
-        f"in it; the Active hosts: {', '.join(hosts.active) or 'none'}.",
-        resource.place,
+        f"in it. {hosts.choice}"
     )
-    return msgspec.structs.replace(problem, severity="warning")
+    return resource.mistake(Problem("spec", "network-unplaced", "network has no host yet", detail, severity="warning"))
 
 
 def _seen_twice(resource: Resource, seen: list[str]) -> Diagnostic:
-    return error(
-        "seen-twice",
-        "One resource stands on several hosts",
+    detail = (
         f"{resource.address} stands on {', '.join(seen)}. Nothing of it is touched: find out which one is to stay, "
-        "and remove the other by hand.",
-        resource.place,
+        "and remove the other by hand."
     )
+    return resource.mistake(Problem("metadata.name", "seen-twice", "one resource stands on several hosts", detail))
 
 
 def _on_other_hosts(resource: Resource, host: str, elsewhere: Mapping[Address, str | None]) -> Diagnostic:
     lies = "; ".join(f"{network} lies on {at}" for network, at in sorted(elsewhere.items()))
-    return error(
-        "networks-apart",
-        "An instance and its networks lie on different hosts",
+    detail = (
         f"{resource.address} stands on {host}; {lies}. A network lives on one host: join the instance to networks "
-        f"of {host}, or place it where its networks are.",
-        resource.place_of("spec.networks"),
+        f"of {host}, or place it where its networks are."
     )
+    return resource.mistake(Problem("spec.networks", "networks-apart", "networks lie on other hosts", detail))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from reconciler.diff import Case
-from reconciler.guard.verdict import judge_object
-from reconciler.plan import Refused
+from reconciler.guard.verdict import judge_fields, judge_object
+from reconciler.impact import Impact
+from reconciler.plan import FieldChange, Granted, Refused
 from reconciler.snapshots import Snapshots
 
 FILTERED = frozenset({"Instance", "SecurityGroup"})
@@ -12,15 +13,21 @@ FILTERED = frozenset({"Instance", "SecurityGroup"})
 
 
 def foreign(case: Case, snapshots: Snapshots) -> Case:
-    """A name of ours that something foreign bears is never taken from it."""
-    clash = snapshots.clash(case.identity)
-    if clash is None or case.change.action != "create":
+    """A name of ours that something foreign bears is never taken from it: what would be made anew is refused."""
+    clash = snapshots.clash(case.identity) or snapshots.clash(case.change.key)
+    if clash is None or case.change.action == "delete":
         return case
     why = (
         f"the {clash.what} {clash.name} on {case.change.key.host} is in the way and is not ours: {clash.reason}; "
         "remove or rename it there, or give the resource another name"
     )
-    return judge_object(case, Refused(why))
+    if case.change.action != "update":
+        return judge_object(case, Refused(why))
+    return judge_fields(case, lambda field: Refused(why) if _makes_anew(field) else Granted())
+
+
+def _makes_anew(field: FieldChange) -> bool:
+    return field.before is None or field.impact.rank >= Impact.REBUILD.rank
 
 
 def enforcement(case: Case, snapshots: Snapshots) -> Case:

@@ -42,7 +42,7 @@ def _unseen(host: str, placed: Placement, seen: Snapshots) -> Diagnostic:
     told = f" Not known to stand: {_names(waiting)}." if waiting else ""
     return error(
         "host-unseen",
-        "A host was not completely seen",
+        "a host was not completely seen",
         f"{host}: {_why(host, seen)}. Nothing is planned there until it is, and nothing of it is made elsewhere.{told}",
     )
 
@@ -66,19 +66,19 @@ def _foreign(seen: Snapshots) -> Iterator[Diagnostic]:
     for host, snapshot in seen.hosts.items():
         for each in sorted_foreign(snapshot.foreign):
             detail = f"The {each.what} {each.name} on {host}: {each.reason}. It is left alone."
-            yield _warning("foreign", "Something that looks like ours is not", detail)
+            yield _warning("foreign", "something in our way is not ours", detail)
 
 
 def _unknown_targets(scope: Scope) -> Iterator[Diagnostic]:
     for target in scope.unknown_targets:
         detail = f"{target} is neither declared nor there. Write an address as `get` shows it: Kind/project/name."
-        yield error("unknown-target", "A target does not exist", detail)
+        yield error("unknown-target", "target does not exist", detail)
 
 
 def _idle_consents(cases: Mapping[ObjectKey, Case], around: Circumstances) -> Iterator[Diagnostic]:
     changed = {case.change.key.address for case in cases.values()}
     for address in sorted(around.allow.addresses - changed):
-        yield _warning("idle-consent", "A consent allows nothing", f"No change of {address} is planned.")
+        yield _warning("idle-consent", "consent allows nothing", f"No change of {address} is planned.")
 
 
 def _warning(code: str, summary: str, detail: str) -> Diagnostic:

@@ -7,22 +7,22 @@ import click
 from reconciler.cli import verdict
 from reconciler.cli.exits import Exit
 from reconciler.cli.interruption import Interruption
+from reconciler.cli.showing import show_plan
 from reconciler.plan import Outcome, Plan
 from reconciler.reconcile import Round, apply_round
 from reconciler.report.grouping import carried_out
 from reconciler.report.line import counted
 from reconciler.report.outcome import outcomes_lines, outcomes_value
 from reconciler.report.plan_json import dump, plan_value
-from reconciler.report.plan_text import plan_lines
 from reconciler.report.progress import Progress
 from reconciler.report.screen import Screen
 
 
 def ask_and_apply(round_: Round, screen: Screen, *, asking: bool, detailed: bool, output: str) -> Exit:
-    """Show the plan (on standard error when standard output is for JSON), ask if need be, and apply."""
+    """Show the plan (as JSON it comes with the outcomes), ask if need be, and apply."""
     plan = round_.plan
     if output == "text":
-        screen.show(plan_lines(plan))
+        show_plan(screen, plan, output)
     if asking and plan.steps and not _agreed(plan):
         screen.say("Nothing was done.")
         return Exit.ERROR

@@ -29,27 +29,38 @@ def command(screen: Screen, /, detailed_exitcode: bool, output: str, **values: A
       reconciler destroy
       reconciler destroy --allow delete=12
     """
-    from reconciler.cli.carry_out import carry_out
+    from reconciler.cli.carry_out import ask_and_apply
     from reconciler.cli.committed import committed
+    from reconciler.cli.showing import show_plan
     from reconciler.reconcile import plan_round
-    from reconciler.report.plan_text import plan_lines
 
     if values["rev"] is None:
         values["rev"] = committed(values, "a destroy")
     if screen.out.terminal and not values["allow"]:
-        with plan_round(options.round_options(**values, destroy=True)) as first:
-            screen.show(plan_lines(first.plan))
-        deletions = sum(change.action == "delete" for change in first.plan.changes)
-        if deletions and not _named(first.plan.fleet):
-            screen.say("That is not its name. Nothing was done.")
+        agreed = _asked(screen, values)
+        if agreed is None:
+            screen.say("Nothing was done.")
             return Exit.ERROR
-        values["allow"] = (f"delete={deletions}",)
-    elif not any(consent.startswith("delete=") for consent in values["allow"]):
-        raise click.UsageError("Off a terminal, say how many objects may go: --allow delete=COUNT")
+        values["allow"] = agreed
     with plan_round(options.round_options(**values, destroy=True)) as round_:
-        return carry_out(round_, screen, detailed=detailed_exitcode, output=output)
+        if any(consent.startswith("delete=") for consent in values["allow"]) or not round_.plan.changes:
+            return ask_and_apply(round_, screen, asking=False, detailed=detailed_exitcode, output=output)
+        show_plan(screen, round_.plan, output)
+    deletions = sum(change.action == "delete" for change in round_.plan.changes)
+    screen.say(f"Nothing was done. If all of this is to go: reconciler destroy --allow delete={deletions}")
+    return Exit.REFUSED
 
 
-def _named(fleet: str) -> bool:
-    answer: str = click.prompt(f"Type the fleet's name ({fleet}) to delete all of it", default="", err=True)
-    return answer.strip() == fleet
+def _asked(screen: Screen, values: dict[str, Any]) -> tuple[str, ...] | None:
+    """Show what would go and ask for the fleet's name: the consent to just that many deletions, or None."""
+    from reconciler.reconcile import plan_round
+    from reconciler.report.plan_text import plan_lines
+
+    with plan_round(options.round_options(**values, destroy=True)) as round_:
+        plan = round_.plan
+    deletions = sum(change.action == "delete" for change in plan.changes)
+    if not deletions:
+        return ()
+    screen.show(plan_lines(plan))
+    answer = click.prompt(f"Type the fleet's name ({plan.fleet}) to delete all of this", default="", err=True)
+    return (f"delete={deletions}",) if answer.strip() == plan.fleet else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import click
 from reconciler.cli.guest import Guest
 from reconciler.kinds.instance import primary_nic
 from reconciler.objects import digest
+from reconciler.xdg import state_home
 
 
 def ssh_arguments(guest: Guest, login: str, identities: Sequence[Path], command: Sequence[str]) -> list[str]:
@@ -52,8 +52,7 @@ def host_key_alias(guest: Guest) -> str:
 
 def known_hosts(guest: Guest) -> Path:
     """The host keys of this fleet's guests."""
-    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    path = Path(state) / "reconciler" / "known_hosts" / guest.loaded.desired.fleet_id
+    path = state_home() / "reconciler" / "known_hosts" / guest.loaded.desired.fleet_id
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
 

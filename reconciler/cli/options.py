@@ -146,7 +146,7 @@ def round_options(
     from reconciler.reconcile import Options
 
     try:
-        consents = parse_allow(allow)
+        consents = parse_allow(map(_spelt_out, allow))
     except ValueError as problem:
         raise click.BadOptionUsage("--allow", str(problem)) from None
     return Options(
@@ -158,6 +158,14 @@ def round_options(
         targets=frozenset(targets),
         destroy=destroy,
     )
+
+
+def _spelt_out(consent: str) -> str:
+    """A consent with its address in full: `restart=instance/web-1` is `restart=Instance/default/web-1`."""
+    what, _, target = consent.partition("=")
+    if not target:
+        raise ValueError(f"{consent!r} allows nothing; write IMPACT=ADDRESS, delete=ADDRESS or delete=COUNT")
+    return f"{what}={address_of(target)}" if "/" in target else consent
 
 
 def enclosing_repository() -> Path:

@@ -38,18 +38,14 @@ def command(screen: Screen, /, out: Path | None, detailed_exitcode: bool, output
     """
     from reconciler.cli import verdict
     from reconciler.cli.committed import committed, difference
+    from reconciler.cli.showing import show_plan
     from reconciler.reconcile import plan_round
-    from reconciler.report.plan_json import dump, plan_value
-    from reconciler.report.plan_text import plan_lines
 
     if out is not None and values["rev"] is None:
         values["rev"] = committed(values, "a saved plan")
     with plan_round(options.round_options(**values)) as round_:
         plan, tree = round_.plan, round_.loaded.tree
-    if output == "json":
-        screen.show_text(dump(plan_value(plan)))
-    else:
-        screen.show(plan_lines(plan))
+    show_plan(screen, plan, output)
     if plan.source.work_tree and tree.differs:
         screen.say(f"The work tree differs from HEAD: {difference(tree.differs)}. `apply` takes commits only.")
     if out is not None:

@@ -13,7 +13,7 @@ from reconciler.objects import Observed, Value
 from reconciler.plan import Change, Granted
 from reconciler.report.line import Line, Span, indented, line, table
 from reconciler.report.plan_json import change_value
-from reconciler.report.plan_text import SYMBOLS, consent_line
+from reconciler.report.plan_text import SYMBOLS, consent_line, file_and_line
 from reconciler.report.resources import Row, row_value, state_of
 from reconciler.report.value import render
 
@@ -32,7 +32,7 @@ def description_lines(description: Description) -> list[Line]:
     row = description.row
     lines = [line(Span(str(row.address), "bold"))]
     lines += _pair("state", row.state)
-    lines += _pair("declared", str(row.resource.place) if row.resource else "no: the next apply deletes it")
+    lines += _pair("declared", file_and_line(row.resource.place) if row.resource else "no: the next apply deletes it")
     lines += _pair("uses", _listed(description.uses))
     lines += _pair("used by", _listed(description.used_by))
     for observed in row.objects:
@@ -65,33 +65,53 @@ def _planned(change: Change | None) -> list[Line]:
 
 
 def _planned_lines(change: Change) -> list[Line]:
-    words = f"{SYMBOLS[change.action]} the plan would {change.action} it on {change.key.host}, impact {change.impact}"
+    words = f"{SYMBOLS[change.action]} planned: {change.action} on {change.key.host}, impact {change.impact}"
     lines = [line(words + (f": {change.reason}" if change.reason else ""))]
     if not isinstance(change.consent, Granted):
         lines.append(consent_line(change.consent))
     return lines
 
 
+class _Field(msgspec.Struct, frozen=True):
+    """A field in its three forms."""
+
+    path: str
+    desired: Value
+    stored: Value
+    running: Value
+
+    @property
+    def differs(self) -> bool:
+        return not self.desired == self.stored == self.running
+
+
 def _fields_table(observed: Observed, change: Change | None) -> list[Line]:
-    """Desired, stored and running; the latter only where a guest runs and differs from what is stored."""
+    """Desired, stored and running, as far as they differ: a blank means the same as to its left."""
+    fields = [field for field in _fields(observed, change) if field.differs or field.desired not in (None, ())]
+    if any(field.differs for field in fields):
+        return table(("FIELD", "DESIRED", "STORED", "RUNNING"), (cell for field in fields for cell in _cells(field)))
+    return table(("FIELD", "VALUE"), (cell[:2] for field in fields for cell in _cells(field))) if fields else []
+
+
+def _fields(observed: Observed, change: Change | None) -> Iterator[_Field]:
+    """What the plan changes is desired otherwise; all else is as desired."""
     after = {field.path: field.after for field in change.fields} if change else {}
     deleted = change is not None and change.action == "delete"
-    paths = sorted({*observed.stored, *(observed.running or {}), *after})
-    cells = [cell for path in paths for cell in _field_cells(path, observed, after, deleted)]
-    return table(("FIELD", "DESIRED", "STORED", "RUNNING"), cells) if cells else []
+    for path in sorted({*observed.stored, *(observed.running or {}), *after}):
+        stored = observed.stored.get(path)
+        running = stored if observed.running is None else observed.running.get(path, stored)
+        yield _Field(path, None if deleted else after.get(path, stored), stored, running)
 
 
-def _field_cells(
-    path: str, observed: Observed, after: dict[str, Value], deleted: bool
-) -> Iterator[tuple[str, Span, str, str]]:
-    stored = observed.stored.get(path)
-    running = observed.running.get(path, stored) if observed.running is not None else stored
-    desired = None if deleted else after.get(path, stored)
-    columns = [_items(path, desired), _items(path, stored), _items(path, running) if running != stored else []]
-    style = "yellow" if desired != stored or running != stored else ""
-    for index, cells in enumerate(zip_longest(*columns, fillvalue="")):
-        wanted, seen, live = cells
-        yield "" if index else path, Span(wanted, style), seen, live
+def _cells(field: _Field) -> Iterator[tuple[str, Span, str, str]]:
+    columns = [
+        _items(field.path, field.desired),
+        _items(field.path, field.stored) if field.stored != field.desired else [],
+        _items(field.path, field.running) if field.running != field.stored else [],
+    ]
+    style = "yellow" if field.differs else ""
+    for index, (desired, stored, running) in enumerate(zip_longest(*columns, fillvalue="")):
+        yield "" if index else field.path, Span(desired, style), stored, running
 
 
 def _items(path: str, value: Value) -> Sequence[str]:

@@ -10,7 +10,7 @@ from reconciler.plan import Change, Plan
 from reconciler.report.diagnostics import diagnostics_lines
 from reconciler.report.grouping import group
 from reconciler.report.line import Line, Span, counted, line
-from reconciler.report.plan_text import group_lines, source_words
+from reconciler.report.plan_text import groups_lines, source_words
 
 
 def drift_of(plan: Plan) -> Plan:
@@ -34,8 +34,7 @@ def _drifted(change: Change) -> Change | None:
 def drift_lines(drift: Plan) -> list[Line]:
     """What drifted, and last how much."""
     lines = [line(Span(f"Fleet {drift.fleet}, {source_words(drift.source)}", "bold")), line()]
-    for one in group(drift.changes):
-        lines += [*group_lines(one), line()]
+    lines += groups_lines(group(drift.changes))
     lines += diagnostics_lines(drift.diagnostics)
     if drift.partial:
         lines.append(line(Span("Not everything was seen: there may be more drift.", "bold yellow")))

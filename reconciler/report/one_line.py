@@ -34,7 +34,7 @@ def _network(spec: Any, objects: Objects) -> str:
 
 def _security_group(spec: Any, objects: Objects) -> str:
     if not objects:
-        return "stands where instances use it"
+        return ""
     rules, members = (objects[0].stored.get(path) or () for path in ("rules", "members"))
     return f"{_number(rules, 'rule')}, {_number(members, 'member')}"
 

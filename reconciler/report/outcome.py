@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from reconciler.plan import Outcome, Plan, Step
-from reconciler.report.line import Line, Span, counted, indented, line, paragraphs
+from reconciler.report.line import Line, Span, indented, line, paragraphs
 
 PAST = {"create": "created", "update": "updated", "delete": "deleted"}
 DOING = {"create": "creating", "update": "updating", "delete": "deleting"}
@@ -55,7 +55,7 @@ def summary_words(plan: Plan, outcomes: Sequence[Outcome]) -> str:
     good = ", ".join(f"{done[verb]} {word}" for verb, word in PAST.items() if done[verb]) or "nothing done"
     words = {"failed": "failed", "skipped": "skipped", "not-run": "not run"}
     bad = ", ".join(f"{statuses[status]} {word}" for status, word in words.items() if statuses[status])
-    return f"Applied: {good}; {bad}." if bad else f"Applied: {good}; all {counted(len(outcomes), 'step')} succeeded."
+    return f"Applied: {good}; {bad}." if bad else f"Applied: {good}; nothing failed."
 
 
 def outcomes_value(plan: Plan, outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:

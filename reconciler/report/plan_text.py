@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 
+from reconciler.diagnostic import Place
 from reconciler.impact import Impact
 from reconciler.plan import Change, FieldChange, Granted, Plan, Refused, Source, Waiting
 from reconciler.report.diagnostics import diagnostics_lines
@@ -19,8 +20,7 @@ _IMPACT_STYLES = {impact: "bold red" if impact.needs_consent else "" for impact 
 def plan_lines(plan: Plan) -> list[Line]:
     """The whole plan; what it says last is what it amounts to."""
     lines = [line(Span(f"Fleet {plan.fleet}, {source_words(plan.source)}", "bold")), line()]
-    for one in group(plan.changes):
-        lines += [*group_lines(one), line()]
+    lines += groups_lines(group(plan.changes))
     lines += diagnostics_lines(plan.diagnostics)
     if plan.diagnostics:
         lines.append(line())
@@ -34,17 +34,25 @@ def source_words(source: Source) -> str:
     return f"commit {source.commit[:12]}"
 
 
-def group_lines(one: Group) -> list[Line]:
+def groups_lines(groups: Iterable[Group]) -> list[Line]:
+    """Every resource; a refusal that several share is told once."""
+    told: set[Refused] = set()
+    lines: list[Line] = []
+    for one in groups:
+        lines += [*group_lines(one, told), line()]
+        told |= {consent for consent in _held_back(one.change) if isinstance(consent, Refused)}
+    return lines
+
+
+def group_lines(one: Group, told: Collection[Refused] = ()) -> list[Line]:
     """One resource: what happens to it, why, field by field, and whether it may."""
     change = one.change
     lines = [_head(one)]
-    if change.reason:
-        lines.append(line(f"      {change.reason}"))
     for field in change.fields:
         lines += indented(_field_lines(change, field), 6)
     if change.disturbs:
         lines.append(line(f"      disturbs {', '.join(map(str, change.disturbs))}"))
-    return [*lines, *indented(_consent(change), 6)]
+    return [*lines, *indented(_consent(change, told), 6)]
 
 
 def _head(one: Group) -> Line:
@@ -54,9 +62,16 @@ def _head(one: Group) -> Line:
     words = [Span(f"{change.key.address}{part}", "bold"), Span(f" on {', '.join(one.hosts)}")]
     if change.impact != Impact.NONE:
         words.append(Span(f", {change.impact}", _IMPACT_STYLES[change.impact]))
+    if change.reason:
+        words.append(Span(f": {change.reason}"))
     if change.place:
-        words.append(Span(f"  ({change.place})", "dim"))
+        words.append(Span(f"  ({file_and_line(change.place)})", "dim"))
     return line(symbol, *words)
+
+
+def file_and_line(place: Place) -> str:
+    """Where something is declared; the column says nothing of a whole resource."""
+    return str(Place(place.path, place.line))
 
 
 def _field_lines(change: Change, field: FieldChange) -> list[Line]:
@@ -100,11 +115,15 @@ def _notes(change: Change, field: FieldChange) -> Iterator[str]:
         yield "waits" if isinstance(field.consent, Waiting) else "refused"
 
 
-def _consent(change: Change) -> list[Line]:
+def _held_back(change: Change) -> list[Waiting | Refused]:
     """What holds the change back, or parts of it; each reason once."""
     every = [change.consent, *(field.consent for field in change.fields)]
-    held = [consent for consent in dict.fromkeys(every) if not isinstance(consent, Granted)]
-    lines = [consent_line(consent) for consent in held]
+    return [consent for consent in dict.fromkeys(every) if not isinstance(consent, Granted)]
+
+
+def _consent(change: Change, told: Collection[Refused]) -> list[Line]:
+    held = _held_back(change)
+    lines = [consent_line(Refused("for the same reason") if one in told else one) for one in held]
     if held and _mixed(change):
         lines.append(line("the other fields are not held up"))
     return lines
@@ -131,7 +150,7 @@ def summary_lines(plan: Plan) -> list[Line]:
         lines.append(line(Span(text, "bold yellow")))
     if plan.empty:
         return [*lines, line(f"Nothing to do: {_objects(summary.unchanged)} as desired.")]
-    return [*lines, line(_summary_words(summary)), *_held_back(plan, summary)]
+    return [*lines, line(_summary_words(summary)), *_held_back_words(plan, summary)]
 
 
 def _summary_words(summary: Summary) -> str:
@@ -140,7 +159,7 @@ def _summary_words(summary: Summary) -> str:
     return f"Plan: {words}; {summary.unchanged} unchanged."
 
 
-def _held_back(plan: Plan, summary: Summary) -> list[Line]:
+def _held_back_words(plan: Plan, summary: Summary) -> list[Line]:
     if not summary.waiting and not summary.refused:
         return []
     waiting, refused = summary.waiting, summary.refused

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from reconciler.address import Address
-from reconciler.kinds.base import REGISTRY, Resource, nothing
+from reconciler.kinds.base import REGISTRY, Resource, nothing, resource_kind
 from reconciler.objects import Observed
 from reconciler.observation import Failed, Partial, Snapshot
 from reconciler.report.line import Line, Span, line, table
@@ -38,30 +38,43 @@ def rows(resources: Mapping[Address, Resource], snapshots: Sequence[Snapshot]) -
     for snapshot in snapshots:
         for observed in snapshot.objects:
             objects.setdefault(observed.key.address, []).append(observed)
-    return [
-        _row(address, resources.get(address), tuple(objects.get(address, ())), snapshots)
-        for address in sorted({*resources, *objects}, key=_by_words)
-    ]
+    used = _used(resources)
+    found = []
+    for address in sorted({*resources, *objects}, key=_by_words):
+        resource, stand = resources.get(address), tuple(objects.get(address, ()))
+        state = _state(address, stand, snapshots, address in used)
+        found.append(Row(address=address, resource=resource, objects=stand, state=state))
+    return found
+
+
+def _used(resources: Mapping[Address, Resource]) -> set[Address]:
+    """The instances, whatever they refer to, and so on: what is declared but stands nowhere without them."""
+    used: set[Address] = set()
+    left = [address for address in resources if address.kind == "Instance"]
+    while left:
+        address = left.pop()
+        if address in resources and address not in used:
+            used.add(address)
+            resource = resources[address]
+            left += [reference.target for reference in resource_kind(resource).references(resource)]
+    return used
 
 
 def _by_words(address: Address) -> tuple[str, str, str]:
     return address.kind, address.project or "", address.name
 
 
-def _row(
-    address: Address, resource: Resource | None, objects: tuple[Observed, ...], snapshots: Sequence[Snapshot]
-) -> Row:
-    state = _host_state(address, snapshots) if address.kind == "Host" else _state(address, objects, snapshots)
-    return Row(address=address, resource=resource, objects=objects, state=state)
-
-
-def _state(address: Address, objects: tuple[Observed, ...], snapshots: Sequence[Snapshot]) -> str:
+def _state(address: Address, objects: Sequence[Observed], snapshots: Sequence[Snapshot], used: bool) -> str:
+    if address.kind == "Host":
+        return _host_state(address, snapshots)
     if objects:
         states = sorted({state_of(observed) for observed in objects})
         return "Incomplete" if "Incomplete" in states else "/".join(states)
     if REGISTRY[address.kind].realise is nothing:
         return "Declared"
-    return "Absent" if all(snapshot.complete for snapshot in snapshots) else "Unknown"
+    if not all(snapshot.complete for snapshot in snapshots):
+        return "Unknown"
+    return "Absent" if used else "Unused"
 
 
 def state_of(observed: Observed) -> str:

@@ -178,8 +178,7 @@ def test_a_replacement_a_deletion_and_a_refusal_are_told_apart() -> None:
     ) == (
         "Fleet acme, commit 0123456789ab\n"
         "\n"
-        "  - Image/debian#0123456789ab on kvm-01\n"
-        "      nothing uses this content any more\n"
+        "  - Image/debian#0123456789ab on kvm-01: nothing uses this content any more\n"
         "\n"
         "-/+ Network/shop/lan on kvm-01, replace\n"
         "      cidr: 10.0.0.0/24 → 10.1.0.0/24\n"

@@ -1,0 +1,64 @@
+"""Wrong usage is told before anything is looked at, with exit code 64."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from reconciler.cli.program import COMMANDS, run
+
+
+@pytest.fixture(autouse=True)
+def signals_as_before() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["aply"], "There is no command 'aply'. Did you mean `apply`?"),
+        (["plan", "--bogus"], "No such option"),
+        (["plan", "extra"], "unexpected extra argument"),
+        (["get", "Instanse/web"], "Did you mean `Instance`?"),
+        (["get", "nothing"], "write KIND/NAME or KIND/PROJECT/NAME"),
+        (["describe", "Flavor/shop/small"], "a Flavor belongs to no project; write Flavor/small"),
+        (["describe", "Instance/Web"], "is no address"),
+        (["plan", "--target", "web"], "is no address"),
+        (["plan", "--allow", "restart"], "allows nothing"),
+        (["plan", "--allow", "live=Instance/web"], "needs no consent"),
+        (["plan", "-o", "yaml"], "'yaml' is not one of 'text', 'json'"),
+        (["schema", "nope"], "there is no kind 'nope'"),
+        (["keypair", "generate", "Not_A_Name"], "a name has up to 63"),
+        (["ssh", "Network/shop/lan"], "is no instance"),
+    ],
+)
+def test_wrong_usage_is_told_with_its_remedy(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments) == 64
+    captured = capsys.readouterr()
+    assert told in captured.err
+    assert "--help" in captured.err
+    assert captured.out == ""
+
+
+def test_what_was_typed_cannot_act_on_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["\x1b]52;c;AAAA\x07"]) == 64
+    assert "\x1b" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [[], *([command] for command in COMMANDS), ["keypair", "generate"]])
+def test_every_command_has_a_help_with_an_example(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*command, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert f"  reconciler {' '.join(command)}".rstrip() in shown or command == ["keypair"]
+
+
+def test_listing_the_commands_imports_none_of_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"{command}  " in shown and text in shown for command, text in COMMANDS.items())

@@ -126,10 +126,12 @@ def saved_round(options: Options, data: bytes) -> Iterator[Round]:
     Raises `DiagnosticError` when the file is no plan of this fleet, and `StalePlan`.
     """
     head = load(msgspec.structs.replace(options, rev="HEAD"))
+    if head.desired.fleet is None:
+        raise DiagnosticError(*head.diagnostics)
     try:
         plan = planfile.load(data, head.desired.fleet_id)
     except ValueError as problem:
-        raise DiagnosticError(error("plan-file", "The saved plan cannot be used", str(problem))) from problem
+        raise DiagnosticError(error("plan-file", "saved plan cannot be used", str(problem))) from problem
     loaded = load(msgspec.structs.replace(options, rev=plan.source.commit))
     with connect(loaded, options) as reached:
         if moved := planfile.moved(plan, reached.snapshots):

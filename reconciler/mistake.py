@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import unicodedata
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -28,6 +29,10 @@ Violation = Any
 
 
 _JSON_TYPES: dict[type, str] = {str: "string", list: "array", dict: "object"}
+
+
+MOST_MISSPELT = 50
+"""How many unknown fields are compared with absent ones."""
 
 
 class Mistake(msgspec.Struct, frozen=True):
@@ -97,8 +102,8 @@ def _unknown_field(error: Violation, name: str, known: dict[str, Any]) -> str:
 def _missing_field(error: Violation) -> Iterator[Mistake]:
     """One error per absent field; none when it is there, misspelt: that is reported as an unknown field."""
     known = error.schema["properties"]
-    unknown = [name for name in error.instance if name not in known]
-    misspelt = {nearest(name, known) for name in unknown}
+    unknown = (name for name in error.instance if name not in known)
+    misspelt = {nearest(name, known) for name in islice(unknown, MOST_MISSPELT)}
     for name in error.validator_value:
         # jsonschema reports each absent field by itself, and names it in its message alone.
         if name not in error.instance and error.message.startswith(repr(name)) and name not in misspelt:

@@ -20,8 +20,9 @@ from reconciler.report.screen import Screen
 def command(screen: Screen, /, output: str, **values: Any) -> Exit:
     """Show what was changed on the hosts without a commit. Changes nothing; `apply` repairs it.
 
-    Exits with 2 when something drifted. An object that is missing counts: whether somebody deleted
-    it, or it was never applied, is recorded nowhere.
+    Exits with 2 when something drifted. Not everything on a host records who changed it: a security
+    group that differs, or an object that is missing, counts, and it is said that it may be a commit
+    which was not yet applied.
 
     \b
       reconciler drift

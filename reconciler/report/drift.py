@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
@@ -14,9 +15,8 @@ from reconciler.report.plan_text import groups_lines, source_words
 
 
 def drift_of(plan: Plan) -> Plan:
-    """The plan's changes reduced to what drifted: fields that moved without a commit, and objects that are missing.
-
-    Whether a missing object was deleted or never made is written nowhere, so both count.
+    """The plan's changes reduced to what no commit explains: fields that moved without one, and objects that are
+    missing. Where nothing records who moved a field (`unknown`), or whether an object ever stood, it counts too.
     """
     changes = tuple(drifted for change in plan.changes if (drifted := _drifted(change)) is not None)
     return msgspec.structs.replace(plan, changes=changes, steps=())
@@ -27,7 +27,7 @@ def _drifted(change: Change) -> Change | None:
         return change
     if change.action == "delete":
         return None
-    fields = tuple(field for field in change.fields if field.origin == "drift")
+    fields = tuple(field for field in change.fields if field.origin != "commit")
     return msgspec.structs.replace(change, fields=fields) if fields else None
 
 
@@ -42,8 +42,19 @@ def drift_lines(drift: Plan) -> list[Line]:
 
 
 def _words(changes: Sequence[Change]) -> str:
-    missing = sum(change.action == "create" for change in changes)
-    drifted = len(changes) - missing
-    counts = [(drifted, "changed outside of Git"), (missing, "missing (deleted, or not yet applied)")]
-    words = [f"{counted(number, 'object')} {what}" for number, what in counts if number]
+    counts = Counter(_sort(change) for change in changes)
+    words = [f"{counted(counts[sort], 'object')} {sort}" for sort in _SORTS if counts[sort]]
     return f"Drift: {', '.join(words)}." if words else "No drift."
+
+
+_SORTS = (
+    "changed outside of Git",
+    "not as declared (changed, or not yet applied)",
+    "missing (deleted, or not yet applied)",
+)
+
+
+def _sort(change: Change) -> str:
+    if change.action == "create":
+        return _SORTS[2]
+    return _SORTS[0] if any(field.origin == "drift" for field in change.fields) else _SORTS[1]

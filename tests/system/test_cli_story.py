@@ -126,18 +126,30 @@ def test_what_stands_is_listed_and_described(applied: Desk) -> None:
 
 def test_drift_is_seen_and_apply_repairs_it(applied: Desk) -> None:
     assert applied.run("drift").code == 0
-    state = applied.state_file()
-    moved = state.read_text(encoding="utf-8").replace(
-        "ingress IPv4 tcp 22 from anyone", "ingress IPv4 tcp 23 from anyone"
-    )
-    assert moved != state.read_text(encoding="utf-8")
-    state.write_text(moved, encoding="utf-8")
+    applied.by_hand("memory", "web-1", "768Mi")
     drift = applied.run("drift")
     assert drift.code == 2
-    assert "+ ingress IPv4 tcp 22 from anyone" in drift.out
-    assert "- ingress IPv4 tcp 23 from anyone" in drift.out
-    assert "Drift: 1 object changed outside of Git." in drift.out
+    assert "memory: 768Mi → 512Mi  (drift: changed outside of Git" in drift.out
+    assert drift.out.endswith("Drift: 1 object changed outside of Git.\n")
+    assert applied.run("drift", "-o", "json").value["changes"][0]["fields"][0]["origin"] == "drift"
+    assert applied.run("apply", "--allow", f"restart={WEB}").code == 0
+    assert applied.run("drift").code == 0
+
+
+def test_rules_that_were_flushed_are_missed_and_put_back_without_a_question(applied: Desk) -> None:
+    state = json.loads(applied.state_file().read_text(encoding="utf-8"))
+    applied.state_file().write_text(json.dumps(state | {"tables": {}}), encoding="utf-8")
+    drift = applied.run("drift")
+    assert drift.code == 2
+    assert "1 object missing (deleted, or not yet applied)" in drift.out
+    assert "nics.lan.filter: absent → enforced  (drift: changed outside of Git" in drift.out
     assert applied.run("apply").code == 0
+    assert applied.run("drift").code == 0
+
+
+def test_a_commit_that_is_not_yet_applied_is_no_drift_where_that_is_recorded(applied: Desk) -> None:
+    applied.edit("flavors.yaml", "512Mi", "1Gi")
+    applied.commit()
     assert applied.run("drift").code == 0
 
 

@@ -35,7 +35,7 @@ def _libvirt(site: Site) -> Check:
 
 def _virt_types(site: Site) -> Iterator[Check]:
     found = facts.virt_types(site.connection)
-    for name in ("kvm", "qemu"):
+    for name in facts.VIRT_TYPES:
         remedy = f"guests with virtType {name} cannot run here; install QEMU, and for kvm enable virtualisation"
         what = f"libvirt offers virtType {name}"
         if name == "kvm":
@@ -46,13 +46,10 @@ def _virt_types(site: Site) -> Iterator[Check]:
 def _root(site: Site) -> Check:
     what = "the host channel runs commands as root"
     try:
-        return (
-            site.channel.run("id", "-u").strip() == "0",
-            what,
-            "run as root, or give the channel a prefix such as sudo",
-        )
+        root = site.channel.run("id", "-u").strip() == "0"
     except DriverError as error:
         return False, what, str(error)
+    return root, what, "run as root, or give the channel a prefix such as sudo"
 
 
 def _installed(site: Site, program: str, remedy: str) -> Check:

@@ -115,13 +115,11 @@ class LibvirtDriver:
 
     def _look(self, step: Step) -> Observed | None:
         """The object that a step means, as it is now. Raises `DriverError` (exists) when another's is in its place."""
-        origin = step.wanted.origin if step.wanted else None
         for found in KINDS[step.key.address.kind].observe(self._site, self._read(step)):
             if isinstance(found, Foreign) and found.claims == step.key:
                 raise DriverError(ErrorClass.EXISTS, f"{found.what} {found.name} is in the way: {found.reason}")
-            if isinstance(found, Observed) and found.key.part == step.key.part:
-                if found.key == step.key or found.origin == origin:
-                    return found
+            if isinstance(found, Observed) and _means(step, found):
+                return found
         return None
 
     def _read(self, step: Step) -> HostReading:
@@ -168,6 +166,12 @@ class LibvirtDriver:
     def close(self) -> None:
         """Let go of the connection."""
         self._site.connection.close()
+
+
+def _means(step: Step, observed: Observed) -> bool:
+    """Whether it is the object of the step: by its identity, whatever address is written on it."""
+    origin = step.wanted.origin if step.wanted else None
+    return observed.key.part == step.key.part and (observed.key == step.key or observed.origin == origin)
 
 
 def _identical(wanted: Wanted, observed: Observed) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import libvirt
 
+from reconciler.driver import ErrorClass
 from reconciler.observation import HostFacts
-from reconciler_libvirt.connection import calls
+from reconciler_libvirt.connection import calls, unless
 from reconciler_libvirt.enforcement import TableState, preflight
 from reconciler_libvirt.site import Site
-from reconciler_libvirt.xml.tree import parse
 
 ARCHITECTURE = "x86_64"
+VIRT_TYPES = ("kvm", "qemu")
 
 
 def read(site: Site, table: TableState | None) -> HostFacts:
@@ -38,11 +39,15 @@ def dotted(version: int) -> str:
 
 
 def virt_types(connection: libvirt.virConnect) -> tuple[str, ...]:
-    """What libvirt reports for guests of our architecture. A type that is reported need not be one that works."""
-    with calls("reading the host's capabilities"):
-        tree = parse(connection.getCapabilities())
-    found = tree.iterfind(f"guest/arch[@name='{ARCHITECTURE}']/domain")
-    return tuple(sorted({domain.get("type", "") for domain in found}))
+    """What libvirt offers for guests of our architecture. A type that is offered need not be one that works."""
+    return tuple(name for name in VIRT_TYPES if _offered(connection, name))
+
+
+def _offered(connection: libvirt.virConnect, name: str) -> bool:
+    with unless(ErrorClass.YOURS, ErrorClass.UNSUPPORTED), calls(f"asking what virtType {name} can do"):
+        connection.getDomainCapabilities(None, ARCHITECTURE, None, name)
+        return True
+    return False
 
 
 def _disk(site: Site) -> int:

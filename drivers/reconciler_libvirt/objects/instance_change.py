@@ -79,7 +79,8 @@ def ensure(task: Task) -> None:
         _forget_memory(work.domain, task.progress)
     parts.ensure_root(task, anew)
     parts.grow_root(task, work.domain, xml.disk_target(work.tree, xml.ROOT) if work.tree is not None else "")
-    if anew or work.domain is None:
+    told = anew or work.domain is None
+    if told:
         parts.ensure_seed(task)
     _forget_names(work)
     domain = _ensure_defined(work, anew)
@@ -88,7 +89,10 @@ def ensure(task: Task) -> None:
     parts.ensure_names(task)
     _ensure_filters(work, domain)
     if work.wants_running:
-        _ensure_running(task, domain)
+        if not told and not domain.isActive():
+            parts.ensure_seed(task)  # a guest is told at its start what has changed of its network
+        power.start(domain, task.progress)
+        join(task, domain)
 
 
 def _anew(work: Work) -> bool:
@@ -214,14 +218,6 @@ def _remove_filters(site: Site, origin: Address, kept: set[str], progress: Progr
         if owner == origin and nic not in kept:
             progress.call("nic.unfilter", names.tap(site.identity, origin, nic))
             site.table.remove_nic(origin, nic)
-
-
-def _ensure_running(task: Task, domain: libvirt.virDomain) -> None:
-    """A guest reads its seed when it starts: what changed of its network since is told then."""
-    if not domain.isActive():
-        parts.ensure_seed(task)
-    power.start(domain, task.progress)
-    join(task, domain)
 
 
 def delete(site: Site, observed: Observed, progress: Progress) -> None:

@@ -7,6 +7,9 @@ import sys
 
 def main() -> None:
     """The command `reconciler`."""
-    from reconciler.cli.program import run
+    try:
+        from reconciler.cli.program import run
 
-    sys.exit(run(sys.argv[1:]))
+        sys.exit(run(sys.argv[1:]))
+    except KeyboardInterrupt:  # before or after anything of ours could tell
+        sys.exit(130)

@@ -44,12 +44,13 @@ def command(
       reconciler apply next.plan
     """
     from reconciler.cli.carry_out import ask_and_apply
+    from reconciler.cli.waiting import looking
     from reconciler.reconcile import StalePlan
     from reconciler.report.line import Span, line
 
     asking = not yes and planfile is None and screen.out.terminal
     try:
-        with _round(planfile, values) as round_:
+        with looking(screen, _round(planfile, values)) as round_:
             return ask_and_apply(round_, screen, asking=asking, detailed=detailed_exitcode, output=output)
     except StalePlan as stale:
         screen.warn([line(Span("error", "bold red"), f": {stale}")])

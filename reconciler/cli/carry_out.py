@@ -34,6 +34,7 @@ def carry_out(round_: Round, screen: Screen, *, detailed: bool, output: str) -> 
     plan = round_.plan
     with Progress(plan, screen) as progress, Interruption(screen, progress) as interruption:
         outcomes = apply_round(round_, plan, progress, interruption.stop) if plan.steps else []
+    screen.acted = bool(outcomes)
     _tell(plan, outcomes, screen, output)
     return verdict.of_outcomes(plan, outcomes, detailed=detailed, interrupted=interruption.stop.is_set())
 

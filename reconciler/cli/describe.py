@@ -29,12 +29,13 @@ def command(screen: Screen, /, address: Address, output: str, **values: Any) -> 
     \b
       reconciler describe Instance/shop/web-1
     """
+    from reconciler.cli.waiting import looking
     from reconciler.reconcile import plan_round
     from reconciler.report.description import description_lines, description_value
     from reconciler.report.plan_json import dump
     from reconciler.report.resources import hidden_lines
 
-    with plan_round(options.round_options(**values)) as round_:
+    with looking(screen, plan_round(options.round_options(**values))) as round_:
         description = _description(round_, address)
     if output == "json":
         screen.show_text(dump(description_value(description)))

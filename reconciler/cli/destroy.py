@@ -32,6 +32,7 @@ def command(screen: Screen, /, detailed_exitcode: bool, output: str, **values: A
     from reconciler.cli.carry_out import ask_and_apply
     from reconciler.cli.committed import committed
     from reconciler.cli.showing import show_plan
+    from reconciler.cli.waiting import looking
     from reconciler.reconcile import plan_round
 
     if values["rev"] is None:
@@ -42,7 +43,7 @@ def command(screen: Screen, /, detailed_exitcode: bool, output: str, **values: A
             screen.say("Nothing was done.")
             return Exit.ERROR
         values["allow"] = agreed
-    with plan_round(options.round_options(**values, destroy=True)) as round_:
+    with looking(screen, plan_round(options.round_options(**values, destroy=True))) as round_:
         if any(consent.startswith("delete=") for consent in values["allow"]) or not round_.plan.changes:
             return ask_and_apply(round_, screen, asking=False, detailed=detailed_exitcode, output=output)
         show_plan(screen, round_.plan, output)
@@ -53,10 +54,11 @@ def command(screen: Screen, /, detailed_exitcode: bool, output: str, **values: A
 
 def _asked(screen: Screen, values: dict[str, Any]) -> tuple[str, ...] | None:
     """Show what would go and ask for the fleet's name: the consent to just that many deletions, or None."""
+    from reconciler.cli.waiting import looking
     from reconciler.reconcile import plan_round
     from reconciler.report.plan_text import plan_lines
 
-    with plan_round(options.round_options(**values, destroy=True)) as round_:
+    with looking(screen, plan_round(options.round_options(**values, destroy=True))) as round_:
         plan = round_.plan
     deletions = sum(change.action == "delete" for change in plan.changes)
     if not deletions:

@@ -28,13 +28,14 @@ def command(screen: Screen, /, output: str, **values: Any) -> Exit:
       reconciler drift
       reconciler drift -o json
     """
+    from reconciler.cli.waiting import looking
     from reconciler.diagnostic import failed
     from reconciler.reconcile import plan_round
     from reconciler.report.drift import drift_lines, drift_of
     from reconciler.report.plan_json import dump, plan_value
 
     values["rev"] = values["rev"] or "HEAD"
-    with plan_round(options.round_options(**values)) as round_:
+    with looking(screen, plan_round(options.round_options(**values))) as round_:
         drift = drift_of(round_.plan)
     if output == "json":
         screen.show_text(dump(plan_value(drift)))

@@ -39,7 +39,8 @@ def command(screen: Screen, /, what: str | Address | None, output: str, **values
 
     wanted = options.round_options(**values)
     loaded = load(wanted)
-    snapshots = observe(loaded, wanted)
+    with screen.working("looking at the hosts"):
+        snapshots = observe(loaded, wanted)
     found = [row for row in rows(loaded.desired.resources, snapshots) if _selected(row.address, what)]
     if output == "json":
         screen.show_text(dump(rows_value(loaded.desired.name, found, snapshots)))

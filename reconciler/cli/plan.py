@@ -39,11 +39,12 @@ def command(screen: Screen, /, out: Path | None, detailed_exitcode: bool, output
     from reconciler.cli import verdict
     from reconciler.cli.committed import committed, difference
     from reconciler.cli.showing import show_plan
+    from reconciler.cli.waiting import looking
     from reconciler.reconcile import plan_round
 
     if out is not None and values["rev"] is None:
         values["rev"] = committed(values, "a saved plan")
-    with plan_round(options.round_options(**values)) as round_:
+    with looking(screen, plan_round(options.round_options(**values))) as round_:
         plan, tree = round_.plan, round_.loaded.tree
     show_plan(screen, plan, output)
     if plan.source.work_tree and tree.differs:

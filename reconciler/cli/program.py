@@ -86,7 +86,7 @@ def run(arguments: Sequence[str]) -> int:
     screen = Screen(Stream(sys.stdout, os.environ), Stream(sys.stderr, os.environ))
     code = _run(arguments, screen)
     complete = screen.close()
-    return int(code if complete or code else Exit.ERROR)
+    return int(code if complete or code or screen.acted else Exit.ERROR)
 
 
 def _run(arguments: Sequence[str], screen: Screen) -> Exit:

@@ -7,6 +7,7 @@ import errno
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, TextIO
 
 from reconciler.report.line import Line, escape, line, plain
@@ -96,13 +97,16 @@ class Stream:
 
 
 class Screen:
-    """Both streams of a command. `quiet` leaves talk out, never errors."""
+    """Both streams of a command. `quiet` leaves talk out, never errors. `acted`: the command changed something, so its
+    exit code tells of that, whatever becomes of the report.
+    """
 
     def __init__(self, out: Stream, talk: Stream, *, quiet: bool = False, verbose: bool = False) -> None:
         self.out = out
         self.talk = talk
         self.quiet = quiet
         self.verbose = verbose
+        self.acted = False
 
     def show(self, lines: Iterable[Line]) -> None:
         """Data, on standard output."""
@@ -120,6 +124,12 @@ class Screen:
     def warn(self, lines: Iterable[Line]) -> None:
         """Errors and warnings, on standard error, quiet or not."""
         self.talk.write(lines)
+
+    def working(self, text: str) -> AbstractContextManager[object]:
+        """Says on a terminal, for as long as the context lasts, what is being waited for."""
+        if self.quiet or not self.talk.colour:
+            return contextlib.nullcontext()
+        return self.talk.console.status(escape(text), spinner="line")
 
     def close(self) -> bool:
         """Hand everything over; whether all data could be written, or was not wanted by its reader."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 
@@ -23,6 +25,47 @@ class Ran(msgspec.Struct, frozen=True):
     def value(self) -> Any:
         """Standard output, read as JSON."""
         return json.loads(self.out)
+
+
+class Session:
+    """A running command. What it writes, to either stream, is read as one text."""
+
+    def __init__(self, command: list[str], cwd: Path, environment: dict[str, str], *, terminal: bool) -> None:
+        self._reading, writing = pty.openpty() if terminal else os.pipe()
+        stdin = writing if terminal else subprocess.DEVNULL
+        self._process = subprocess.Popen(
+            command, cwd=cwd, env=environment, stdin=stdin, stdout=writing, stderr=writing, start_new_session=True
+        )
+        os.close(writing)
+        self.text = ""
+
+    def wait_for(self, text: str) -> None:
+        """Read until the text was written; fails when the command ends before."""
+        while text not in self.text:
+            more = self._read()
+            assert more, f"{text!r} is not in: {self.text}"
+            self.text += more
+
+    def type(self, line: str) -> None:
+        """Type a line, on a terminal."""
+        os.write(self._reading, f"{line}\n".encode())
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the command."""
+        self._process.send_signal(number)
+
+    def end(self) -> int:
+        """Read what is left and wait; returns the exit code."""
+        while more := self._read():
+            self.text += more
+        os.close(self._reading)
+        return self._process.wait(timeout=60)
+
+    def _read(self) -> str:
+        try:
+            return os.read(self._reading, 65536).decode(errors="replace")
+        except OSError:  # a terminal whose last user left
+            return ""
 
 
 class Desk:
@@ -55,6 +98,19 @@ class Desk:
             timeout=60,
         )
         return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def run_into(self, file: IO[bytes], *arguments: str) -> int:
+        """Run `reconciler` with both output streams going into a file; returns the exit code."""
+        command = [sys.executable, "-m", "reconciler", *arguments]
+        done = subprocess.run(
+            command, cwd=self.repo, env=self.environment, stdout=file, stderr=file, check=False, timeout=60
+        )
+        return done.returncode
+
+    def start(self, *arguments: str, terminal: bool = False, **environment: str) -> Session:
+        """Start `reconciler` in the repository, with pipes or on a terminal of its own, and go on beside it."""
+        command = [sys.executable, "-m", "reconciler", *arguments]
+        return Session(command, self.repo, self.environment | environment, terminal=terminal)
 
     def init(self) -> Ran:
         """Write the first fleet."""

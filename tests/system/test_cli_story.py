@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from pathlib import Path
 
@@ -247,3 +248,17 @@ def test_all_mistakes_come_in_one_pass_with_their_places(desk: Desk) -> None:
     assert told["valid"] is False
     assert {diagnostic["path"] for diagnostic in told["diagnostics"]} == {"flavors.yaml", "instances.yaml"}
     assert desk.run("plan").code == 1
+
+
+def test_readers_that_leave_and_full_disks_never_stop_an_apply(desk: Desk) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "wb") as nobody:  # noqa: PTH123 - a descriptor
+        assert desk.run_into(nobody, "apply") == 0
+    assert "Running" in desk.run("get", "instances").out
+    desk.edit("flavors.yaml", "512Mi", "1Gi")
+    desk.commit()
+    with Path("/dev/full").open("wb") as full:
+        assert desk.run_into(full, "apply", "--allow", f"restart={WEB}") == 0
+        assert desk.run_into(full, "plan") == 1
+    assert desk.run("plan", "--detailed-exitcode").code == 0

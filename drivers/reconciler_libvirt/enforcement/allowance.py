@@ -13,32 +13,33 @@ import msgspec
 
 from reconciler.firewall.rule import PORT_PROTOCOLS, PROTOCOLS, Ethertype, Rule, canonical, parse, render
 from reconciler_libvirt.enforcement.expression import ACCEPT, FAMILIES, field, meta
-from reconciler_libvirt.enforcement.ruleset import Expression, Statement, same, unrecognised
+from reconciler_libvirt.enforcement.ruleset import Expression, Statement, same, stem, unrecognised
 
 _HEADERS: dict[Ethertype, str] = {"IPv4": "ip", "IPv6": "ip6"}
-_ETHERTYPES: dict[str, Ethertype] = {"ip": "IPv4", "ip6": "IPv6", "icmp": "IPv4", "icmpv6": "IPv6"}
+_ETHERTYPES: dict[str, Ethertype] = {header: family for family, header in _HEADERS.items()}
 _SIDES = {"ingress": "saddr", "egress": "daddr"}
 _SUFFIXES = {"IPv4": "-4", "IPv6": "-6"}
 
 
-def members_of(stem: str, ethertype: str) -> str:
-    """The set that holds a group's members of one family."""
-    return stem + _SUFFIXES[ethertype]
+def members_of(group: str, ethertype: str) -> str:
+    """The set that holds a group's members of one family; `group` is the stem of its names."""
+    return group + _SUFFIXES[ethertype]
 
 
 def expression(rule: Rule, stem_of: Callable[[str], str]) -> Expression:
-    """`rule` in the form that nft lists it in; `stem_of` gives the stem of a group's chains and sets."""
-    return (*_remote(rule, stem_of), *_protocol(rule), ACCEPT)
+    """`rule` as nft lists it; `stem_of` gives the stem of a group's chains and sets.
+
+    What is asked last is the family or the remote: asked first, nft takes a family for implied by some protocols that
+    follow, and does not list it.
+    """
+    return (*_protocol(rule), _remote(rule, stem_of), ACCEPT)
 
 
-def _remote(rule: Rule, stem_of: Callable[[str], str]) -> list[Statement]:
+def _remote(rule: Rule, stem_of: Callable[[str], str]) -> Statement:
     header, side = _HEADERS[rule.ethertype], _SIDES[rule.direction]
     if rule.group:
-        return [field(header, side, f"@{members_of(stem_of(rule.group), rule.ethertype)}")]
-    if rule.cidr:
-        return [field(header, side, _network(rule.cidr))]
-    # nft adds the family to an ICMP type by itself, and does not list it then.
-    return [] if rule.icmp else [meta("nfproto", FAMILIES[rule.ethertype])]
+        return field(header, side, f"@{members_of(stem_of(rule.group), rule.ethertype)}")
+    return field(header, side, _network(rule.cidr)) if rule.cidr else meta("nfproto", FAMILIES[rule.ethertype])
 
 
 def _network(cidr: str) -> Any:
@@ -106,9 +107,9 @@ def _header_fact(header: str, name: str, value: Any) -> dict[str, Any]:
     if header in PORT_PROTOCOLS:
         first, last = value["range"] if isinstance(value, dict) else (value, value)
         return {"protocol": header, "ports": f"{first}-{last}"}
-    facts: dict[str, Any] = {"ethertype": _ETHERTYPES[header]}
     if header in ("icmp", "icmpv6"):
-        return facts | {"protocol": "icmp", f"icmp_{name}": value}
+        return {"protocol": "icmp", f"icmp_{name}": value}
+    facts: dict[str, Any] = {"ethertype": _ETHERTYPES[header]}
     if isinstance(value, dict):
         return facts | {"cidr": f"{value['prefix']['addr']}/{value['prefix']['len']}"}
-    return facts | ({"group": value[1:-2]} if value.startswith("@") else {"cidr": value})
+    return facts | ({"group": stem(value)} if value.startswith("@") else {"cidr": value})

@@ -22,7 +22,7 @@ from reconciler_libvirt.enforcement.confinement import (
 )
 from reconciler_libvirt.enforcement.labels import labelled, labels, nic_label
 from reconciler_libvirt.enforcement.layout import Names, Tables, grounded, standing
-from reconciler_libvirt.enforcement.ruleset import Chain, Collection, Ruleset, stem, targets
+from reconciler_libvirt.enforcement.ruleset import Chain, Collection, Ruleset, normal, stem, targets
 from reconciler_libvirt.enforcement.state import NicFilter
 
 _SETS: dict[Ethertype, str] = {"IPv4": "ipv4_addr", "IPv6": "ipv6_addr"}
@@ -93,7 +93,7 @@ def _with_sets(inet: Ruleset, group: str) -> Ruleset:
 
 
 def _with_members(inet: Ruleset, group: str, members: Iterable[str]) -> Ruleset:
-    listed = sorted(members)
+    listed = sorted(map(normal, members))
     for family, type_ in _SETS.items():
         own = [text for text in listed if (":" in text) == (family == "IPv6")]
         inet = inet.with_collection(members_of(group, family), Collection(type_, "", dict.fromkeys(own, "")))

@@ -96,7 +96,7 @@ def _element(element: Any) -> tuple[str, Any]:
         return _element(element[0])[0], element[1]
     if isinstance(element, dict) and set(element.get("elem", ())) == {"val", "comment"}:
         return _element(element["elem"]["val"])[0], element["elem"]["comment"]
-    return element if isinstance(element, str) else unrecognised(element), ""
+    return str(normal(element)) if isinstance(element, str) else unrecognised(element), ""
 
 
 UNRECOGNISED = "unrecognised: "

@@ -43,7 +43,7 @@ Sha256 = Annotated[
         description="SHA-256 of the content, in lower-case hex.",
     ),
 ]
-Text = Annotated[str, Meta(max_length=1024)]
+Text = Annotated[str, Meta(max_length=1024, description="Free text for people.")]
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):

@@ -36,7 +36,7 @@ class Boot(Spec, frozen=True, kw_only=True):
     """Boot this kernel directly instead of what is on the disk."""
 
     kernel: Annotated[Content, Meta(description="The kernel.")]
-    initrd: Annotated[Content, Meta(description="The initial RAM disk.")] | None = None
+    initrd: Annotated[Content | None, Meta(description="The initial RAM disk.")] = None
     command_line: Annotated[str, Meta(max_length=2048, description="The kernel's command line.")] = ""
 
 
@@ -48,7 +48,7 @@ class ImageSpec(Spec, frozen=True, kw_only=True):
     format: Annotated[Literal["qcow2", "raw"], Meta(description="The format of the file; checked before use.")] = (
         "qcow2"
     )
-    boot: Annotated[Boot, Meta(description="Direct kernel boot.")] | None = None
+    boot: Annotated[Boot | None, Meta(description="Direct kernel boot.")] = None
     admin_user: Annotated[
         str,
         Meta(

@@ -48,7 +48,7 @@ class RuleSpec(Spec, frozen=True, kw_only=True):
     ) = None
     icmp_type: Annotated[int, Meta(ge=0, le=255, description="Only with protocol icmp.")] | None = None
     icmp_code: Annotated[int, Meta(ge=0, le=255, description="Only with icmpType.")] | None = None
-    remote: Annotated[Remote, Meta(description="Who is on the other side; anyone if absent.")] | None = None
+    remote: Annotated[Remote | None, Meta(description="Who is on the other side; anyone if absent.")] = None
     description: Text = ""
 
 

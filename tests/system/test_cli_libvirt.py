@@ -1,0 +1,81 @@
+"""The commands that reach into a guest, on a real libvirtd with a real guest."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import Desk, Ran
+from tests.support.guests import BOOT_SECONDS, GuestImage
+from tests.support.hosts import Host, until
+
+pytestmark = pytest.mark.libvirtd
+
+WEB = "Instance/default/web-1"
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory, libvirt_host: Host, tiny_image: GuestImage) -> Iterator[Desk]:
+    """The first fleet, moved from the simulator to a real host, and its guest."""
+    desk = Desk(tmp_path_factory.mktemp("desk"))
+    assert desk.init().code == 0
+    fleet_id = re.findall(r"id: (\S+)", (desk.repo / "fleet.yaml").read_text(encoding="utf-8"))[-1]
+    desk.edit("hosts.yaml", "driver: simulator", "virtType: qemu")
+    desk.edit("flavors.yaml", "512Mi", "96Mi")
+    (desk.repo / "images.yaml").write_text(json.dumps(tiny_image.manifest()), encoding="utf-8")
+    _trust(desk, fleet_id, {"driver": "libvirt", **libvirt_host.connection}, tiny_image.folder)
+    desk.commit()
+    ran = desk.run("apply")
+    assert ran.code == 0, ran.out + ran.err
+    yield desk
+    ran = desk.run("destroy", "--allow", "delete=4")
+    assert ran.code == 0, ran.out + ran.err
+    assert desk.run("destroy", "--allow", "delete=0").out.endswith("Nothing to do: 0 objects are as desired.\n")
+
+
+def _trust(desk: Desk, fleet_id: str, connection: dict[str, object], folder: Path) -> None:
+    file = desk.home / ".config" / "reconciler" / "config.yaml"
+    file.parent.mkdir(parents=True)
+    content = {"fleets": {fleet_id: {"folders": [str(folder)], "hosts": {"sim-01": connection}}}}
+    file.write_text(json.dumps(content), encoding="utf-8")
+    file.chmod(0o600)
+
+
+def _answer(desk: Desk, *command: str) -> Ran:
+    def ask() -> Ran | None:
+        ran = desk.run("ssh", WEB, "--", *command)
+        return ran if ran.code == 0 else None
+
+    answer = until(ask, BOOT_SECONDS, f"{WEB} to answer")
+    assert answer is not None
+    return answer
+
+
+def test_ssh_needs_no_option_and_remembers_the_guest(desk: Desk) -> None:
+    assert "web-1" in _answer(desk, "hostname").out
+    (known,) = (desk.home / ".local" / "state" / "reconciler" / "known_hosts").iterdir()
+    before = known.read_text(encoding="utf-8")
+    assert before
+    assert desk.run("ssh", WEB, "--", "exit 7").code == 7, "the guest's exit code is ours"
+    assert known.read_text(encoding="utf-8") == before
+
+
+def test_doctor_passes_on_a_host_that_works(desk: Desk) -> None:
+    ran = desk.run("doctor")
+    assert ran.code == 0, ran.out
+
+
+def test_the_console_is_that_of_the_guest(desk: Desk) -> None:
+    session = desk.start("console", WEB, terminal=True, TERM="xterm")
+    session.wait_for("Escape character")
+    session.type("\x1d")
+    session.end()
+
+
+def test_a_second_plan_is_empty(desk: Desk) -> None:
+    assert desk.run("plan", "--detailed-exitcode").code == 0
+    assert desk.run("drift").code == 0

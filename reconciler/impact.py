@@ -54,12 +54,15 @@ ImpactTable = tuple[Row, ...]
 
 
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
-    """What a row's condition may look at: one field of one object."""
+    """What a row's condition may look at: one field of one object. `present`: the object showed the field, if only to
+    say that it holds nothing (no user data is something else than no seed).
+    """
 
     before: Value
     after: Value
     running: bool
     attached: bool
+    present: bool = True
 
 
 def _grows(situation: Situation) -> bool:
@@ -79,9 +82,9 @@ CONDITIONS: dict[str, Callable[[Situation], bool]] = {
     "attached": lambda situation: situation.attached,
     "grows": _grows,
     "shrinks": _shrinks,
-    "absent": lambda situation: situation.before is None,
+    "absent": lambda situation: not situation.present,
 }
-"""`attached`: some observed object needs this one. `absent`: the field was not there before."""
+"""`attached`: some observed object needs this one. `absent`: the object did not show the field."""
 
 
 def find_row(table: ImpactTable, kind: str, path: str, situation: Situation) -> Row | None:

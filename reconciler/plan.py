@@ -75,8 +75,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     `expect` is the digest of the object that was planned on, or None when it was absent; a driver re-reads and
     refuses (race) when it differs. `impact` is what the plan announced: a driver may not do more than that.
     `paths` are the fields that an update changes; beside fields of `wanted` they may say `address` (renamed) and
-    `guards`, which live in the metadata only. What waits for consent is not among them, and `wanted` then has the
-    values that were observed. `after` are step ids that must have succeeded.
+    `guards`, which live in the metadata only. `waiting` are the fields whose change is not granted: `wanted` has the
+    values that were observed of them, and they do not count as applied. `after` are step ids that must have succeeded.
     """
 
     id: str
@@ -85,6 +85,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     impact: Impact = Impact.NONE
     wanted: Wanted | None = None
     paths: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
     expect: str | None = None
     after: tuple[str, ...] = ()
 

@@ -43,12 +43,12 @@ class Calls:
         name = call.__name__
         self.progress.call(name, target)
         number = self._faults.next_call()
-        self._faults.strike("before", name, number)
+        self._faults.strike("before", name, target, number)
         with self._store.changing() as state:
             try:
                 call(state, target, *args, **kwargs)
             except RefusalError as refusal:
                 raise DriverError(CLASSES[refusal.code], str(refusal)) from None
             self._store.write(state)
-            self._faults.strike("after-effect", name, number)
-        self._faults.strike("after", name, number)
+            self._faults.strike("after-effect", name, target, number)
+        self._faults.strike("after", name, target, number)

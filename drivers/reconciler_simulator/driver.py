@@ -231,7 +231,7 @@ def _task(step: Step, wanted: Wanted, commit: str) -> Task:
     return Task(
         wanted=wanted,
         commit=commit,
-        paths=step.paths if step.verb == "update" else None,
+        waiting=step.waiting,
         may_restart=step.impact.rank >= Impact.RESTART.rank,
         may_rebuild=step.impact.rank >= Impact.REBUILD.rank,
     )

@@ -6,7 +6,8 @@ A JSON object: `latency` is seconds per call; `faults` are struck in the calls t
                                  {"call": "start_domain", "kind": "error"},
                                  {"call": "observe", "kind": "partial"}]}
 
-`call` is a number (modifying calls count from 1 per opened host) or a name, which strikes every call of that name.
+`call` is a number (modifying calls count from 1 per opened host), a name, which strikes every call of that name, or a
+name and what it is called for: `start_domain 3f1c9f0e.default.web-1`.
 `point`: `before` the call has an effect; `after-effect`, when the effect stands and no reply was given; `after` the
 reply. `kind`: `error`; `transient`, an error worth trying again; `crash`, an exception that nobody expects; `kill`,
 SIGKILL; `hang`; and `partial` for `observe` alone.
@@ -67,9 +68,10 @@ class Faults:
         time.sleep(self._specification.latency)
         return next(self._numbers)
 
-    def strike(self, point: Point, name: str, number: int = 0) -> bool:
+    def strike(self, point: Point, name: str, target: str = "", number: int = 0) -> bool:
         """Do what is asked for at this point of this call; true when an observation shall be partial."""
-        faults = [f for f in self._specification.faults if f.point == point and f.call in (name, number)]
+        meant = (name, f"{name} {target}", number)
+        faults = [fault for fault in self._specification.faults if fault.point == point and fault.call in meant]
         for fault in faults:
             _strike(fault, name)
         return any(fault.kind == "partial" for fault in faults)

@@ -134,15 +134,15 @@ def undefine_network(state: State, name: str) -> None:
     del state.networks[name]
 
 
-def add_dns_name(state: State, name: str, address: str, host: str) -> None:
-    """Let a network's resolver answer a name."""
+def add_dns_name(state: State, address: str, name: str, host: str) -> None:
+    """Let a network's resolver answer a name with an address."""
     network = _network(state, name)
     if address in network.names:
         raise RefusalError("invalid", f"network {name!r} has a DNS host for {address} already")
     state.networks[name] = replace(network, names={**network.names, address: host})
 
 
-def delete_dns_name(state: State, name: str, address: str) -> None:
+def delete_dns_name(state: State, address: str, name: str) -> None:
     """Let a network's resolver forget the name of an address."""
     network = _network(state, name)
     if address not in network.names:

@@ -28,11 +28,11 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 def ledger_of(site: Site, task: Task, elements: tuple[str, ...]) -> Ledger:
     """What is to be written on an object that has these elements now.
 
-    A field that the task does not change keeps what was last applied to it, or its drift would pass for ours.
+    A field that waits keeps what was last applied to it, or its drift would pass for ours.
     """
-    wanted, owned = task.wanted, {path: digest(value) for path, value in task.wanted.fields.items()}
-    if task.paths is not None:
-        owned |= {path: last for path, last in _owned(elements).items() if path in owned and path not in task.paths}
+    wanted, last = task.wanted, _owned(elements)
+    owned = {path: digest(value) for path, value in wanted.fields.items() if path not in task.waiting}
+    owned |= {path: last[path] for path in task.waiting if path in last}
     return Ledger(
         fleet=site.fleet_id,
         address=str(wanted.key.address),

@@ -55,11 +55,11 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
 class Task(msgspec.Struct, frozen=True, kw_only=True):
     """What a step asks for: the wanted object, the commit that wants it, and how far the change may reach.
 
-    `paths` are the fields that an update changes (what waits is not among them), None when all of them are applied.
+    `waiting` are the fields that are wanted as they were observed, because their change is not granted.
     """
 
     wanted: Wanted
     commit: str
-    paths: tuple[str, ...] | None
+    waiting: tuple[str, ...]
     may_restart: bool
     may_rebuild: bool

@@ -9,7 +9,7 @@ import networkx as nx
 
 from reconciler.address import ObjectKey
 from reconciler.diff import Case
-from reconciler.guard.verdict import granted, granted_fields
+from reconciler.guard.verdict import granted, granted_fields, ungranted_fields
 from reconciler.impact import Impact
 from reconciler.plan import Step, Verb
 from reconciler.planning.effect import merged
@@ -45,8 +45,15 @@ def _of(case: Case) -> Iterator[Step]:
         yield _step(case, "create", wanted=case.wanted, impact=Impact.REPLACE)
     elif action in ("update", "replace") and (fields := granted_fields(case)):
         impact = max((field.impact for field in fields), key=lambda each: each.rank)
-        paths = tuple(sorted(field.path for field in fields))
-        yield _step(case, "update", wanted=merged(case), expect=expect, impact=impact, paths=paths)
+        yield _step(
+            case,
+            "update",
+            wanted=merged(case),
+            expect=expect,
+            impact=impact,
+            paths=tuple(sorted(field.path for field in fields)),
+            waiting=tuple(sorted(field.path for field in ungranted_fields(case))),
+        )
 
 
 def _step(case: Case, verb: Verb, **more: object) -> Step:

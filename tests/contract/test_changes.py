@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from reconciler.address import Address, ObjectKey
 from reconciler.driver import DriverError, ErrorClass
 from reconciler.impact import Impact
+from reconciler.objects import digest
 from tests.support.contract import LAN, MIB, SSH, WEB, Bench, Rig, Watch, shown, with_fields
 
 
@@ -108,10 +109,21 @@ def test_without_leave_to_rebuild_the_disk_and_the_seed_stay(rig: Rig, bench: Be
     bench.write(rig.name(WEB, "root"), "precious")
     payload = rig.scene(userData="#cloud-config\n")[WEB].payload
     waiting = replace(with_fields(scene[WEB], vcpus=2), payload=payload)
-    updated = rig.update(waiting, Impact.RESTART, paths=("vcpus",))
+    updated = rig.update(waiting, Impact.RESTART, paths=("vcpus",), waiting=("seed.userData",))
     assert shown(updated, waiting) == waiting.fields
     assert updated.stored["seed.userData"] is None, "what waits must go on showing as different"
     assert bench.written(rig.name(WEB, "root")) == "precious"
+
+
+def test_drift_that_waits_for_consent_is_not_taken_for_ours(rig: Rig, bench: Bench) -> None:
+    scene = rig.scene()
+    rig.make(scene.values())
+    bench.set_stored_memory(rig.name(WEB), 256 * MIB)
+    told = with_fields(scene[WEB], memory=256 * MIB, nics__lan__securityGroups=())
+    updated = rig.update(told, paths=("nics.lan.securityGroups",), waiting=("memory",))
+    assert updated.stored["memory"] == 256 * MIB
+    assert updated.owned["memory"] == digest(128 * MIB), "what was last applied, not what somebody made of it"
+    assert updated.owned["nics.lan.securityGroups"] == digest(())
 
 
 def test_a_disk_grows_as_the_guest_runs(rig: Rig, bench: Bench) -> None:

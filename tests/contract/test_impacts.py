@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,10 +28,9 @@ def _paths(rig: Rig) -> Iterator[tuple[str, str]]:
 
 def _situations() -> Iterator[Situation]:
     values: list[tuple[Value, Value]] = [(None, 1), (1, None), (1, 2), (2, 1), ("a", "b")]
-    for before, after in values:
-        for running in (False, True):
-            for attached in (False, True):
-                yield Situation(before=before, after=after, running=running, attached=attached)
+    for (before, after), running, attached in itertools.product(values, (False, True), (False, True)):
+        for present in {before is not None, True}:
+            yield Situation(before=before, after=after, running=running, attached=attached, present=present)
 
 
 def test_every_field_has_a_row_in_every_situation(rig: Rig, bench: Bench) -> None:
@@ -50,6 +50,7 @@ def test_every_row_is_reached_and_says_why(rig: Rig, bench: Bench) -> None:
         assert row.call or row.impact is Impact.REFUSED, row
 
 
+MISSING = "(not shown)"
 AGREED = [
     ("powerState", True, "a", "b", Impact.LIVE, "starting and stopping is what was asked for"),
     ("memory", True, 1, 2, Impact.RESTART, "read at a cold start only"),
@@ -58,8 +59,18 @@ AGREED = [
     ("disk.size", False, 2, 1, Impact.REFUSED, "data would be lost, running or not"),
     ("image", True, "a", "b", Impact.REBUILD, "the root disk stands on it"),
     ("image", False, "a", "b", Impact.REBUILD, "the root disk of a stopped guest has data as well"),
-    ("image", False, None, "b", Impact.NONE, "without a root disk nothing can be lost"),
+    ("image", False, MISSING, "b", Impact.NONE, "without a root disk nothing can be lost"),
+    ("image", True, MISSING, "b", Impact.REBUILD, "the guest still has its disk open, though no name leads to it"),
     ("seed.keys", False, "a", "b", Impact.REBUILD, "read at the first boot only"),
+    ("seed.userData", False, MISSING, "b", Impact.NONE, "a lost seed is written again"),
+    (
+        "seed.userData",
+        False,
+        None,
+        "b",
+        Impact.REBUILD,
+        "no user data is not a lost seed: the guest has booted with it",
+    ),
     ("nics.lan.securityGroups", True, "a", "b", Impact.LIVE, "filters are replaced atomically"),
     ("nics.lan.filter", True, "absent", "enforced", Impact.LIVE, "and first"),
     ("nics.lan.mac", True, "a", "b", Impact.RESTART, "the device is replaced"),
@@ -70,7 +81,8 @@ AGREED = [
 def test_all_drivers_agree_on_instances(
     bench: Bench, path: str, running: bool, before: Value, after: Value, impact: Impact, reason: str
 ) -> None:
-    situation = Situation(before=before, after=after, running=running, attached=False)
+    value, present = (None, False) if before == MISSING else (before, True)
+    situation = Situation(before=value, after=after, running=running, attached=False, present=present)
     row = find_row(bench.driver.impacts, "Instance", path, situation)
     assert isinstance(row, Row)
     assert row.impact is impact, reason

@@ -179,14 +179,23 @@ class Rig:
         paths: tuple[str, ...] | None = None,
         *,
         watch: Watch | None = None,
+        waiting: tuple[str, ...] = (),
         expect: str | None = None,
         commit: str = "c0ffee",
     ) -> Observed:
-        """Change an object, from what it is now or from what `expect` says."""
+        """Change an object, from what it is now or from what `expect` says. All changes unless `paths` says which."""
         observed = self.look(wanted)
         expect = expect or (observed.digest() if observed else "")
-        paths = tuple(wanted.fields) if paths is None else paths
-        step = Step(id="u", key=wanted.key, verb="update", wanted=wanted, impact=impact, paths=paths, expect=expect)
+        step = Step(
+            id=f"update {wanted.key}",
+            key=wanted.key,
+            verb="update",
+            wanted=wanted,
+            impact=impact,
+            paths=tuple(wanted.fields) if paths is None else paths,
+            waiting=waiting,
+            expect=expect,
+        )
         return self._apply(step, watch, commit)
 
     def _apply(self, step: Step, watch: Watch | None, commit: str) -> Observed:

@@ -21,6 +21,18 @@ P = ParamSpec("P")
 IMAGES = {"tiny": b"a disk", "other": b"another disk"}
 
 
+def unfiltered(state: State) -> list[str]:
+    """The running NICs whose links are up and that nothing filters."""
+    entries = [entry for table in state.tables.values() for entry in table.nics.values()]
+    filtered = {(entry.domain, entry.nic, entry.mac, entry.address) for entry in entries}
+    return [
+        f"{name}/{alias}"
+        for name, domain in state.domains.items()
+        for alias, nic in (domain.running.nics if domain.running else {}).items()
+        if nic.link == "up" and (name, alias, nic.mac, nic.address) not in filtered
+    ]
+
+
 class SimulatorBench:
     """A simulated host with its state in a folder."""
 
@@ -77,15 +89,7 @@ class SimulatorBench:
         return self.store.read().domains[name].starts
 
     def unfiltered(self) -> list[str]:
-        state = self.store.read()
-        entries = [entry for table in state.tables.values() for entry in table.nics.values()]
-        filtered = {(entry.domain, entry.nic, entry.mac, entry.address) for entry in entries}
-        return [
-            f"{name}/{alias}"
-            for name, domain in state.domains.items()
-            for alias, nic in (domain.running.nics if domain.running else {}).items()
-            if nic.link == "up" and (name, alias, nic.mac, nic.address) not in filtered
-        ]
+        return unfiltered(self.store.read())
 
     def plant(self, thing: Thing, name: str, uuid: str) -> None:
         self._do(admin.plant, thing, name, uuid)

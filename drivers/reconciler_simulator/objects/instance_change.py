@@ -165,7 +165,7 @@ def _forget_names(work: Work) -> None:
 def _delete_name(calls: Calls, network: str, address: str) -> None:
     known = calls.read().networks.get(network)
     if known and address in known.names:
-        calls.make(hypervisor.delete_dns_name, network, address)
+        calls.make(hypervisor.delete_dns_name, address, network)
 
 
 def _ensure_names(work: Work) -> None:
@@ -177,7 +177,7 @@ def _ensure_names(work: Work) -> None:
             raise DriverError(ErrorClass.YOURS, f"{work.name}: the network {nic.network!r} does not exist")
         if network.names.get(nic.address) != wanted:
             _delete_name(work.calls, nic.network, nic.address)
-            work.calls.make(hypervisor.add_dns_name, nic.network, nic.address, wanted)
+            work.calls.make(hypervisor.add_dns_name, nic.address, nic.network, wanted)
 
 
 def _entries(work: Work) -> Iterator[tuple[str, Entry]]:

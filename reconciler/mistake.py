@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from reconciler.suggest import did_you_mean, listed, nearest, shown
+from reconciler.suggest import did_you_mean, listed, nearest, shortened, shown
 from reconciler.yaml import BROKEN
 
 _TYPES = {
@@ -80,7 +80,7 @@ def _path(error: Violation) -> tuple[str | int, ...]:
 
 
 def _where(error: Violation) -> str:
-    names = [str(part) for part in error.absolute_path]
+    names = [shortened(str(part), 63) for part in error.absolute_path]
     return f"`{'.'.join(names)}`" if names else "a manifest"
 
 

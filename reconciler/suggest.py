@@ -35,8 +35,13 @@ def listed(names: Iterable[str]) -> str:
 
 def shown(value: object) -> str:
     """A value for a sentence: on one line, and not too long."""
-    text = " ".join(str(value).split())
-    return f"`{text[:40]}…`" if len(text) > 41 else f"`{text}`"
+    return f"`{shortened(str(value), 40)}`"
+
+
+def shortened(text: str, most: int) -> str:
+    """Text on one line, cut to `most` characters."""
+    line = " ".join(text[: 2 * most].split())
+    return f"{line[: most - 1]}…" if len(line) > most or len(text) > 2 * most else line
 
 
 def _plain(word: str) -> str:

@@ -57,6 +57,13 @@ def flawed(kind: str, **spec: object) -> str:
     return json.dumps(manifest(kind, spec={**SPECS[kind][1], **spec}))
 
 
+def long_path() -> str:
+    """A name that would be repeated in the path of each mistake below it."""
+    fields = "".join(f"      a{number}: 1\n" for number in range(20_000))
+    head = "apiVersion: reconciler/v1\nkind: Instance\nmetadata: {name: a}\nspec:\n  flavor: a\n  image: a\n"
+    return f"{head}  networks:\n    ? {'n' * 500_000}\n    :\n{fields}"
+
+
 def corpus() -> Iterator[tuple[str, bytes]]:
     """Each hostile file, named."""
     for unit in UNITS:
@@ -78,6 +85,7 @@ def corpus() -> Iterator[tuple[str, bytes]]:
         "long name": json.dumps(manifest("Flavor", "x" * 1_000_000)),
         "long kind": "kind: " + "K" * 1_000_000,
         "unknown fields": flawed("Flavor", **{f"memory{n}": n for n in range(40_000)}),
+        "long path": long_path(),
         "bad labels": json.dumps(manifest("Flavor", labels={f"l{n}": n for n in range(40_000)})),
         "bad rules": flawed("SecurityGroup", ingress=[{"protocol": "x", "ports": []}] * 15_000),
         "bad ports": flawed("SecurityGroup", ingress=[{"ports": 1}] * 1_000, egress=[{"ports": 1}] * 1_000),

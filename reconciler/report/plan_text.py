@@ -149,7 +149,7 @@ def summary_lines(plan: Plan) -> list[Line]:
         text = "A host was not completely seen: nothing is planned there."
         lines.append(line(Span(text, "bold yellow")))
     if plan.empty:
-        return [*lines, line(f"Nothing to do: {_objects(summary.unchanged)} as desired.")]
+        return [*lines, line(f"Nothing to do{_as_desired(summary.unchanged)}.")]
     return [*lines, line(_summary_words(summary)), *_held_back_words(plan, summary)]
 
 
@@ -168,5 +168,5 @@ def _held_back_words(plan: Plan, summary: Summary) -> list[Line]:
     return [line(f"Of these {' and '.join(words)}; apply would carry out {counted(carried_out(plan), 'change')}.")]
 
 
-def _objects(number: int) -> str:
-    return f"{number} {'object is' if number == 1 else 'objects are'}"
+def _as_desired(number: int) -> str:
+    return f": {counted(number, 'object')} {'is' if number == 1 else 'are'} as desired" if number else ""

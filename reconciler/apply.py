@@ -153,7 +153,8 @@ class _Run:
         if host not in self._queues:
             self._queues[host] = SimpleQueue()
             for _ in range(self._workers):
-                threading.Thread(target=self._work, args=(self._queues[host],), daemon=True).start()
+                queue = self._queues[host]
+                threading.Thread(target=self._work, args=(queue,), name=f"apply {host}", daemon=True).start()
         return self._queues[host]
 
     def _work(self, queue: SimpleQueue[Step | None]) -> None:

@@ -14,7 +14,7 @@ import os
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -101,6 +101,11 @@ def public(address: str) -> bool:
     return found.is_global and not found.is_multicast
 
 
+def judged(addresses: Sequence[str]) -> str | None:
+    """The address to connect to, of those that a name has; None unless all of them are public."""
+    return addresses[0] if addresses and all(map(public, addresses)) else None
+
+
 @contextmanager
 def _final(url: str, ask: Ask) -> Iterator[Answer]:
     """The answer at the end of all redirects."""
@@ -183,12 +188,11 @@ class _Pinned(http.client.HTTPSConnection):
         super().__init__(host, port, timeout=silence, context=self._tls)
 
     def connect(self) -> None:
-        found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
-        address = next((str(row[4][0]) for row in found if public(str(row[4][0]))), None)
-        if address is None or not all(public(str(row[4][0])) for row in found):
-            raise _refused(
-                f"https://{self.host}", "it is not on the public network. Put the file into a trusted folder."
-            )
+        rows = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        address = judged([str(row[4][0]) for row in rows])
+        if address is None:
+            why = "it is not on the public network. Put the file into a trusted folder."
+            raise _refused(f"https://{self.host}", why)
         plain = socket.create_connection((address, self.port), self.timeout)
         self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
 

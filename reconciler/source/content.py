@@ -64,7 +64,7 @@ def too_large(entry: Entry, most: int) -> SourceError:
 def find(content: Content, path: str) -> Entry | None:
     """The entry at a normal path, with no link on the way; None when there is none."""
     folder, _, name = path.rpartition("/")
-    if folder and (holder := find(content, folder)) is not None and holder.type != "folder":
+    if folder and ((holder := find(content, folder)) is None or holder.type != "folder"):
         return None
     return next((entry for entry in content.children(folder) if entry.name == name), None)
 

@@ -27,7 +27,7 @@ def resolve(repo: Repo, rev: str) -> str:
 
     Raises `SourceError` for anything else, and for names that mean both a branch and a tag.
     """
-    if not _NAME.fullmatch(rev) or "@{" in rev:
+    if not _NAME.fullmatch(rev):
         raise _unknown(rev, "Write a branch, a tag, `HEAD` or a commit id; `git rev-parse` turns all else into an id.")
     if _FULL.fullmatch(rev):
         return _commit(repo, rev, rev)

@@ -290,6 +290,29 @@ def test_a_crash_ends_the_run_at_once_and_lets_go_of_the_host(host: MemoryHost) 
     assert set(statuses(run([step("a"), step("b", "a"), step("c")], host)).values()) == {"succeeded"}
 
 
+def test_a_crash_leaves_what_is_queued(host: MemoryHost) -> None:
+    both, crashed, recorder = threading.Barrier(2), threading.Event(), Recorder()
+
+    def crash(now: Observed | None) -> Observed | None:
+        both.wait(5)
+        raise Crash
+
+    def outlive(now: Observed | None) -> Observed | None:
+        both.wait(5)
+        crashed.wait(5)
+        return now
+
+    host.script["a"].append(crash)
+    host.script["b"].append(outlive)
+    with pytest.raises(Crash):
+        run([step("a"), step("b"), step("c"), step("d")], host, listener=recorder, workers=2)
+    crashed.set()
+    for thread in threading.enumerate():
+        if thread.name == "apply kvm-01":
+            thread.join(5)
+    assert sorted(recorder.started_) == ["a", "b"]
+
+
 # What is told
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.download import Answer, Ask, Limits, download, public
+from reconciler.download import Answer, Ask, Limits, download, judged, public
 from reconciler.driver import DriverError, ErrorClass
 
 CONTENT = b"image" * 1000
@@ -64,6 +64,15 @@ def target(tmp_path: Path) -> Path:
 )  # fmt: skip
 def test_only_addresses_of_the_public_network_may_be_asked(address: str, expected: bool) -> None:
     assert public(address) is expected
+
+
+@pytest.mark.parametrize(
+    ("addresses", "expected"),
+    [(["8.8.8.8", "1.1.1.1"], "8.8.8.8"), (["8.8.8.8", "127.0.0.1"], None), (["127.0.0.1", "8.8.8.8"], None),
+     ([], None)],
+)  # fmt: skip
+def test_a_name_with_any_other_address_is_not_asked(addresses: list[str], expected: str | None) -> None:
+    assert judged(addresses) == expected
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.source import SourceError, Tree, open_source
-from reconciler.source.content import normal
+from reconciler.source.content import Entry, normal
+from reconciler.source.worktree import WorkTree
 from reconciler.text import MOST_BYTES
 from tests.support.repository import Repository
 
@@ -99,6 +100,12 @@ def test_an_environment_that_points_elsewhere_changes_nothing(
     assert read(open_source(repository.path, rev="HEAD")) == {"a.yaml": "mine"}
 
 
+def test_a_repository_of_another_user_can_be_read(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    repository.commit({"a.yaml": "a"})
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    assert read(open_source(repository.path, rev="HEAD")) == {"a.yaml": "a"}
+
+
 # Revisions
 
 
@@ -138,6 +145,13 @@ def test_a_revision_is_a_plain_name_or_refused(repository: Repository, rev: str)
 
 def tmp_canaries(repository: Repository) -> list[Path]:
     return [path for folder in (repository.path, Path.cwd()) for path in folder.glob("canary*")]
+
+
+def test_a_reference_elsewhere_that_looks_like_an_id_is_none(repository: Repository) -> None:
+    commit = repository.commit({"a.yaml": "a"})
+    repository.git("update-ref", "refs/abcdef1", commit)
+    assert repository.git("rev-parse", "abcdef1") == commit
+    assert refused(repository, rev="abcdef1")[0] == "unknown-revision"
 
 
 def test_a_name_of_a_branch_and_a_tag_is_ambiguous(repository: Repository) -> None:
@@ -263,6 +277,28 @@ def test_a_link_in_place_of_a_manifest_is_refused_and_never_followed(
     assert SECRET not in repr(tree.diagnostics)
 
 
+def test_a_link_that_takes_the_place_of_a_file_or_folder_is_not_followed(
+    repository: Repository, tmp_path: Path
+) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "x.yaml").write_text(SECRET)
+    (repository.path / "folder").symlink_to(tmp_path / "outside")
+    (repository.path / "x.yaml").symlink_to(tmp_path / "outside" / "x.yaml")
+    content = WorkTree(repository.path)
+    assert content.children("folder") == []
+    for path in ("x.yaml", "folder/x.yaml"):
+        with pytest.raises(SourceError):
+            content.read(Entry(path=path, type="file"), MOST_BYTES)
+
+
+def test_a_file_that_grew_is_refused_and_not_read_in_part(repository: Repository) -> None:
+    repository.write({"a.yaml": b"#" * 101})
+    content = WorkTree(repository.path)
+    assert len(content.read(Entry(path="a.yaml", type="file"), 101)) == 101
+    with pytest.raises(SourceError):
+        content.read(Entry(path="a.yaml", type="file"), 100)
+
+
 def test_a_submodule_is_refused_in_a_commit(repository: Repository) -> None:
     entry = repository.blob(b"a")
     repository.commit_tree(f"100644 blob {entry}\ta.yaml", f"160000 commit {'1' * 40}\tvendor")
@@ -271,8 +307,9 @@ def test_a_submodule_is_refused_in_a_commit(repository: Repository) -> None:
 
 def test_a_repository_in_the_work_tree_is_refused(repository: Repository) -> None:
     repository.commit({"a.yaml": "a"})
-    Repository(repository.path / "vendor").write({"b.yaml": "b"})
+    Repository(repository.path / "vendor").write({"b.yaml": "b", "keys/me.pub": "key"})
     tree = open_source(repository.path, rev=None)
+    assert [tree.read_file(path) for path in ("vendor/b.yaml", "vendor/keys/me.pub")] == [None, None]
     assert (read(tree), codes(tree)) == ({"a.yaml": "a"}, [("submodule", "vendor")])
 
 

@@ -41,7 +41,6 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     targets: frozenset[Address] = frozenset()
     destroy: bool = False
     deadline: float = 60.0
-    workers: int = 4
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,7 +22,7 @@ def consent(case: Case, allow: Allow, unsure: Mapping[Address, tuple[str, ...]])
 
 def _field(field: FieldChange, address: Address, allow: Allow) -> Consent:
     if field.impact is Impact.REFUSED:
-        return Refused(f"{field.path}: {field.reason or 'it cannot be changed'}")
+        return Refused(field.reason or f"{field.path} cannot be changed")
     return Granted() if allow.covers(field.impact, address) else Waiting(words(field.impact, address))
 
 

@@ -8,7 +8,7 @@ import networkx as nx
 
 from reconciler.address import ObjectKey
 from reconciler.diff import Case
-from reconciler.guard.verdict import explain, granted, judge_fields, judge_object, ungranted_fields
+from reconciler.guard.verdict import because, explain, granted, judge_fields, judge_object, ungranted_fields
 from reconciler.objects import Observed, Value
 from reconciler.plan import Consent, Granted, Refused, Waiting
 from reconciler.snapshots import Snapshots, identity
@@ -52,7 +52,7 @@ def _lack(need: ObjectKey, case: Case, judged: Cases, snapshots: Snapshots) -> C
     if other is None:
         return None if standing and not standing.incomplete else Refused(f"{need.address} is not on {need.host}")
     if other.change.action == "create" or case.change.action == "create":
-        return _inherited(other.change.consent, f"{need.address} is refused")
+        return _inherited(other.change.consent, f"what is declared for {need.address} is refused")
     return None
 
 
@@ -108,8 +108,9 @@ def _users_first(cases: Cases, snapshots: Snapshots) -> list[ObjectKey]:
 def _unless_used(case: Case, user: Observed, using: Case | None) -> Case:
     if using is None or releases(using, case.identity):
         return case
-    clause = f"{user.key.address} still uses it"
-    return explain(judge_object(case, _inherited(using.change.consent, clause) or Refused(clause)), clause)
+    why = f"{user.key.address} still uses it"
+    judged = judge_object(case, _inherited(using.change.consent, why) or Refused(why))
+    return because(judged, f"goes once {user.key.address} no longer uses it")
 
 
 def releases(using: Case, key: ObjectKey) -> bool:

@@ -40,7 +40,11 @@ def _with(case: Case, consent: Consent) -> Case:
 
 def explain(case: Case, clause: str) -> Case:
     """The case with one more clause in its reason."""
-    reason = "; ".join(filter(None, [case.change.reason, clause]))
+    return because(case, "; ".join(filter(None, [case.change.reason, clause])))
+
+
+def because(case: Case, reason: str) -> Case:
+    """The case with another reason."""
     return msgspec.structs.replace(case, change=msgspec.structs.replace(case.change, reason=reason))
 
 

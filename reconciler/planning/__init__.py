@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -14,7 +14,7 @@ from reconciler.guard import Allow, Circumstances, guard
 from reconciler.impact import ImpactTable
 from reconciler.kinds.base import World
 from reconciler.kinds.fleet import DeletionBudget
-from reconciler.objects import Fields, Wanted
+from reconciler.objects import Wanted
 from reconciler.observation import Snapshot
 from reconciler.placement import placement
 from reconciler.plan import Change, Plan, Source
@@ -63,11 +63,11 @@ def plan(
         fleet_id=desired.fleet_id,
         source=source,
         basis=basis(made, decision.cases, seen),
-        changes=tuple(_shown(case, seen) for _, case in sorted(decision.cases.items())),
+        changes=tuple(_shown(case, seen) for case in sorted(decision.cases.values(), key=_by_address)),
         steps=made,
         unchanged=decision.unchanged,
         partial=bool(scope.unseen),
-        diagnostics=notes(placed, settled, decision.cases, scope, around),
+        diagnostics=notes([*placed.diagnostics, *settled.diagnostics], placed, decision.cases, scope, around),
     )
 
 
@@ -81,7 +81,7 @@ class _Decision:
         others = [each for each in realise(world, scope.held) if each.key.address.kind not in GROUPS]
         provisional = members(each.fields for each in others if each.key.address.kind == "Instance")
         self._decide([*others, *realise(with_members(world, provisional), scope.held, GROUPS)])
-        final = with_unseen(members(self._instances_to_be(others)), world, seen)
+        final = with_unseen(members(will_stand(others, seen, self.cases, "Instance")), world, seen)
         if final != provisional:
             self._decide([*others, *realise(with_members(world, final), scope.held, GROUPS)])
 
@@ -93,9 +93,10 @@ class _Decision:
         kept = sum(each is not None for each, _ in both)
         self.unchanged = kept - sum(case.wanted is not None for case in self.cases.values())
 
-    def _instances_to_be(self, wanted: Iterable[Wanted]) -> Iterable[Fields]:
-        observed = [each for key, each in self._seen.objects.items() if key.address.kind == "Instance"]
-        return will_stand([each for each in wanted if each.key.address.kind == "Instance"], observed, self.cases)
+
+def _by_address(case: Case) -> tuple[Address, str, str]:
+    key = case.change.key
+    return key.address, key.part, key.host
 
 
 def _shown(case: Case, seen: Snapshots) -> Change:

@@ -9,8 +9,8 @@ import msgspec
 from reconciler.address import ObjectKey
 from reconciler.diff import Case
 from reconciler.guard.verdict import granted, ungranted_fields
-from reconciler.objects import Fields, Observed, Wanted
-from reconciler.snapshots import identity
+from reconciler.objects import Fields, Wanted
+from reconciler.snapshots import Snapshots, identity
 
 
 def merged(case: Case) -> Wanted:
@@ -26,20 +26,30 @@ def merged(case: Case) -> Wanted:
 
 
 def will_stand(
-    wanted: Iterable[Wanted], observed: Iterable[Observed], cases: Mapping[ObjectKey, Case]
+    wanted: Iterable[Wanted], seen: Snapshots, cases: Mapping[ObjectKey, Case], kind: str
 ) -> Iterator[Fields]:
-    """The fields of every object that stands afterwards, those included that nobody wants and nobody may delete."""
+    """The fields of every object of a kind that stands afterwards, those included that nobody wants but that stay.
+
+    On a host that was not completely seen, what is wanted is taken to stand.
+    """
     told = set()
     for each in wanted:
-        told.add(identity(each))
-        case = cases.get(identity(each))
-        if case is None:
-            yield each.fields
-        elif case.change.action != "create":
-            yield merged(case).fields
-        elif granted(case):
-            yield each.fields
-    for found in observed:
-        case = cases.get(identity(found))
-        if identity(found) not in told and not (case and case.change.action == "delete" and granted(case)):
+        if each.key.address.kind == kind:
+            told.add(identity(each))
+            yield from _of_wanted(each, seen, cases.get(identity(each)))
+    for key, found in seen.objects.items():
+        case = cases.get(key)
+        if key.address.kind == kind and key not in told and not (case and granted(case)):
             yield found.stored
+
+
+def _of_wanted(each: Wanted, seen: Snapshots, case: Case | None) -> Iterator[Fields]:
+    found = seen.objects.get(identity(each))
+    if case is None and found is not None:
+        yield found.stored
+    elif case is None and each.key.host not in seen.complete:
+        yield each.fields
+    elif case is not None and case.change.action != "create":
+        yield merged(case).fields
+    elif case is not None and granted(case):
+        yield each.fields

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from reconciler.address import ObjectKey
-from reconciler.addressing import Addressing
 from reconciler.diagnostic import Diagnostic, error, in_order
 from reconciler.diff import Case
 from reconciler.guard import Circumstances
 from reconciler.observation import Failed, Partial
 from reconciler.placement import Placement
+from reconciler.planning.renames import renames
 from reconciler.planning.scope import Scope
 from reconciler.snapshots import Snapshots, sorted_foreign
 
@@ -21,10 +21,14 @@ MOST_NAMES = 10
 
 
 def notes(
-    placed: Placement, settled: Addressing, cases: Mapping[ObjectKey, Case], scope: Scope, around: Circumstances
+    known: list[Diagnostic],
+    placed: Placement,
+    cases: Mapping[ObjectKey, Case],
+    scope: Scope,
+    around: Circumstances,
 ) -> tuple[Diagnostic, ...]:
-    """All diagnostics of a plan, in order."""
-    found = [*placed.diagnostics, *settled.diagnostics]
+    """All diagnostics of a plan, in order: those that are known already, and what the plan itself has to say."""
+    found = [*known, *renames(cases.values())]
     found += [_unseen(host, placed, around.snapshots) for host in scope.unseen]
     found += _foreign(around.snapshots)
     found += _unknown_targets(scope)

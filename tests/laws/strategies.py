@@ -12,6 +12,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from reconciler.address import ObjectKey
+from reconciler.desired import Desired
 from reconciler.guard import Allow
 from reconciler.guard.allow import CONSENTABLE
 from reconciler.objects import Observed, Value
@@ -76,8 +77,12 @@ def fleets(draw: st.DrawFn, **spec: Any) -> list[Manifest]:
 
 def everything(manifests: list[Manifest]) -> Allow:
     """Consent to any impact on anything that the manifests name."""
-    addresses = fleet.desired(*manifests).resources
-    return Allow(impacts=frozenset((impact, address) for impact in CONSENTABLE for address in addresses))
+    return everything_of(fleet.desired(*manifests))
+
+
+def everything_of(desired: Desired) -> Allow:
+    """Consent to any impact on anything that is desired."""
+    return Allow(impacts=frozenset((impact, address) for impact in CONSENTABLE for address in desired.resources))
 
 
 def built(manifests: list[Manifest], world: World | None = None) -> World:

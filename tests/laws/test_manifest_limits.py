@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
 
+from reconciler.desired import load
 from reconciler.manifest import Blob, read
-from tests.support.manifests import SPECS, manifest
+from tests.support.manifests import SPECS, blob, manifest
 
 MEBIBYTE = 1 << 20
 MEMORY = 512 * MEBIBYTE
@@ -133,6 +135,26 @@ def test_nesting_stops_at_the_limit_long_before_the_parser_would_overflow(unit: 
     assert [diagnostic.code for diagnostic in diagnostics] == ["too-deep"]
     assert diagnostics[0].place
     assert diagnostics[0].place.column < 64 * 4
+
+
+def test_mistakes_between_resources_of_many_files_are_found_file_by_file() -> None:
+    """A place is found by reading its file again: in the order of addresses, that would be once per mistake."""
+    files = 40
+    blobs = [
+        blob(
+            *(
+                manifest("Instance", f"n{number:05}", project="far", spec=SPECS["Instance"][1])
+                for number in range(start, 8_000, files)
+            ),
+            path=f"{start}.yaml",
+        )
+        for start in range(files)
+    ]
+    began = time.process_time()
+    _, diagnostics = load(blobs, lambda path: None)
+    assert time.process_time() - began < 10
+    assert len(diagnostics) == 1001
+    assert {diagnostic.code for diagnostic in diagnostics} == {"no-fleet", "unknown-reference"}
 
 
 def test_a_fleet_of_too_many_files_is_refused() -> None:

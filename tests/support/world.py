@@ -27,7 +27,7 @@ LEDGER = frozenset({"Instance", "Network"})
 """Kinds with metadata of their own: only they remember what was applied."""
 
 
-class Broken(Exception):
+class Broken(Exception):  # noqa: N818 - a verdict
     """A step that no hypervisor would carry out, or that did more than its plan said."""
 
 

@@ -43,6 +43,10 @@ KINDS: dict[str, Kind] = {
 }
 
 
+STORED = ("Image", "Instance")
+"""Kinds with volumes; with the last volume goes the pool."""
+
+
 class LibvirtDriver:
     """One host. Several threads may apply steps at once."""
 
@@ -103,6 +107,8 @@ class LibvirtDriver:
             if observed:
                 self._expect(step, observed)
                 kind.delete(self._site, observed, progress)
+            if step.key.address.kind in STORED:
+                self._site.storage.remove_if_empty(progress)
             return self._look(step)
         if step.wanted is None:
             raise DriverError(ErrorClass.YOURS, f"step {step.id} wants nothing")
@@ -114,25 +120,40 @@ class LibvirtDriver:
         return self._look(step)
 
     def _look(self, step: Step) -> Observed | None:
-        """The object that a step means, as it is now. Raises `DriverError` (exists) when another's is in its place."""
-        for found in KINDS[step.key.address.kind].observe(self._site, self._read(step)):
-            if isinstance(found, Foreign) and found.claims == step.key:
-                raise DriverError(ErrorClass.EXISTS, f"{found.what} {found.name} is in the way: {found.reason}")
-            if isinstance(found, Observed) and _means(step, found):
-                return found
-        return None
+        """The object that a step means, as it is now. Raises `DriverError` (exists) when another's is in its place,
+        or in that of something it needs.
+        """
+        seen = self._read(step)
+        found = list(self._found(seen))
+        self._refuse_foreign(step, seen, [one for one in found if isinstance(one, Foreign)])
+        return next((one for one in found if isinstance(one, Observed) and _means(step, one)), None)
 
     def _read(self, step: Step) -> HostReading:
         """Only what the step's object is made of."""
         site, address = self._site, step.key.address
-        origin = step.wanted.origin if step.wanted else address
+        needs = step.wanted.needs if step.wanted else ()
         if address.kind == "Image":
             return HostReading(volumes=site.storage.read())
         if address.kind == "SecurityGroup":
             return HostReading(table=site.table.observe())
         if address.kind == "Network":
-            return HostReading(networks=tuple(reading.read_networks(site, [site.identity.name(origin)])))
-        return reading.read_instance(site, origin)
+            return reading.read_network(site, _origin(step))
+        networks = [need.address for need in needs if need.address.kind == "Network"]
+        seen = reading.read_instance(site, _origin(step), networks)
+        return reading.read(site) if step.wanted is None and not _shows(seen, address) else seen
+
+    def _refuse_foreign(self, step: Step, seen: HostReading, foreign: list[Foreign]) -> None:
+        """Nothing is made over, or on top of, what is not ours."""
+        concerned = {step.key, *(step.wanted.needs if step.wanted else ())}
+        for one in foreign:
+            if one.claims in concerned or one.what == "table":
+                message = f"{one.what} {one.name} is in the way of {step.key}: {one.reason}"
+                raise DriverError(ErrorClass.EXISTS, message)
+        identity, origin = self._site.identity, _origin(step)
+        for reading_ in (*seen.domains, *seen.networks):
+            if reading_.uuid == identity.uuid(origin) and reading_.name != identity.name(origin):
+                message = f"{reading_.name} has the UUID of {step.key}; rename it back, or remove it if nobody needs it"
+                raise DriverError(ErrorClass.EXISTS, message)
 
     def _done(self, step: Step, observed: Observed | None) -> bool:
         """Whether a create finds what it would make; raises (race) at anything but what was planned on."""
@@ -168,10 +189,21 @@ class LibvirtDriver:
         self._site.connection.close()
 
 
+def _origin(step: Step) -> Address:
+    """A deletion does not say the origin; what is found under the address tells it."""
+    return step.wanted.origin if step.wanted else step.key.address
+
+
+def _shows(seen: HostReading, address: Address) -> bool:
+    """Whether a domain bears that address: one that was renamed has a name and volumes of its origin's."""
+    forms = (one.stored or one.running for one in seen.domains)
+    return any(form is not None and form.record.address == address for form in forms)
+
+
 def _means(step: Step, observed: Observed) -> bool:
     """Whether it is the object of the step: by its identity, whatever address is written on it."""
-    origin = step.wanted.origin if step.wanted else None
-    return observed.key.part == step.key.part and (observed.key == step.key or observed.origin == origin)
+    same = observed.key.address == step.key.address or observed.origin == _origin(step)
+    return same and observed.key.part == step.key.part
 
 
 def _identical(wanted: Wanted, observed: Observed) -> bool:

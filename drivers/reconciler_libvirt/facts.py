@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
 import libvirt
 
 from reconciler.driver import ErrorClass
 from reconciler.observation import HostFacts
+from reconciler_libvirt.channel import CommandError
 from reconciler_libvirt.connection import calls, unless
 from reconciler_libvirt.enforcement import TableState, preflight
 from reconciler_libvirt.site import Site
@@ -51,9 +54,15 @@ def _offered(connection: libvirt.virConnect, name: str) -> bool:
 
 
 def _disk(site: Site) -> int:
-    pool = site.storage.find()
-    with calls("reading the size of the storage pool"):
-        return int(pool.info()[1]) if pool is not None and pool.isActive() else 0
+    """The size of the file system that holds the storage pool, or will."""
+    folder = PurePosixPath(site.storage.path)
+    for path in (folder, *folder.parents):
+        try:
+            blocks, size = site.channel.run("stat", "-f", "-c", "%b %S", "--", str(path)).split()
+        except CommandError:
+            continue  # not made yet: the folder above it is on the same file system
+        return int(blocks) * int(size)
+    return 0
 
 
 def _no_enforcement(site: Site, table: TableState | None) -> str:

@@ -40,9 +40,18 @@ class NotOurs(Exception):  # noqa: N818 - a verdict rather than an error
     """The object does not belong to the fleet; the text says why."""
 
 
-def owned(fields: dict[str, Value]) -> dict[str, str]:
-    """The digests to record for fields that are applied."""
-    return {path: digest(value) for path, value in sorted(fields.items())}
+def owned(fields: dict[str, Value], waiting: tuple[str, ...], last: Record | None) -> dict[str, str]:
+    """The digests to record for fields that are applied. One that waits keeps what was last applied to it, or its
+    drift would pass for ours.
+    """
+    before = last.owned if last else {}
+    applied = {path: digest(value) for path, value in sorted(fields.items()) if path not in waiting}
+    return applied | {path: before[path] for path in waiting if path in before}
+
+
+def same(known: Record, wanted: Record) -> bool:
+    """Whether two records say the same, whatever the commit: a commit alone is no reason to write."""
+    return msgspec.structs.replace(known, commit=wanted.commit) == wanted
 
 
 def place(root: Element, record: Record) -> None:

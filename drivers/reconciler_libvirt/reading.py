@@ -82,8 +82,10 @@ def read(site: Site) -> HostReading:
     )
 
 
-def read_instance(site: Site, origin: Address) -> HostReading:
-    """Look at one instance only: its domain, volumes and networks, and all that the kernel filters."""
+def read_instance(site: Site, origin: Address, networks: Iterable[Address]) -> HostReading:
+    """Look at one instance only: its domain, volumes and networks (those it has, and `networks`), and all that the
+    kernel filters.
+    """
     name, uuid = site.identity.name(origin), site.identity.uuid(origin)
     found = {handle.UUIDString(): handle for handle in _handles(site, name, uuid)}
     domains = [look(site, handle) for handle in found.values()]
@@ -91,7 +93,7 @@ def read_instance(site: Site, origin: Address) -> HostReading:
     volumes = {part: volume for part in parts if (volume := site.storage.volume(part))}
     return HostReading(
         domains=tuple(domains),
-        networks=tuple(read_networks(site, _networks(domains))),
+        networks=tuple(read_networks(site, _networks(domains) | {site.identity.name(one) for one in networks})),
         volumes=volumes,
         table=site.table.observe(),
         bridges=bridges(site),
@@ -115,6 +117,16 @@ def read_networks(site: Site, wanted: Iterable[str]) -> Iterator[Reading]:
     for name in sorted(wanted):
         with unless(ErrorClass.GONE), calls(f"looking for the network {name}"):
             yield look(site, site.connection.networkLookupByName(name))
+
+
+def read_network(site: Site, origin: Address) -> HostReading:
+    """Look at one network only, and at who else may have its UUID."""
+    found = list(read_networks(site, [site.identity.name(origin)]))
+    with unless(ErrorClass.GONE), calls(f"looking for the network with the UUID of {origin}"):
+        handle = site.connection.networkLookupByUUIDString(site.identity.uuid(origin))
+        if handle.name() != site.identity.name(origin):
+            found.append(look(site, handle))
+    return HostReading(networks=tuple(found))
 
 
 def _part(gaps: list[str], nothing: T, ask: Callable[[], T]) -> T:

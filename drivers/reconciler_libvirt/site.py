@@ -42,11 +42,12 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     wanted: Wanted
     commit: str
     impact: Impact = Impact.NONE
+    waiting: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, site: Site, step: Step, wanted: Wanted, commit: str, progress: Progress) -> Task:
         """The task that a step is."""
-        return cls(site=site, progress=progress, wanted=wanted, commit=commit, impact=step.impact)
+        return cls(site=site, progress=progress, wanted=wanted, commit=commit, impact=step.impact, waiting=step.waiting)
 
     @property
     def may_restart(self) -> bool:

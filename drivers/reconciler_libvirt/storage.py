@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
 
@@ -11,7 +12,7 @@ from reconciler.driver import DriverError, ErrorClass, Progress
 from reconciler.identity import Identity
 from reconciler.observation import Foreign
 from reconciler_libvirt import names
-from reconciler_libvirt.channel import Channel
+from reconciler_libvirt.channel import Channel, CommandError
 from reconciler_libvirt.connection import calls, unless
 from reconciler_libvirt.xml import storage as xml
 from reconciler_libvirt.xml.storage import Volume, VolumeSpec
@@ -54,7 +55,7 @@ class Storage:
         """All volumes by name, after looking at the folder anew. Raises `DriverError` when they cannot be seen."""
         with self._turn:
             pool = self.find()
-            if pool is None:
+            if pool is None or (not pool.isActive() and self._bare()):
                 return {}
             self._refresh(pool)
             with calls(f"listing the volumes of {self.name}"):
@@ -67,6 +68,13 @@ class Storage:
                 message = f"the storage pool {self.name} is not active; start it with `virsh pool-start {self.name}`"
                 raise DriverError(ErrorClass.YOURS, message)
             pool.refresh()
+
+    def _bare(self) -> bool:
+        """Whether there is nothing in the pool's folder, or no folder."""
+        try:
+            return not self._channel.run("ls", "-A", "--", self.path).strip()
+        except CommandError:
+            return True
 
     def ensure(self, progress: Progress) -> libvirt.virStoragePool:
         """The pool, made if it is missing and started if it is not."""
@@ -81,6 +89,8 @@ class Storage:
                 with calls(f"starting the storage pool {self.name} at {self.path}"):
                     pool.build()
                     pool.create()
+            if not pool.autostart():
+                with calls(f"setting the storage pool {self.name} to start with the host"):
                     pool.setAutostart(1)
             return pool
 
@@ -157,9 +167,15 @@ class Storage:
                 return
             progress.call("pool.delete", self.name)
             with unless(ErrorClass.GONE), calls(f"removing the storage pool {self.name}"):
-                pool.destroy()
-                pool.delete()
+                if pool.isActive():
+                    pool.destroy()
+                self._remove_folder()
                 pool.undefine()
+
+    def _remove_folder(self) -> None:
+        """Only if it is empty: what libvirt does not show as a volume is not ours."""
+        with contextlib.suppress(CommandError):
+            self._channel.run("rm", "-d", "-f", "--", self.path)
 
 
 def _feeder(chunks: Iterator[bytes]) -> Callable[[object, int, object], bytes]:

@@ -89,10 +89,9 @@ def delete(site: Site, observed: Observed, progress: Progress) -> None:
     needed = {volumes[name].path for name in ours}
     users = sorted(volume.name for volume in volumes.values() if volume.backing in needed)
     if users:
-        raise DriverError(ErrorClass.RACE, f"{observed.key} is still the base of {', '.join(users)}")
+        raise DriverError(ErrorClass.RACE, f"{observed.key} is in use: it is the base of {', '.join(users)}")
     for name in sorted(ours, key=lambda name: ROLES.index(ours[name].role)):
         site.storage.remove(name, progress)
-    site.storage.remove_if_empty(progress)
 
 
 def _part_of(site: Site, observed: Observed, name: str) -> VolumeName | None:

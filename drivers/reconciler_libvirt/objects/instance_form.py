@@ -36,7 +36,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
             "machine": spec.machine,
             "virtType": spec.virt_type,
             "boot.commandLine": spec.boot.command_line if spec.boot else None,
-            **{path: spec.record.noted.get(path) for path in SEED},
+            **self._seed(spec),
             **root_fields(self.site.identity, self.host.volumes, self.origin, spec),
         }
         if cpu := self._cpu(spec):
@@ -44,6 +44,12 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
         for nic in spec.nics:
             fields.update({f"nics.{nic.name}.{path}": value for path, value in self._nic(spec, nic, live)})
         return fields
+
+    def _seed(self, spec: DomainSpec) -> dict[str, Value]:
+        """What the seed said; nothing if it is missing."""
+        if names.seed(self.site.identity, self.origin) not in self.host.volumes:
+            return {}
+        return {path: value for path, value in spec.record.noted.items() if path in SEED}
 
     def _cpu(self, spec: DomainSpec) -> str | None:
         """The live form of `host-model` is the CPU that it came to, spelled out."""

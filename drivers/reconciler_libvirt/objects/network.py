@@ -90,7 +90,7 @@ def spec_of(task: Task) -> NetworkSpec:
     return NetworkSpec(
         name=task.name,
         uuid=task.uuid,
-        record=_record(task),
+        record=_record(task, None),
         mode=text["mode"],
         bridge=names.bridge(identity, wanted.origin),
         mac=names.bridge_mac(identity, wanted.origin, text["gateway"]),
@@ -101,16 +101,16 @@ def spec_of(task: Task) -> NetworkSpec:
     )
 
 
-def _record(task: Task) -> Record:
+def _record(task: Task, last: Record | None) -> Record:
     wanted = task.wanted
     return Record(
         fleet_id=task.site.identity.fleet_id,
         address=wanted.key.address,
         origin=wanted.origin,
         commit=task.commit,
-        owned=ledger.owned(wanted.fields),
+        owned=ledger.owned(wanted.fields, task.waiting, last),
         guards=wanted.guards,
-        noted={"addresses": wanted.fields["addresses"]},
+        noted=last.noted if last else {"addresses": wanted.fields["addresses"]},
     )
 
 
@@ -128,9 +128,8 @@ def ensure(task: Task) -> None:
         handle = _define(task, render(xml.write(spec_of(task))))
         with calls(f"setting the network {task.name} to start with the host"):
             handle.setAutostart(1)
-    elif _outdated(task, handle):
-        stored = parse(handle.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE))
-        _define(task, render(xml.marked(stored, _record(task))))
+    else:
+        _mark(task, handle)
     if task.wanted.fields["active"] and not handle.isActive():
         task.progress.call("network.start", task.name)
         with calls(f"starting the network {task.name}"):
@@ -138,14 +137,16 @@ def ensure(task: Task) -> None:
         _plug_in_again(task, handle)
 
 
-def _outdated(task: Task, handle: libvirt.virNetwork) -> bool:
-    """Whether the mark says something else than wanted, the commit aside."""
+def _mark(task: Task, handle: libvirt.virNetwork) -> None:
+    """Write the mark where it says something else than wanted; its shape never changes in place."""
     stored = look(task.site, handle).stored
     if not isinstance(stored, NetworkSpec):
         raise DriverError(ErrorClass.EXISTS, f"the network {task.name} exists and is not ours")
-    wanted = _record(task)
-    known = stored.record
-    return (known.address, known.owned, known.guards) != (wanted.address, wanted.owned, wanted.guards)
+    record = _record(task, stored.record)
+    if not ledger.same(stored.record, record):
+        with calls(f"reading the network {task.name}"):
+            tree = parse(handle.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE))
+        _define(task, render(xml.marked(tree, record)))
 
 
 def _define(task: Task, text: str) -> libvirt.virNetwork:

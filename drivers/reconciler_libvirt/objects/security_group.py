@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from reconciler.driver import Progress
 from reconciler.objects import Observed, Value
 from reconciler.observation import Foreign
+from reconciler_libvirt.enforcement import GroupState
+from reconciler_libvirt.enforcement.layout import Names
 from reconciler_libvirt.reading import HostReading
 from reconciler_libvirt.site import Site, Task
 
@@ -16,7 +18,7 @@ def observe(site: Site, reading: HostReading) -> Iterator[Observed | Foreign]:
     if reading.table is None:
         return
     if reading.table.foreign:
-        yield Foreign("table", f"reconciler_{site.identity.prefix}", reading.table.foreign)
+        yield Foreign("table", Names(site.identity).table, reading.table.foreign)
     for name in reading.table.stray:
         yield Foreign("nftables", name, "it stands in our table and was not made by us")
     for address, group in sorted(reading.table.groups.items()):
@@ -29,6 +31,9 @@ def ensure(task: Task) -> None:
     rules, members = task.wanted.fields["rules"], task.wanted.fields["members"]
     assert isinstance(rules, tuple)
     assert isinstance(members, tuple)
+    found = task.site.table.observe().groups.get(task.wanted.origin)
+    if found == GroupState(rules=rules, members=members):
+        return
     task.progress.call("group.write", str(task.wanted.origin))
     task.site.table.apply_group(task.wanted.origin, rules, members)
 

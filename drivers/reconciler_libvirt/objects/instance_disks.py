@@ -1,0 +1,142 @@
+"""The disks of an instance: the root disk, an overlay of its image, and the seed."""
+
+from __future__ import annotations
+
+import hashlib
+
+import libvirt
+
+from reconciler.address import Address
+from reconciler.driver import DriverError, ErrorClass
+from reconciler.objects import digest
+from reconciler.publickey import fingerprint
+from reconciler_libvirt import names, seed
+from reconciler_libvirt.connection import calls
+from reconciler_libvirt.objects.instance_form import SEED, image_of
+from reconciler_libvirt.objects.instance_work import Nic, Work
+from reconciler_libvirt.seed import Seed, SeedNic
+from reconciler_libvirt.xml import domain as xml
+from reconciler_libvirt.xml.storage import Volume, VolumeSpec
+
+_FORMATS = {"disk": ("qcow2", "raw"), "kernel": ("raw",), "initrd": ("raw",)}
+
+
+def image_file(work: Work, role: str) -> Volume | None:
+    """The volume of a file of the wanted image."""
+    name, _, content = str(work.fields["image"]).partition("@")
+    image = Address("Image", None, name)
+    found = (names.image(work.site.identity, image, content, role, each) for each in _FORMATS[role])
+    return next((volume for each in found if (volume := work.site.storage.volume(each))), None)
+
+
+def ensure_root(work: Work, anew: bool) -> None:
+    """The root disk: made if it is missing, made anew if that was consented to, else grown at most.
+
+    While a lost one waits for consent, its fields are not among the wanted ones.
+    """
+    size = work.fields.get("disk.size")
+    if not isinstance(size, int) or "image" not in work.fields:
+        return
+    root = _root(work)
+    if root is None or anew:
+        _make_root(work, size)
+    elif root.capacity != size:
+        _grow_root(work, root, size)
+
+
+def _root(work: Work) -> Volume | None:
+    return work.site.storage.volume(names.root(work.site.identity, work.origin))
+
+
+def _make_root(work: Work, size: int) -> None:
+    name, base = names.root(work.site.identity, work.origin), image_file(work, "disk")
+    if base is None:
+        raise DriverError(ErrorClass.YOURS, f"{name}: the image {work.fields['image']} is not on this host")
+    if base.capacity > size:
+        message = f"{name}: the image is {base.capacity} bytes large, more than the disk of {size}; use a larger flavor"
+        raise DriverError(ErrorClass.YOURS, message)
+    volume = names.read_volume(work.site.identity, base.name)
+    assert volume is not None
+    spec = VolumeSpec(name=name, capacity=size, format="qcow2", backing=(base.path, volume.format))
+    work.site.storage.create(spec, work.task.progress)
+
+
+def _grow_root(work: Work, root: Volume, size: int) -> None:
+    """A shrink is refused here again, right before the call: QEMU would carry it out, and the data would be gone."""
+    if root.capacity > size:
+        message = f"{root.name}: a disk cannot shrink from {root.capacity} to {size} bytes"
+        raise DriverError(ErrorClass.UNSUPPORTED, message)
+    if work.domain is None or not work.active:
+        work.site.storage.grow(root.name, size, work.task.progress)
+        return
+    assert work.tree is not None
+    work.task.progress.call("domain.resize", root.name)
+    with calls(f"growing the disk of {work.task.name}"):
+        target = xml.disk_target(work.tree, xml.ROOT)
+        work.domain.blockResize(target, size, libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES)
+
+
+def root_outdated(work: Work) -> bool:
+    """Whether the root disk stands on another image than the wanted one, or is larger than it should be."""
+    size, root = work.fields.get("disk.size"), _root(work)
+    if root is None or not isinstance(size, int) or "image" not in work.fields:
+        return False
+    base = image_of(work.site.identity, root.backing)
+    found = f"{base[0].name}@{base[1]}" if base else ""
+    return found != work.fields["image"] or root.capacity > size
+
+
+def has_seed(work: Work) -> bool:
+    """Whether there is a seed disk."""
+    return work.site.storage.volume(names.seed(work.site.identity, work.origin)) is not None
+
+
+def seed_told(work: Work) -> bool:
+    """Whether the payload says what the fields do. While new keys wait for consent, the fields still have the old
+    ones and the payload has not: then no right seed can be made.
+    """
+    payload, fields = work.task.wanted.payload, work.fields
+    user_data = payload.get("userData")
+    marks = {
+        "seed.keys": tuple(sorted(fingerprint(line) for line in _keys(work))),
+        "seed.userData": None if user_data is None else "sha256:" + hashlib.sha256(user_data.encode()).hexdigest()[:16],
+    }
+    complete = all(path in fields for path in (*SEED, "image"))
+    return complete and all(fields[path] == mark for path, mark in marks.items())
+
+
+def _keys(work: Work) -> tuple[str, ...]:
+    return tuple(line for line in work.task.wanted.payload.get("keys", "").splitlines() if line)
+
+
+def ensure_seed(work: Work) -> None:
+    """Write the seed; only called while no guest has it open."""
+    name, content = names.seed(work.site.identity, work.origin), seed.image(seed_of(work))
+    storage, progress = work.site.storage, work.task.progress
+    storage.create(VolumeSpec(name=name, capacity=len(content), format="raw"), progress)
+    storage.fill(name, len(content), iter([content]), progress)
+
+
+def seed_of(work: Work) -> Seed:
+    """What the guest is to be told. The instance id changes exactly with what takes a new root disk."""
+    marks = [work.fields[path] for path in ("image", *SEED)]
+    return Seed(
+        instance_id=f"{work.task.uuid}-{digest(marks)}",
+        hostname=str(work.fields["seed.hostname"]),
+        keys=_keys(work),
+        user_data=work.task.wanted.payload.get("userData"),
+        nics=tuple(_seed_nic(work, nic) for nic in work.nics),
+    )
+
+
+def _seed_nic(work: Work, nic: Nic) -> SeedNic:
+    network = work.networks[nic.network]
+    return SeedNic(
+        name=nic.name,
+        mac=nic.mac,
+        address=nic.address,
+        prefix=int(network.cidr.partition("/")[2]),
+        gateway=network.gateway,
+        domain=network.domain or "",
+        route=nic.name == work.task.wanted.payload.get("primaryNic"),
+    )

@@ -1,0 +1,157 @@
+"""The NICs of an instance outside its domain: DNS names, filters, and being joined to its networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libvirt
+
+from reconciler.address import Address
+from reconciler.driver import DriverError, ErrorClass, Progress
+from reconciler_libvirt import names
+from reconciler_libvirt.connection import calls
+from reconciler_libvirt.enforcement import NicFilter, NicState
+from reconciler_libvirt.objects import network
+from reconciler_libvirt.objects.instance_work import Work
+from reconciler_libvirt.reading import bridges, look
+from reconciler_libvirt.site import Site
+from reconciler_libvirt.xml import domain as xml
+from reconciler_libvirt.xml.domain import DomainSpec
+from reconciler_libvirt.xml.network import NetworkSpec, dns_host
+from reconciler_libvirt.xml.tree import parse, render
+
+
+def known_addresses(site: Site, spec: DomainSpec | None) -> set[tuple[Address, str]]:
+    """The addresses under which a domain's NICs are known, with their networks."""
+    if spec is None:
+        return set()
+    found = ((names.read_name(site.identity, "Network", nic.network), nic.name) for nic in spec.nics)
+    noted = spec.record.noted
+    return {(where, str(noted.get(f"nics.{nic}.address"))) for where, nic in found if where}
+
+
+def forget_names(work: Work) -> None:
+    """Take away the names of addresses that the instance no longer has. Before the define, which makes us forget
+    what those were.
+    """
+    former = known_addresses(work.site, work.stored)
+    kept = {(nic.network, nic.address) for nic in work.nics}
+    kept |= known_addresses(work.site, work.running(work.domain))
+    for where, address in sorted(former - kept):
+        set_name(work.site, where, address, None, work.task.progress)
+
+
+def ensure_names(work: Work) -> None:
+    """Each NIC's name, in the stored and in the live form of its network."""
+    for nic in work.nics:
+        set_name(work.site, nic.network, nic.address, nic.dns_name, work.task.progress)
+
+
+def set_name(site: Site, where: Address, address: str, wanted: str | None, progress: Progress) -> None:
+    """Give an address a name in a network, or none. libvirt refuses a second name, so that a former one goes first."""
+    handle = network.find(site, site.identity.name(where))
+    if handle is None:
+        return
+    reading = look(site, handle)
+    forms = (
+        (reading.stored, libvirt.VIR_NETWORK_UPDATE_AFFECT_CONFIG),
+        (reading.running, libvirt.VIR_NETWORK_UPDATE_AFFECT_LIVE),
+    )
+    for form, flag in forms:
+        known = dict(form.names).get(address) if isinstance(form, NetworkSpec) else wanted
+        if known != wanted and known is not None:
+            _update(handle, libvirt.VIR_NETWORK_UPDATE_COMMAND_DELETE, address, known, flag, progress)
+        if known != wanted and wanted is not None:
+            _update(handle, libvirt.VIR_NETWORK_UPDATE_COMMAND_ADD_LAST, address, wanted, flag, progress)
+
+
+def _update(handle: libvirt.virNetwork, command: int, address: str, name: str, flag: int, progress: Progress) -> None:
+    progress.call("network.update", f"{handle.name()} {name}")
+    with calls(f"changing the names of the network {handle.name()}"):
+        handle.update(command, libvirt.VIR_NETWORK_SECTION_DNS_HOST, -1, render(dns_host(address, name)), flag)
+
+
+def _filters(work: Work, running: DomainSpec | None) -> Iterator[NicFilter]:
+    """What is to confine each NIC. One that runs is confined to what it has until the guest is started anew."""
+    live = {nic.name: nic for nic in running.nics} if running else {}
+    for nic in work.nics:
+        mac, address = nic.mac, nic.address
+        if running and nic.name in live:
+            mac, address = live[nic.name].mac, str(running.record.noted.get(f"nics.{nic.name}.address"))
+        yield NicFilter(
+            instance=work.origin,
+            nic=nic.name,
+            tap=nic.tap,
+            mac=mac,
+            address=address,
+            gateway=work.networks[nic.network].gateway,
+            groups=nic.groups,
+        )
+
+
+def _stands(state: NicState | None, wanted: NicFilter) -> bool:
+    """Whether the kernel holds exactly that filter."""
+    if state is None or not state.intact:
+        return False
+    found = (state.tap, state.mac.lower(), state.address, state.gateway, set(state.groups))
+    return found == (wanted.tap, wanted.mac, wanted.address, wanted.gateway, set(wanted.groups))
+
+
+def ensure_filters(work: Work, domain: libvirt.virDomain) -> None:
+    """Write the filters that do not stand, and remove those of NICs that are gone."""
+    table, there = work.site.table, work.site.table.observe().nics
+    running = work.running(domain)
+    for wanted in _filters(work, running):
+        if not _stands(there.get((work.origin, wanted.nic)), wanted):
+            work.task.progress.call("nic.filter", f"{work.task.name} {wanted.nic}")
+            table.apply_nic(wanted)
+    kept = {nic.name for nic in work.nics} | {nic.name for nic in (running.nics if running else ())}
+    remove_filters(work.site, work.origin, kept, work.task.progress)
+
+
+def remove_filters(site: Site, origin: Address, kept: set[str], progress: Progress) -> None:
+    """Remove the filters of NICs that are not kept; their guest does not run."""
+    for owner, nic in sorted(site.table.observe().nics):
+        if owner == origin and nic not in kept:
+            progress.call("nic.unfilter", f"{site.identity.name(origin)} {nic}")
+            site.table.remove_nic(origin, nic)
+
+
+def join(work: Work, domain: libvirt.virDomain) -> None:
+    """Plug in what is unplugged, and raise each link that is down, behind a filter that was read back."""
+    running = work.running(domain)
+    if running is None:
+        raise DriverError(ErrorClass.NOT_FOLLOWED, f"{work.task.name} was started, and does not run")
+    there, plugged = work.site.table.observe().nics, bridges(work.site)
+    live = {nic.name: nic for nic in running.nics}
+    for wanted in _filters(work, running):
+        if wanted.nic not in live:
+            continue
+        if wanted.tap not in plugged:
+            _plug_in(work, live[wanted.nic].network, wanted.tap)
+        if not live[wanted.nic].up:
+            _require(work, wanted, there.get((work.origin, wanted.nic)))
+            _raise(work, domain, wanted.nic)
+
+
+def _plug_in(work: Work, where: str, tap: str) -> None:
+    bridge = next((found.bridge for found in work.networks.values() if found.name == where), "")
+    work.task.progress.call("nic.plug", f"{work.task.name} {tap}")
+    work.site.channel.run("ip", "link", "set", "dev", tap, "master", bridge)
+
+
+def _require(work: Work, wanted: NicFilter, state: NicState | None) -> None:
+    if not _stands(state, wanted):
+        why = f": {state.reason}" if state and state.reason else ""
+        message = f"{work.task.name}: the filter of NIC {wanted.nic} is not in force, so its link stays down{why}"
+        raise DriverError(ErrorClass.NOT_FOLLOWED, message)
+
+
+def _raise(work: Work, domain: libvirt.virDomain, nic: str) -> None:
+    with calls(f"reading {work.task.name}"):
+        device = xml.with_link_up(parse(domain.XMLDesc(0)), nic)
+    if device is None:
+        return
+    work.task.progress.call("nic.link-up", f"{work.task.name} {nic}")
+    with calls(f"raising the link of NIC {nic} of {work.task.name}"):
+        domain.updateDeviceFlags(render(device), libvirt.VIR_DOMAIN_AFFECT_LIVE)

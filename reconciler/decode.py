@@ -16,7 +16,7 @@ from reconciler.kinds.base import API_VERSION, DEFAULT_PROJECT, Kind, Problem, R
 from reconciler.mistake import Mistake, mistakes
 from reconciler.schema import any_kind, document_type, schema
 from reconciler.suggest import did_you_mean, listed, shown
-from reconciler.yaml import Node
+from reconciler.yaml import BROKEN, Node
 
 MOST_MISTAKES = 1_000
 """Nobody reads more of them at once, and looking for them takes time."""
@@ -56,7 +56,8 @@ def _mistaken(kind: Kind, document: Document, node: Node, plain: dict[str, Any])
     """All that the schema has against a document, and then what its kind has against the rest of it."""
     found = list(islice(mistakes(plain, schema(kind.name)), MOST_MISTAKES + 1))
     yield from _diagnostics(document, node, (_of_kind(kind, mistake) for mistake in found))
-    for removed in ([mistake.path for mistake in found], [mistake.path[:2] for mistake in found]):
+    lost = [*(mistake.path for mistake in found), *_refused(plain)]
+    for removed in (lost, [path[:2] for path in lost]):
         rest = _without(node.plain(), removed)
         try:
             manifest = msgspec.convert(rest, document_type(kind.name))
@@ -161,6 +162,15 @@ def _without(plain: Any, paths: list[Path]) -> Any:
         elif isinstance(parent, list) and isinstance(path[-1], int):
             del parent[path[-1] :]
     return plain
+
+
+def _refused(plain: Any, path: Path = ()) -> Iterator[Path]:
+    """Where values were refused before they had a type."""
+    if plain is BROKEN:
+        yield path
+    inner = plain.items() if isinstance(plain, dict) else enumerate(plain) if isinstance(plain, list) else ()
+    for part, value in inner:
+        yield from _refused(value, (*path, part))
 
 
 def _follows(problem: Problem, removed: list[Path]) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 
 import msgspec
 
 from reconciler import consistency
 from reconciler.address import Address
-from reconciler.diagnostic import Diagnostic, error, failed, in_order
+from reconciler.decode import MOST_MISTAKES
+from reconciler.diagnostic import Diagnostic, error, in_order
 from reconciler.graph import cycles
 from reconciler.kinds.base import Problem, Resource, resource_kind
 from reconciler.kinds.keypair import KeypairSpec, key_problem
@@ -17,6 +19,7 @@ from reconciler.text import decode
 from reconciler.treepath import beside
 
 ReadFile = Callable[[str], bytes | None]
+Mistake = tuple[Resource, Problem]
 
 
 class Desired(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,34 +58,41 @@ def desired(
     `read_file` gives a file of the same commit. Without `complete` (some manifest could not be read) nothing is
     said about what seems to be missing.
     """
-    known, diagnostics = _unique(resources)
+    known, mistakes = _unique(resources)
     for implied in _implied(known):
         known.setdefault(implied.address, implied)
+    fleets = [resource for address, resource in known.items() if address.kind == "Fleet"]
+    mistakes += _further_fleets(fleets)
+    mistakes += islice(consistency.unknown_references(known, complete), MOST_MISTAKES)
     whole = {address: resource for address, resource in known.items() if not resource.broken}
+    diagnostics = _no_fleet(bool(known)) if complete and not fleets else []
     for address, resource in whole.items():
         if isinstance(resource.spec, KeypairSpec) and resource.spec.public_key_file:
             whole[address], problems = _with_key(resource, resource.spec.public_key_file, read_file)
             diagnostics += problems
-    fleets = [resource for address, resource in known.items() if address.kind == "Fleet"]
-    diagnostics += _one_fleet(fleets, bool(known), complete)
-    diagnostics += consistency.unknown_references(known, complete)
     found = Desired(fleet=next((fleet for fleet in fleets if not fleet.broken), None), resources=whole)
-    if not failed(diagnostics):
+    if not mistakes:
         diagnostics += cycles(found)
-    return found, [*diagnostics, *consistency.clashes(whole)]
+    return found, [*diagnostics, *_told([*mistakes, *islice(consistency.clashes(whole), MOST_MISTAKES)])]
 
 
-def _unique(resources: list[Resource]) -> tuple[dict[Address, Resource], list[Diagnostic]]:
-    """The first resource of each address, in order of addresses; each further one is an error that names both."""
+def _told(mistakes: list[Mistake]) -> list[Diagnostic]:
+    """Mistakes at their places, file by file: finding a place means reading the file again."""
+    mistakes.sort(key=lambda mistake: (mistake[0].place, mistake[1].path))
+    return [resource.mistake(problem) for resource, problem in mistakes[:MOST_MISTAKES]]
+
+
+def _unique(resources: list[Resource]) -> tuple[dict[Address, Resource], list[Mistake]]:
+    """The first resource of each address, in order of addresses; each further one is a mistake that names both."""
     known: dict[Address, Resource] = {}
-    diagnostics = []
+    mistakes = []
     for resource in sorted(resources, key=lambda resource: (resource.address, resource.place)):
         first = known.setdefault(resource.address, resource)
         if first is not resource:
             detail = f"{resource.address} is first declared in {first.place}, and again here. Keep one, or rename it."
             problem = Problem("metadata.name", "declared-twice", "resource is declared twice", detail)
-            diagnostics.append(resource.mistake(problem))
-    return known, diagnostics
+            mistakes.append((resource, problem))
+    return known, mistakes
 
 
 def _implied(known: Mapping[Address, Resource]) -> Iterator[Resource]:
@@ -90,18 +100,17 @@ def _implied(known: Mapping[Address, Resource]) -> Iterator[Resource]:
         yield from resource_kind(resource).implied(resource)
 
 
-def _one_fleet(fleets: list[Resource], any_resource: bool, complete: bool) -> Iterator[Diagnostic]:
-    if not fleets and complete:
-        missing = "No manifest is of kind Fleet" if any_resource else "There are no manifests"
-        yield error(
-            "no-fleet",
-            "there is no Fleet",
-            f"{missing}. Run `reconciler init` to write one, or use --path to name the folder that holds it.",
-        )
-    for further in sorted(fleets, key=lambda fleet: fleet.place)[1:]:
-        first = min(fleet.place for fleet in fleets)
-        detail = f"The first one is in {first}. A repository, or the folder that --path names, is one fleet."
-        yield further.mistake(Problem("metadata.name", "two-fleets", "there is more than one Fleet", detail))
+def _no_fleet(any_resource: bool) -> list[Diagnostic]:
+    missing = "No manifest is of kind Fleet" if any_resource else "There are no manifests"
+    remedy = "Run `reconciler init` to write one, or use --path to name the folder that holds it."
+    return [error("no-fleet", "there is no Fleet", f"{missing}. {remedy}")]
+
+
+def _further_fleets(fleets: list[Resource]) -> Iterator[Mistake]:
+    ordered = sorted(fleets, key=lambda fleet: fleet.place)
+    for fleet in ordered[1:]:
+        detail = f"The first one is in {ordered[0].place}. A repository, or the folder that --path names, is one fleet."
+        yield fleet, Problem("metadata.name", "two-fleets", "there is more than one Fleet", detail)
 
 
 def _with_key(keypair: Resource, file: str, read_file: ReadFile) -> tuple[Resource, list[Diagnostic]]:

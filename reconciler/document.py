@@ -47,7 +47,7 @@ def _child(node: Node, part: str | int) -> Node | None:
     return None
 
 
-@functools.lru_cache(maxsize=16)
+@functools.lru_cache(maxsize=4)
 def _read(path: str, data: bytes) -> yaml.File:
     return yaml.read(path, data)
 

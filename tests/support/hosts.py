@@ -147,7 +147,8 @@ class Host:
 def _furnish(folder: Path) -> None:
     """The folders that a host sees as its own /run, /etc/libvirt and so on; libvirt's default network is left out."""
     folder.chmod(0o711)  # QEMU runs as its own user
-    shutil.copytree("/etc/libvirt", folder / "etc", ignore=shutil.ignore_patterns("networks", "autostart", "secrets"))
+    # Settings only: what is defined on the machine itself (domains, networks, pools) is none of the host's business.
+    shutil.copytree("/etc/libvirt", folder / "etc", ignore=shutil.ignore_patterns("qemu", "storage", "secrets"))
     for name in host_init.PRIVATE:
         (folder / name).mkdir(mode=0o755, exist_ok=True)
     (folder / "run/lock").mkdir()

@@ -46,6 +46,8 @@ class Channel:
                 errors="replace",
                 timeout=seconds,
                 env=_ENVIRONMENT,
+                # A Ctrl-C on our terminal lets running steps finish, so it must not reach their commands.
+                start_new_session=True,
                 check=False,
             )
         except FileNotFoundError as error:

@@ -82,7 +82,7 @@ make_environment() {
         say "Making a Python environment in .venv"
         rm -rf "$environment"
         "$python" -m venv "$environment"
-        "$environment/bin/python" -m pip install -q --disable-pip-version-check -e "$project[$1]" >&2
+        "$environment/bin/python" -m pip install -qq --disable-pip-version-check -e "$project[$1]" >&2
         printf '%s\n' "$state" >"$environment/installed"
     fi
 }

@@ -77,7 +77,7 @@ def write(record: Record) -> Element:
 
 def read(root: Element, fleet_id: str, kind: str) -> Record:
     """The record of a domain or network. Raises `NotOurs`."""
-    nodes = root.findall(f"metadata/{_TAG}")
+    nodes = root.findall(f"metadata//{_TAG}")
     if len(nodes) != 1:
         raise NotOurs("it has no mark of ours" if not nodes else "it has several marks of ours")
     if len(ElementTree.tostring(nodes[0], encoding="unicode")) > MOST:

@@ -9,7 +9,10 @@ import pytest
 
 from tests.support.contract import Bench, Rig
 
-BENCHES = [pytest.param("tests.support.simulator_bench", id="simulator")]
+BENCHES = [
+    pytest.param("tests.support.simulator_bench", id="simulator"),
+    pytest.param("tests.support.libvirt_bench", id="libvirt", marks=pytest.mark.libvirtd),
+]
 
 
 @pytest.fixture(params=BENCHES)

@@ -1,0 +1,247 @@
+"""The bench of the libvirt driver: a real libvirtd with QEMU, in namespaces of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import hashlib
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement
+
+import libvirt
+import libvirt_qemu
+import pytest
+
+from reconciler.address import Address
+from reconciler.driver import DriverType, HostConfig
+from reconciler.identity import Identity
+from reconciler_libvirt import DRIVER
+from reconciler_libvirt.channel import Channel
+from reconciler_libvirt.enforcement import Table
+from reconciler_libvirt.ledger import NAMESPACE
+from tests.support.contract import FLEET_ID, OTHER_FLEET_ID, Damage, Folder, Thing, manifest
+from tests.support.guests import GuestImage
+from tests.support.hosts import POOL, Host
+
+POOL_NAME = f"reconciler-{FLEET_ID[:8]}"
+TABLE = f"reconciler-{FLEET_ID[:8]}"
+STOP_DEADLINE = 0.2
+"""Seconds: these guests are told to stop while they boot, when nobody looks at the power button."""
+MARK = "1M 512"
+"""Where in a disk a mark stands, and how many bytes it has."""
+CHANGING = frozenset({"handle", "packets", "bytes"})
+"""What nft shows of a table that changes by itself."""
+OF_LIBVIRT = frozenset({"filter", "nat", "mangle", "raw", "security"})
+STORED = libvirt.VIR_DOMAIN_XML_INACTIVE
+
+
+class LibvirtBench:
+    """A clean host, and its administrator at work."""
+
+    driver: DriverType = DRIVER
+
+    def __init__(self, host: Host, image: GuestImage, folder: Path) -> None:
+        self.host = host
+        self.image = image
+        self.files = Folder(folder)
+        self.connection = libvirt.open(host.uri)
+        connection = {**host.connection, "stop_deadline": STOP_DEADLINE}
+        self.config = HostConfig(name="kvm-01", driver="libvirt", fleet="test", fleet_id=FLEET_ID, connection=connection)
+        for role in ("disk", "kernel", "initrd"):
+            (folder / image.path(role).name).symlink_to(image.path(role))
+        self._other = folder / "other.raw"
+        convert = ["qemu-img", "convert", "-q", "-O", "raw", str(image.path("disk")), str(self._other)]
+        subprocess.run(convert, check=True)
+        self._marks: list[str] = []
+
+    def manifests(self) -> str:
+        tiny: Any = self.image.manifest()
+        other = copy.deepcopy(tiny)
+        other["metadata"]["name"] = "other"
+        digest = hashlib.sha256(self._other.read_bytes()).hexdigest()
+        other["spec"].update(source=self._other.name, sha256=digest, format="raw")
+        return (
+            manifest("Fleet", "test", id=FLEET_ID)
+            + manifest("Host", self.config.name, virtType="qemu")
+            + manifest("Flavor", "small", vcpus=1, memory="128Mi", disk="1Gi")
+            + manifest("Flavor", "large", vcpus=2, memory="256Mi", disk="2Gi")
+            + "".join(f"---\n{json.dumps(image)}\n" for image in (tiny, other))
+        )
+
+    def subnet(self) -> str:
+        return "10.77.0"
+
+    def _domain(self, name: str) -> libvirt.virDomain:
+        return self.connection.lookupByName(name)
+
+    def stop_guest(self, name: str) -> None:
+        self._domain(name).destroy()
+
+    def set_stored_memory(self, name: str, memory: int) -> None:
+        tree = ElementTree.fromstring(self._domain(name).XMLDesc(STORED))
+        for tag in ("memory", "currentMemory"):
+            node = tree.find(tag)
+            assert node is not None
+            node.set("unit", "bytes")
+            node.text = str(memory)
+        self.connection.defineXML(ElementTree.tostring(tree, encoding="unicode"))
+
+    def drop_filters(self, name: str) -> None:
+        table = Table(Identity(FLEET_ID), Channel(self.host.prefix))
+        _, project, label = name.split(".")
+        for owner, nic in table.observe().nics:
+            if owner == Address("Instance", project, label):
+                table.remove_nic(owner, nic)
+
+    def stop_network(self, name: str) -> None:
+        self.connection.networkLookupByName(name).destroy()
+
+    def lose_volume(self, name: str) -> None:
+        self.host.run("rm", f"{POOL}/{POOL_NAME}/{name}")
+
+    def write(self, name: str, text: str) -> None:
+        self._marks.append(text)
+        self._disk(name, f"write -P {len(self._marks)} {MARK}")
+        self._disk(name, "flush")
+
+    def written(self, name: str) -> str:
+        for pattern, text in enumerate(self._marks, 1):
+            if "failed" not in self._disk(name, f"read -P {pattern} {MARK}"):
+                return text
+        return ""
+
+    def _disk(self, name: str, command: str) -> str:
+        """Work on a disk as its guest would: through QEMU while that has it open."""
+        domain = self._domain(name.rpartition(".")[0])
+        if not domain.isActive():
+            done = self.host.run("qemu-io", "-f", "qcow2", "-c", command, f"{POOL}/{POOL_NAME}/{name}", check=False)
+            return done.stdout + done.stderr
+        nodes = json.loads(libvirt_qemu.qemuMonitorCommand(domain, '{"execute": "query-named-block-nodes"}', 0))
+        (node,) = (one for one in nodes["return"] if one["drv"] == "qcow2" and one["file"].endswith(name))
+        human = libvirt_qemu.VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP
+        return str(libvirt_qemu.qemuMonitorCommand(domain, f'qemu-io {node["node-name"]} "{command}"', human))
+
+    def boot(self, name: str) -> object:
+        return self.host.run("cat", f"/run/libvirt/qemu/{name}.pid").stdout
+
+    def unfiltered(self) -> list[str]:
+        domains = self.connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)
+        raised = [(domain.name(), tap) for domain in domains for tap in _raised(domain)]
+        taps = self.host.run("nft", "list", "map", "bridge", TABLE, "from-tap", check=False).stdout if raised else ""
+        return [f"{name}/{tap}" for name, tap in raised if f'"{tap}"' not in taps]
+
+    def plant(self, thing: Thing, name: str, uuid: str) -> None:
+        if thing == "domain":
+            system = "<os><type>hvm</type></os>"
+            self.connection.defineXML(
+                f"<domain type='qemu'><name>{name}</name><uuid>{uuid}</uuid><memory>65536</memory>{system}</domain>"
+            )
+        elif thing == "network":
+            bridge = "<bridge name='planted'/>"
+            self.connection.networkDefineXML(f"<network><name>{name}</name><uuid>{uuid}</uuid>{bridge}</network>")
+        elif thing == "volume":
+            self.host.virsh("vol-create-as", POOL_NAME, name, "1M")
+        else:
+            self.host.run("nft", "add", "table", "inet", name)
+
+    def damage(self, name: str, damage: Damage) -> None:
+        """Written into the definition, as somebody would with `virsh edit`."""
+        if name in [domain.name() for domain in self.connection.listAllDomains()]:
+            tree = ElementTree.fromstring(self._domain(name).XMLDesc(STORED))
+            _damage(tree, damage)
+            self.connection.defineXML(ElementTree.tostring(tree, encoding="unicode"))
+        else:
+            network = self.connection.networkLookupByName(name)
+            tree = ElementTree.fromstring(network.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE))
+            _damage(tree, damage)
+            self.connection.networkDefineXML(ElementTree.tostring(tree, encoding="unicode"))
+
+    def table(self) -> str:
+        return TABLE
+
+    def everything(self) -> object:
+        things = (*self.connection.listAllDomains(), *self.connection.listAllNetworks())
+        pools = self.connection.listAllStoragePools()
+        return {
+            "defined": {thing.name(): thing.XMLDesc(STORED if _is_domain(thing) else 1) for thing in things},
+            "running": {thing.name(): thing.XMLDesc(0) for thing in things if thing.isActive()},
+            "pools": {pool.name(): (pool.UUIDString(), pool.isActive(), pool.autostart()) for pool in pools},
+            "files": sorted(self.host.run("find", POOL, "-mindepth", "1", check=False).stdout.split()),
+            "tables": list(self._tables()),
+        }
+
+    def _tables(self) -> Iterator[object]:
+        for line in self.host.run("nft", "list", "tables").stdout.splitlines():
+            _, family, name = line.split()
+            if name not in OF_LIBVIRT:
+                yield family, _steady(json.loads(self.host.run("nft", "-j", "list", "table", family, name).stdout))
+
+    def clean(self) -> None:
+        """Take everything away."""
+        for domain in self.connection.listAllDomains():
+            with contextlib.suppress(libvirt.libvirtError):
+                domain.destroy()
+            with contextlib.suppress(libvirt.libvirtError):
+                domain.undefine()
+        for each in (*self.connection.listAllNetworks(), *self.connection.listAllStoragePools()):
+            if each.isActive():
+                each.destroy()
+            if each.isPersistent():
+                each.undefine()
+        for family in ("inet", "bridge"):
+            self.host.run("nft", "delete", "table", family, TABLE, check=False)
+        self.host.run("rm", "-rf", POOL)
+        self.connection.close()
+
+
+def _is_domain(thing: object) -> bool:
+    return isinstance(thing, libvirt.virDomain)
+
+
+def _raised(domain: libvirt.virDomain) -> Iterator[str]:
+    """The taps of the NICs of a running guest whose links are up."""
+    try:
+        tree = ElementTree.fromstring(domain.XMLDesc(0))
+    except libvirt.libvirtError:
+        return  # it ended meanwhile
+    for nic in tree.iterfind("devices/interface"):
+        link, target = nic.find("link"), nic.find("target")
+        if target is not None and (link is None or link.get("state") != "down"):
+            yield target.get("dev", "")
+
+
+def _damage(tree: Element, damage: Damage) -> None:
+    metadata = tree.find("metadata")
+    assert metadata is not None
+    (mark,) = metadata.findall(f"{{{NAMESPACE}}}object")
+    if damage == "stranger":
+        mark.set("fleet", OTHER_FLEET_ID)
+    elif damage == "malformed":
+        mark.attrib.pop("address")
+    elif damage == "oversized":
+        SubElement(mark, f"{{{NAMESPACE}}}noted", {"path": "nics.x.address"}).text = json.dumps("x" * (1 << 18))
+    else:
+        mark.append(copy.deepcopy(mark))  # libvirt itself takes away a second one beside the first
+
+
+def _steady(value: Any) -> object:
+    """What nft lists, without what changes by itself; elements of sets come in no order."""
+    if isinstance(value, dict):
+        return {key: _steady(part) for key, part in value.items() if key not in CHANGING}
+    return sorted((_steady(part) for part in value), key=repr) if isinstance(value, list) else value
+
+
+@contextlib.contextmanager
+def bench(request: pytest.FixtureRequest) -> Iterator[LibvirtBench]:
+    """The suite's host, clean before and after."""
+    host, image = request.getfixturevalue("libvirt_host"), request.getfixturevalue("tiny_image")
+    made = LibvirtBench(host, image, request.getfixturevalue("tmp_path"))
+    try:
+        yield made
+    finally:
+        made.clean()

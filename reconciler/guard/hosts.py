@@ -31,7 +31,7 @@ def _makes_anew(field: FieldChange) -> bool:
 
 
 def enforcement(case: Case, snapshots: Snapshots) -> Case:
-    """Fail closed: where nothing filters, no guest is made or changed; deleting one is always safe."""
+    """Fail closed: where nothing filters, no guest is made or changed; stopping and deleting one is always safe."""
     key = case.change.key
     if key.address.kind not in FILTERED or case.change.action == "delete":
         return case
@@ -39,4 +39,11 @@ def enforcement(case: Case, snapshots: Snapshots) -> Case:
     if facts is not None and facts.enforcement:
         return case
     reason = facts.enforcement_reason if facts else "the host did not say what it can do"
-    return judge_object(case, Refused(f"{key.host} cannot enforce security groups: {reason}"))
+    refused = Refused(f"{key.host} cannot enforce security groups: {reason}")
+    if case.change.action == "create":
+        return judge_object(case, refused)
+    return judge_fields(case, lambda field: Granted() if _stops(field) else refused)
+
+
+def _stops(field: FieldChange) -> bool:
+    return field.path == "powerState" and field.after == "Stopped"

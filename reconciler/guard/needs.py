@@ -80,8 +80,7 @@ def without_used(cases: Cases, snapshots: Snapshots) -> Cases:
     """The cases without deletions of what something uses that does not change at all: of those nothing is told."""
     kept = dict(cases)
     for key in _users_first(cases, snapshots):
-        users = (identity(user) for user in snapshots.users(key) if user.key.address.kind != key.address.kind)
-        if any(user not in kept for user in users):
+        if any(identity(user) not in kept for user in snapshots.users(key)):
             del kept[key]
     return kept
 
@@ -96,6 +95,7 @@ def prunes(cases: Cases, snapshots: Snapshots) -> Cases:
 
 
 def _users_first(cases: Cases, snapshots: Snapshots) -> list[ObjectKey]:
+    """Groups may name each other, so references within a kind are left out of the order."""
     deletions = [key for key, case in cases.items() if case.change.action == "delete"]
     graph: nx.DiGraph[ObjectKey] = nx.DiGraph()
     graph.add_nodes_from(deletions)
@@ -106,7 +106,7 @@ def _users_first(cases: Cases, snapshots: Snapshots) -> list[ObjectKey]:
 
 
 def _unless_used(case: Case, user: Observed, using: Case | None) -> Case:
-    if using is None or releases(using, case.identity):
+    if using is None or using.identity == case.identity or releases(using, case.identity):
         return case
     why = f"{user.key.address} still uses it"
     judged = judge_object(case, _inherited(using.change.consent, why) or Refused(why))
@@ -114,12 +114,7 @@ def _unless_used(case: Case, user: Observed, using: Case | None) -> Case:
 
 
 def releases(using: Case, key: ObjectKey) -> bool:
-    """Whether an object that uses another will no longer do so once its granted changes are made.
-
-    Objects of one kind that name each other (groups in rules) hold nothing up: that reference orders nothing.
-    """
-    if using.change.key.address.kind == key.address.kind:
-        return True
+    """Whether an object that uses another will no longer do so once its granted changes are made."""
     if using.wanted is None or using.change.action == "create":
         return granted(using) and (using.wanted is None or key not in using.wanted.needs)
     if key in using.wanted.needs:

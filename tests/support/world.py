@@ -170,8 +170,10 @@ def updated(found: Observed, step: Step, commit: str) -> Observed:
     assert step.wanted is not None
     made = created(step.wanted, commit)
     foreign = {p: v for p, v in found.stored.items() if p not in made.stored and p not in found.owned}
+    owned = {path: digest for path, digest in made.owned.items() if path not in step.waiting}
+    owned |= {path: digest for path, digest in found.owned.items() if path in step.waiting}
     now = msgspec.structs.replace(
-        made, uid=found.uid, stored={**foreign, **made.stored}, running=_live(found, made, step)
+        made, uid=found.uid, stored={**foreign, **made.stored}, running=_live(found, made, step), owned=owned
     )
     seen = {**(now.running or {}), **now.stored}
     needs = {*used(found.key.host, now.stored), *used(found.key.host, now.running or {}), *used(found.key.host, seen)}

@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from reconciler.address import Address, ObjectKey
+from reconciler.guard import Allow, parse_allow
+from reconciler.guard.needs import mentions
+from reconciler.impact import Impact
+from reconciler.objects import Value
+from reconciler.plan import Change, Granted, Plan, Refused, Source, Waiting
+from reconciler.planning import plan as plan_of
+from tests.support import fleet
+from tests.support.fleet import web
+from tests.support.world import World
+
+WEB = Address("Instance", "shop", "web-1")
+
+
+@pytest.mark.parametrize(
+    ("texts", "allow"),
+    [
+        (["restart=Instance/shop/web-1"], Allow(impacts=frozenset({(Impact.RESTART, WEB)}))),
+        (["delete=7"], Allow(delete_count=7)),
+        (["delete=7", "delete=7"], Allow(delete_count=7)),
+        (["delete=Instance/shop/web-1"], Allow(deletes=frozenset({WEB}))),
+        ([], Allow()),
+    ],
+)
+def test_consent_is_an_impact_and_an_exact_address(texts: list[str], allow: Allow) -> None:
+    assert parse_allow(texts) == allow
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("live=Instance/shop/web-1", "needs no consent"),
+        ("refused=Instance/shop/web-1", "allows nothing"),
+        ("reboot=Instance/shop/web-1", "interrupt, migrate, restart, rebuild, replace"),
+        ("restart", "is no address"),
+        ("restart=web-1", "is no address"),
+        ("restart=Instance/shop/*", "is no address"),
+        ("delete=", "is no address"),
+        ("delete=-1", "is no address"),
+    ],
+)
+def test_what_allows_nothing_is_told(text: str, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        parse_allow([text])
+
+
+def test_two_different_counts_are_a_mistake() -> None:
+    with pytest.raises(ValueError, match="once"):
+        parse_allow(["delete=1", "delete=2"])
+
+
+@pytest.mark.parametrize(
+    ("given", "asked", "covers"),
+    [
+        (Impact.REBUILD, Impact.RESTART, True),
+        (Impact.RESTART, Impact.INTERRUPT, True),
+        (Impact.RESTART, Impact.REBUILD, False),
+        (Impact.REBUILD, Impact.MIGRATE, False),
+        (Impact.REPLACE, Impact.REFUSED, False),
+        (Impact.RESTART, Impact.LIVE, True),
+    ],
+)
+def test_the_greater_harm_includes_the_lesser(given: Impact, asked: Impact, covers: bool) -> None:
+    assert Allow(impacts=frozenset({(given, WEB)})).covers(asked, WEB) is covers
+
+
+def test_consent_for_one_address_is_none_for_another() -> None:
+    assert not Allow(impacts=frozenset({(Impact.RESTART, WEB)})).covers(Impact.RESTART, web("web-2"))
+
+
+@pytest.mark.parametrize(
+    ("value", "key", "named"),
+    [
+        ("Network/shop/lan", ObjectKey("h", Address("Network", "shop", "lan")), True),
+        (("SecurityGroup/shop/a",), ObjectKey("h", Address("SecurityGroup", "shop", "a")), True),
+        (("SecurityGroup/shop/ab",), ObjectKey("h", Address("SecurityGroup", "shop", "a")), False),
+        ("debian@abc", ObjectKey("h", Address("Image", None, "debian"), "abc"), True),
+        ("debian@abd", ObjectKey("h", Address("Image", None, "debian"), "abc"), False),
+        (None, ObjectKey("h", Address("Image", None, "debian"), "abc"), False),
+    ],
+)
+def test_a_field_names_an_object_exactly(value: Value, key: ObjectKey, named: bool) -> None:
+    assert mentions(value, key) is named
+
+
+def standing(*manifests: fleet.Manifest) -> World:
+    return World().applied(World().plan(fleet.usual(*manifests)))
+
+
+def change(plan: Plan, address: Address = WEB) -> Change:
+    return next(each for each in plan.changes if each.key.address == address)
+
+
+def verbs(plan: Plan) -> list[str]:
+    return [step.id for step in plan.steps]
+
+
+def test_a_mark_that_is_lifted_in_the_commit_that_deletes_still_holds() -> None:
+    world = standing(fleet.instance(protected=True))
+    assert isinstance(change(world.plan(fleet.usual())).consent, Refused)
+    world = world.applied(world.plan(fleet.usual(fleet.instance(protected=False))))
+    assert isinstance(change(world.plan(fleet.usual())).consent, Granted)
+
+
+def test_a_protected_instance_goes_when_its_address_is_given() -> None:
+    world = standing(fleet.instance(protected=True))
+    plan = world.plan(fleet.usual(), allow=parse_allow(["delete=Instance/shop/web-1"]))
+    assert not [key for key in world.applied(plan).objects if key.address.kind == "Instance"]
+
+
+def test_deletions_by_address_do_not_count_against_the_budget() -> None:
+    names = [f"web-{number}" for number in range(1, 6)]
+    world = standing(*(fleet.instance(name) for name in names))
+    given = parse_allow([f"delete=Instance/shop/{name}" for name in names[:2]])
+    plan = world.plan(fleet.usual(), allow=given)
+    assert sum(step.verb == "delete" and step.key.address.kind == "Instance" for step in plan.steps) == 5
+
+
+def test_a_wrong_count_says_which_one_is_right() -> None:
+    world = standing(*(fleet.instance(f"web-{number}") for number in range(1, 6)))
+    plan = world.plan(fleet.usual(fleet.instance("web-1")), allow=Allow(delete_count=3))
+    consent = change(plan, web("web-2")).consent
+    assert isinstance(consent, Refused)
+    assert "delete=3 was given and does not match; --allow delete=4" in consent.why
+
+
+def test_old_image_content_on_many_hosts_is_no_matter_of_the_budget() -> None:
+    hosts = tuple(f"kvm-{number:02}" for number in range(5))
+    before, after = (_on_many(hosts, content) for content in "ab")
+    world = World(hosts=hosts)
+    world = world.applied(world.plan(before))
+    allow = Allow(impacts=frozenset((Impact.REBUILD, web(f"i-{name}")) for name in hosts))
+    plan = world.plan(after, allow=allow)
+    assert sum(step.verb == "delete" for step in plan.steps) == len(hosts)
+    assert not [each for each in plan.changes if not isinstance(each.consent, Granted)]
+
+
+def _on_many(hosts: tuple[str, ...], content: str) -> Any:
+    return fleet.desired(
+        fleet.fleet(),
+        fleet.flavor(),
+        fleet.image(content=content),
+        *(fleet.host(name) for name in hosts),
+        *(fleet.network(f"n-{name}", host=name, cidr=f"10.{i}.0.0/24") for i, name in enumerate(hosts)),
+        *(fleet.instance(f"i-{name}", placement={"host": name}, networks={f"n-{name}": {}}) for name in hosts),
+    )
+
+
+def test_an_update_goes_on_without_the_field_that_needs_what_is_refused() -> None:
+    dmz = fleet.network("dmz", cidr="10.20.0.0/24")
+    world = standing(dmz, fleet.instance(), fleet.instance("web-2", networks={"dmz": {}}))
+    moved = fleet.instance(networks={"lan": {}, "dmz": {}}, protected=True)
+    clash = fleet.network("dmz", cidr="10.30.0.0/24")
+    plan = world.plan(fleet.usual(clash, moved, fleet.instance("web-2", networks={"dmz": {}})))
+    assert [step.paths for step in plan.steps if step.key.address == WEB] == [("guards",)]
+
+
+def test_a_creation_waits_with_the_network_that_waits() -> None:
+    world = standing()
+    reshaped = fleet.network(cidr="10.99.0.0/24")
+    desired = fleet.desired(fleet.fleet(), fleet.host(), fleet.flavor(), fleet.image(), reshaped, fleet.instance())
+    plan = world.plan(desired)
+    assert change(plan).consent == Waiting("--allow replace=Network/shop/lan")
+    assert verbs(plan) == ["create Image/debian#5d676a7bac96@kvm-01", "create SecurityGroup/shop/default@kvm-01"]
+
+
+def test_on_a_host_that_no_longer_enforces_guests_can_still_be_stopped_and_deleted() -> None:
+    world = standing(fleet.instance(), fleet.instance("web-2"))
+    snapshots = [_unenforced(each) for each in world.snapshots()]
+    desired = fleet.usual(fleet.instance("web-2", powerState="Stopped", securityGroups=[]))
+    plan = plan_of(desired, snapshots, {"kvm-01": world.impacts}, Source())
+    assert [(step.id, step.paths) for step in plan.steps] == [
+        ("delete Instance/shop/web-1@kvm-01", ()),
+        ("update Instance/shop/web-2@kvm-01", ("powerState",)),
+    ]
+
+
+def test_a_group_stays_while_another_that_may_not_change_names_it() -> None:
+    rule = {"remote": {"group": "front"}}
+    world = standing(fleet.group("front"), fleet.group("back", ingress=[rule]), fleet.instance(securityGroups=["back"]))
+    front, back = (ObjectKey("kvm-01", Address("SecurityGroup", "shop", name)) for name in ("front", "back"))
+    named = msgspec.structs.replace(world.objects[back], needs=(front,))
+    world = msgspec.structs.replace(world, objects={**world.objects, back: named})
+    snapshots = [_unenforced(each) for each in world.snapshots()]
+    desired = fleet.usual(fleet.group("back"), fleet.instance(securityGroups=["back"]))
+    plan = plan_of(desired, snapshots, {"kvm-01": world.impacts}, Source())
+    assert plan.steps == ()
+    assert isinstance(change(plan, front.address).consent, Refused)
+
+
+def _unenforced(snapshot: Any) -> Any:
+    facts = msgspec.structs.replace(snapshot.facts, enforcement="", enforcement_reason="no channel")
+    return msgspec.structs.replace(snapshot, facts=facts)

@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from reconciler.address import Address, ObjectKey
+from reconciler.guard import parse_allow
+from reconciler.objects import Value
+from reconciler.observation import Failed, Foreign, Partial
+from reconciler.plan import Plan, Source
+from reconciler.planning import plan
+from tests.support import fleet
+from tests.support.fleet import web
+from tests.support.world import World
+
+GROUP = Address("SecurityGroup", "shop", "default")
+FAR = {"networks": {"far": {}}, "placement": {"host": "kvm-02"}}
+NEAR = {"placement": {"host": "kvm-01"}}
+
+
+def standing(*manifests: fleet.Manifest) -> World:
+    return World().applied(World().plan(fleet.usual(*manifests)))
+
+
+def verbs(planned: Plan) -> list[str]:
+    return [f"{step.verb} {step.key.address}" for step in planned.steps]
+
+
+def codes(planned: Plan) -> list[str]:
+    return [each.code for each in planned.diagnostics]
+
+
+def edited(world: World, address: Address, **forms: Any) -> World:
+    """The world after somebody changed an object by hand: `stored` and `running` fields."""
+    key = next(key for key in world.objects if key.address == address)
+    found = world.objects[key]
+    new = {form: {**(getattr(found, form) or {}), **fields} for form, fields in forms.items()}
+    return msgspec.structs.replace(world, objects={**world.objects, key: msgspec.structs.replace(found, **new)})
+
+
+def using(world: World, user: Address, used: Address) -> World:
+    """The world in which one object is seen to use another, on the first host."""
+    key = ObjectKey("kvm-01", user)
+    found = msgspec.structs.replace(world.objects[key], needs=(ObjectKey("kvm-01", used),))
+    return msgspec.structs.replace(world, objects={**world.objects, key: found})
+
+
+def members(world: World, host: str = "kvm-01") -> Value:
+    return next(e.stored["members"] for k, e in world.objects.items() if (k.address, k.host) == (GROUP, host))
+
+
+def test_a_target_that_is_nowhere_is_told() -> None:
+    planned = standing().plan(fleet.usual(), targets=[web("nobody")])
+    assert codes(planned) == ["unknown-target"]
+    assert planned.steps == ()
+
+
+def test_a_target_may_be_a_resource_that_is_no_longer_declared() -> None:
+    world = standing(fleet.instance("web-1"), fleet.instance("web-2"))
+    planned = world.plan(fleet.usual(), targets=[web("web-2")])
+    assert verbs(planned) == ["delete Instance/shop/web-2"]
+
+
+def test_an_instance_outside_the_targets_is_no_member_before_it_is_made() -> None:
+    pair = fleet.usual(fleet.instance("web-1"), fleet.instance("web-2"))
+    world = World().applied(World().plan(pair, targets=[web("web-2")]))
+    assert members(world) == ("10.10.0.3",)
+    assert members(world.applied(world.plan(pair))) == ("10.10.0.2", "10.10.0.3")
+
+
+def test_a_consent_that_allows_nothing_is_told() -> None:
+    planned = standing().plan(fleet.usual(), allow=parse_allow(["restart=Instance/shop/web-1"]))
+    assert codes(planned) == ["idle-consent"]
+    assert planned.diagnostics[0].severity == "warning"
+
+
+def test_everything_foreign_in_our_way_is_told() -> None:
+    (shown,) = World().snapshots()
+    shown = msgspec.structs.replace(shown, foreign=(Foreign("Network", "x.y.z", "it has no mark of ours"),))
+    planned = plan(fleet.usual(), [shown], {}, Source())
+    assert codes(planned) == ["foreign"]
+    assert "Network x.y.z on kvm-01: it has no mark of ours" in planned.diagnostics[0].detail
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (Failed(error="no route to host"), "kvm-01: no route to host."),
+        (Partial(gaps=("volumes", "domains")), "kvm-01: volumes; domains."),
+    ],
+)
+def test_an_unseen_host_is_one_message_with_the_reason_and_who_waits(status: Any, told: str) -> None:
+    planned = World().plan(fleet.usual(fleet.instance()), statuses={"kvm-01": status})
+    assert codes(planned) == ["host-unseen"]
+    assert planned.diagnostics[0].detail.startswith(told)
+    assert "Instance/shop/web-1" in planned.diagnostics[0].detail
+    assert (planned.partial, planned.steps) == (True, ())
+
+
+def test_a_declared_host_that_nobody_observed_counts_as_unseen() -> None:
+    planned = plan(fleet.usual(fleet.instance()), [], {}, Source())
+    assert codes(planned) == ["host-unseen"]
+    assert planned.partial
+
+
+def test_drift_that_waits_for_consent_stays_drift() -> None:
+    desired = fleet.usual(fleet.instance())
+    world = edited(standing(fleet.instance()), web(), stored={"vcpus": 4}, running={"vcpus": 4, "nics.lan.filter": "x"})
+    for _ in range(2):
+        planned = world.plan(desired)
+        origins = {field.path: field.origin for change in planned.changes for field in change.fields}
+        assert origins["vcpus"] == "drift"
+        world = world.applied(planned)
+
+
+def test_a_network_that_waits_names_whom_it_would_disturb() -> None:
+    world = standing(fleet.instance())
+    planned = world.plan(
+        fleet.desired(
+            fleet.fleet(), fleet.host(), fleet.flavor(), fleet.image(), fleet.network(mode="isolated"), fleet.instance()
+        )
+    )
+    assert [change.disturbs for change in planned.changes] == [(web(),)]
+
+
+def two_hosts(*more: fleet.Manifest) -> Any:
+    networks = [fleet.network(host="kvm-01"), fleet.network("far", host="kvm-02", cidr="10.20.0.0/24")]
+    hosts = [fleet.host("kvm-01"), fleet.host("kvm-02")]
+    return fleet.desired(fleet.fleet(), *hosts, fleet.flavor(), fleet.image(), *networks, *more)
+
+
+def test_a_group_has_its_members_from_all_hosts() -> None:
+    desired = two_hosts(fleet.instance("web-1", **NEAR), fleet.instance("db-1", **FAR))
+    world = World(hosts=("kvm-01", "kvm-02"))
+    world = world.applied(world.plan(desired))
+    assert members(world, "kvm-01") == members(world, "kvm-02") == ("10.10.0.2", "10.20.0.2")
+
+
+def test_members_on_an_unseen_host_stay_and_those_that_left_go() -> None:
+    before = two_hosts(fleet.instance("web-1", **NEAR), fleet.instance("web-2", **NEAR), fleet.instance("db-1", **FAR))
+    after = two_hosts(fleet.instance("web-1", **NEAR), fleet.instance("db-1", **FAR))
+    world = World(hosts=("kvm-01", "kvm-02"))
+    world = world.applied(world.plan(before))
+    world = world.applied(world.plan(after, statuses={"kvm-02": Failed(error="down")}))
+    assert members(world) == ("10.10.0.2", "10.20.0.2")
+
+
+def test_an_address_that_waits_for_a_restart_stays_in_the_groups_until_then() -> None:
+    world = standing(fleet.instance())
+    desired = fleet.usual(fleet.instance(networks={"lan": {"address": "10.10.0.77"}}))
+    world = world.applied(world.plan(desired))
+    assert members(world) == ("10.10.0.2",)
+    world = world.applied(world.plan(desired, allow=parse_allow(["restart=Instance/shop/web-1"])))
+    assert members(world) == ("10.10.0.77",)
+    assert world.plan(desired).empty
+
+
+def test_an_instance_that_may_not_be_deleted_keeps_its_place_in_the_groups() -> None:
+    world = standing(fleet.instance("web-1"), fleet.instance("web-2", protected=True))
+    planned = world.plan(fleet.usual(fleet.instance("web-1")))
+    assert verbs(planned) == []
+    assert members(world.applied(planned)) == ("10.10.0.2", "10.10.0.3")
+
+
+def test_a_group_that_another_names_stands_wherever_that_one_does() -> None:
+    rule = {"protocol": "tcp", "ports": 80, "remote": {"group": "front"}}
+    planned = World().plan(
+        fleet.usual(fleet.group("front"), fleet.group("back", ingress=[rule]), fleet.instance(securityGroups=["back"]))
+    )
+    assert "create SecurityGroup/shop/front" in verbs(planned)
+
+
+def test_two_groups_that_name_each_other_go_together() -> None:
+    rules = [{"remote": {"group": name}} for name in ("a", "b")]
+    groups = [fleet.group("a", ingress=[rules[1]]), fleet.group("b", ingress=[rules[0]])]
+    world = standing(*groups, fleet.instance(securityGroups=["a", "b"]))
+    for name, other in (("a", "b"), ("b", "a")):
+        world = using(world, Address("SecurityGroup", "shop", name), Address("SecurityGroup", "shop", other))
+    planned = world.plan(fleet.usual(fleet.instance(securityGroups=[])))
+    assert [v for v in verbs(planned) if v.startswith("delete")] == [
+        "delete SecurityGroup/shop/a",
+        "delete SecurityGroup/shop/b",
+    ]
+
+
+def test_a_rename_with_its_origin_raises_no_question() -> None:
+    world = standing(fleet.instance("web-1"))
+    assert codes(world.plan(fleet.usual(fleet.instance("web-9", origin="web-1")))) == []
+    assert codes(world.plan(fleet.usual(fleet.instance("web-9")))) == ["maybe-renamed"]
+
+
+def test_the_basis_holds_what_is_touched_and_what_it_relies_on() -> None:
+    world = standing(fleet.instance("web-1"), fleet.instance("web-2"))
+    planned = world.plan(fleet.usual(fleet.instance("web-1", powerState="Stopped"), fleet.instance("web-2")))
+    assert sorted(planned.basis) == [
+        "Image/debian#5d676a7bac96@kvm-01",
+        "Instance/shop/web-1@kvm-01",
+        "Network/shop/lan@kvm-01",
+        "SecurityGroup/shop/default@kvm-01",
+    ]
+
+
+def test_the_basis_says_of_what_is_to_be_made_that_it_was_not_there() -> None:
+    planned = World().plan(fleet.usual(fleet.instance()))
+    assert set(planned.basis.values()) == {""}
+    assert len(planned.basis) == len(planned.steps)

@@ -35,7 +35,8 @@ class Table:
 
     def observe(self) -> TableState:
         """All that the kernel enforces for the fleet; never modifies."""
-        tables, foreign = self._read()
+        with self._lock:  # else the tables may go between being listed and being read
+            tables, foreign = self._read()
         return TableState(foreign=foreign) if foreign else table_state(tables, self._names)
 
     def apply_group(self, address: Address, rules: tuple[str, ...], members: tuple[str, ...]) -> None:

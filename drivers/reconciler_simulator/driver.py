@@ -64,15 +64,15 @@ class SimulatorLease(Lease):
 
 
 class SimulatorDriver:
-    """One make-believe host, seen by one fleet."""
+    """One make-believe host, seen by one fleet. `faults` are those of the environment unless others are given."""
 
-    def __init__(self, host: HostConfig, files: Files) -> None:
+    def __init__(self, host: HostConfig, files: Files, faults: Faults | None = None) -> None:
         path = host.connection.get("state")
         if not isinstance(path, str | Path):
             raise DriverError(ErrorClass.YOURS, f"host {host.name}: the simulator needs the path of its `state` file")
         self._site = Site.of(host, files)
         self._store = Store(Path(path))
-        self._faults = Faults.from_environment()
+        self._faults = faults or Faults.from_environment()
         self._begun: set[tuple[str, str | None]] = set()
 
     @contextlib.contextmanager

@@ -46,7 +46,7 @@ def create_volume(state: State, name: str, volume: Volume) -> None:
 
 
 def upload_volume(state: State, name: str, size: int) -> None:
-    """Fill a volume from a file of `size` bytes."""
+    """Fill a volume from a file whose disk has `size` bytes."""
     state.volumes[name] = replace(_volume(state, name), capacity=size)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from reconciler.driver import DriverError
 from reconciler.observation import Complete
-from tests.support.contract import LAN, TINY, WEB, Bench, Rig, Watch, shown
+from tests.support.contract import LAN, TINY, WEB, Bench, Rig, Watch, shown, with_fields
 
 
 def test_a_clean_host_is_seen_completely_and_has_nothing_of_ours(rig: Rig) -> None:
@@ -96,6 +97,24 @@ def test_ownership_is_written_on_instances_and_networks(rig: Rig) -> None:
         assert observed.commit == "c0ffee"
         assert observed.owned.keys() == scene[address].fields.keys()
     assert rig.look(scene[WEB]).guards == ("protected",)  # type: ignore[union-attr]
+
+
+def test_an_image_that_is_not_of_its_declared_format_is_refused(rig: Rig) -> None:
+    tiny = rig.scene()[TINY]
+    (other,) = {"raw", "qcow2"} - {tiny.fields["format"]}
+    with pytest.raises(DriverError, match=f"declared as {other}"):
+        rig.create(with_fields(tiny, format=other))
+    left = rig.look(tiny)
+    assert left is None or left.incomplete
+
+
+def test_an_image_of_another_digest_is_refused(rig: Rig) -> None:
+    tiny = rig.scene()[TINY]
+    payload = {**tiny.payload, "disk.sha256": "0" * 64}
+    with pytest.raises(DriverError, match="0000"):
+        rig.create(replace(tiny, payload=payload))
+    left = rig.look(tiny)
+    assert left is None or left.incomplete
 
 
 def test_an_image_in_use_is_not_deleted(rig: Rig) -> None:

@@ -204,5 +204,6 @@ class Quiet:
         """Nothing."""
 
 
-Story.TestCase.settings = settings(max_examples=500, stateful_step_count=14, phases=(Phase.generate,))
+QUICKLY = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
+Story.TestCase.settings = settings(max_examples=20, stateful_step_count=10, phases=QUICKLY)
 test_any_story_ends_where_the_commit_says = Story.TestCase

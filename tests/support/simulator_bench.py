@@ -58,7 +58,9 @@ class SimulatorBench:
             + manifest("Host", self.config.name, driver="simulator")
             + manifest("Flavor", "small", vcpus=1, memory="128Mi", disk="1Gi")
             + manifest("Flavor", "large", vcpus=2, memory="256Mi", disk="2Gi")
-            + "".join(manifest("Image", name, source=name, sha256=digest) for name, digest in images.items())
+            + "".join(
+                manifest("Image", name, source=name, sha256=digest, format="raw") for name, digest in images.items()
+            )
         )
 
     def subnet(self) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from reconciler.address import Address, ObjectKey
+from reconciler.imageformat import inspect
 from reconciler.objects import Observed
 from reconciler.observation import Foreign
 from reconciler_simulator import hypervisor
@@ -60,9 +61,9 @@ def ensure(site: Site, calls: Calls, task: Task) -> None:
         if name + PARTIAL in state.volumes:
             calls.make(hypervisor.delete_volume, name + PARTIAL)
         source = site.files.fetch(wanted.payload[f"{role}.source"], wanted.payload[f"{role}.sha256"])
-        size = source.stat().st_size
         form = str(wanted.fields["format"]) if role == "disk" else "raw"
-        calls.make(hypervisor.create_volume, name + PARTIAL, Volume(capacity=size, format=form))
+        size = inspect(source, form) if role == "disk" else source.stat().st_size
+        calls.make(hypervisor.create_volume, name + PARTIAL, Volume(capacity=0, format=form))
         calls.make(hypervisor.upload_volume, name + PARTIAL, size)
         calls.make(hypervisor.rename_volume, name + PARTIAL, name)
 

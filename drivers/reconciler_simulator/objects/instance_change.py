@@ -119,11 +119,20 @@ def _ensure_root(work: Work, anew: bool) -> None:
         root = None
     if root is None:
         base = image_volume(work.site, fields, "disk")
+        _check_size(work, base, size)
         work.calls.make(hypervisor.create_volume, name, Volume(capacity=size, format="qcow2", backing=base))
     elif root.capacity > size:
         raise DriverError(ErrorClass.UNSUPPORTED, f"{name}: a disk cannot shrink from {root.capacity} to {size} bytes")
     elif root.capacity < size:
         work.calls.make(hypervisor.resize_volume, name, size)
+
+
+def _check_size(work: Work, base: str, size: int) -> None:
+    """A disk that ends before its image does would be found broken by the guest only."""
+    volume = work.volume(base)
+    if volume and volume.capacity > size:
+        text = f"{work.name}: the image needs a disk of {volume.capacity} bytes, and the flavor has {size}"
+        raise DriverError(ErrorClass.YOURS, text)
 
 
 def _ensure_seed(work: Work) -> None:

@@ -14,6 +14,8 @@ from typing import Literal
 
 import msgspec
 
+from reconciler.address import Address
+
 Direction = Literal["ingress", "egress"]
 Ethertype = Literal["IPv4", "IPv6"]
 PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58, "sctp": 132}
@@ -89,31 +91,51 @@ def render(rule: Rule) -> str:
 
 
 _LINE = re.compile(
-    r"(?P<direction>ingress|egress) (?P<ethertype>IPv4|IPv6) (?P<protocol>[a-z0-9]+)"
-    r"(?: (?P<first>\d+)(?:-(?P<last>\d+))?)?(?: type (?P<type>\d+)(?: code (?P<code>\d+))?)?"
-    r" (?:from|to) (?P<remote>\S+)"
+    r"(?P<direction>ingress|egress) (?P<ethertype>IPv4|IPv6)"
+    r" (?:(?P<carrier>tcp|udp|sctp)(?: (?P<ports>[0-9]{1,5}(?:-[0-9]{1,5})?))?"
+    r"|(?P<control>icmp|icmpv6)(?: type (?P<type>[0-9]{1,3})(?: code (?P<code>[0-9]{1,3}))?)?"
+    r"|(?P<other>any|[0-9]{1,3}))"
+    r" (?P<side>from|to) (?P<remote>\S+)"
 )
+_BYTE = 255
+_LAST_PORT = 65535
 
 
 def parse(line: str) -> Rule:
-    """Read `render` back; raises `ValueError` for anything else."""
+    """Read `render` back; raises `ValueError` for anything that it would not have said."""
     match = _LINE.fullmatch(line)
     if match is None:
         raise ValueError(f"{line!r} is no rendered rule")
     part = match.groupdict()
-    first, kind, code, remote = part["first"], part["type"], part["code"], part["remote"]
-    is_group = remote.startswith("SecurityGroup/")
-    return msgspec.convert(
-        {
-            "direction": part["direction"],
-            "ethertype": part["ethertype"],
-            "protocol": None if part["protocol"] == "any" else part["protocol"],
-            "ports": (int(first), int(part["last"] or first)) if first else None,
-            "icmp": (int(kind), None if code is None else int(code)) if kind else None,
-            "cidr": None if is_group or remote == "anyone" else remote,
-            "group": remote if is_group else None,
-        },
-        Rule,
+    remote = part["remote"]
+    group = str(Address.parse(remote)) if remote.startswith("SecurityGroup/") else None
+    rule = canonical(
+        direction="ingress" if part["direction"] == "ingress" else "egress",
+        ethertype="IPv4" if part["ethertype"] == "IPv4" else "IPv6",
+        protocol=part["carrier"] or part["control"] or _number(part["other"]),
+        ports=part["ports"],
+        icmp_type=None if part["type"] is None else int(part["type"]),
+        icmp_code=None if part["code"] is None else int(part["code"]),
+        cidr=None if group or remote == "anyone" else remote,
+        group=group,
+    )
+    if render(rule) != line or not _in_bounds(rule):
+        raise ValueError(f"{line!r} is no rendered rule in canonical form")
+    return rule
+
+
+def _number(protocol: str) -> str | int:
+    return int(protocol) if protocol.isdigit() else protocol
+
+
+def _in_bounds(rule: Rule) -> bool:
+    first, last = rule.ports or (1, 1)
+    numbers = [int(rule.protocol) if rule.protocol and rule.protocol.isdigit() else 0, *(rule.icmp or ())]
+    family = ipaddress.ip_network(rule.cidr).version if rule.cidr else None
+    return (
+        1 <= first <= last <= _LAST_PORT
+        and all(number is None or number <= _BYTE for number in numbers)
+        and family in (None, 4 if rule.ethertype == "IPv4" else 6)
     )
 
 

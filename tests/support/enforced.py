@@ -14,6 +14,7 @@ import msgspec
 from reconciler.address import Address
 from reconciler.identity import Identity
 from reconciler_libvirt.enforcement import NicFilter, Table
+from reconciler_libvirt.enforcement.layout import Names
 from tests.support.spaces import Space, listener, spaces
 
 GATEWAY, A, B, C, NEIGHBOUR, OUTSIDE = (
@@ -29,6 +30,8 @@ SSH = "ingress IPv4 tcp 22 from anyone"
 WEB = Address("SecurityGroup", "shop", "web")
 DB = Address("SecurityGroup", "shop", "db")
 FLEET = Identity("6d1a66f4-7d0a-4d0f-9a53-0f6d8d4a2f10")
+NAMES = Names(FLEET)
+RULES = ("egress IPv4 any to anyone", f"ingress IPv4 tcp 22 from {DB}", "ingress IPv6 icmpv6 type 128 from anyone")
 
 
 def mac_of(address: str) -> str:
@@ -94,3 +97,11 @@ def nic(address: str, *groups: Address) -> NicFilter:
         gateway=GATEWAY,
         groups=groups,
     )
+
+
+def furnish(table: Table) -> None:
+    """Two groups, one with rules and members; a NIC in both of them, and another NIC."""
+    table.apply_group(DB, (), (C, "fd00::13"))
+    table.apply_group(WEB, RULES, (A,))
+    table.apply_nic(nic(C, DB))
+    table.apply_nic(nic(A, WEB, DB))

@@ -22,7 +22,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 _PATH = {"PATH": os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"}
 ARRIVES = 3.0
 """Seconds within which what is let through arrives, on a busy machine too."""
-STAYS_OUT = 0.4
+STAYS_OUT = 0.3
 """Seconds after which what has not arrived was dropped; a probe on one machine takes less than a millisecond."""
 
 

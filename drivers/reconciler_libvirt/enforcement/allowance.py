@@ -9,8 +9,6 @@ import ipaddress
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import msgspec
-
 from reconciler.firewall.rule import PORT_PROTOCOLS, PROTOCOLS, Ethertype, Rule, canonical, parse, render
 from reconciler_libvirt.enforcement.expression import ACCEPT, FAMILIES, field, meta
 from reconciler_libvirt.enforcement.ruleset import Expression, Statement, same, stem, unrecognised
@@ -61,17 +59,17 @@ def _protocol(rule: Rule) -> list[Statement]:
     return [meta("l4proto", PROTOCOLS.get(rule.protocol) or int(rule.protocol))]
 
 
-def line(direction: str, rule: Expression, groups: Mapping[str, str]) -> str:
-    """The rule as a line; `groups` maps the stems of groups to their addresses as text."""
+def line(direction: str, rule: Expression, groups: Mapping[str, str], stem_of: Callable[[str], str]) -> str:
+    """The rule as a line; `groups` maps the stems of groups to their addresses as text, and `stem_of` back."""
     try:
-        facts = _facts(rule)
-        facts["group"] = groups[facts["group"]] if facts.get("group") else None
-        read = canonical(direction=direction, **{**_ANY, **facts})  # type: ignore[arg-type]
-        stems = {address: stem for stem, address in groups.items()}
-        if same((expression(read, stems.__getitem__),), (rule,)) and parse(render(read)) == read:
-            return render(read)
-    except (KeyError, ValueError, TypeError, AttributeError, msgspec.ValidationError):
-        pass
+        facts = {**_ANY, **_facts(rule)}
+        if facts["group"]:
+            facts["group"] = groups[facts["group"]]
+        text = render(canonical(direction=direction, **facts))  # type: ignore[arg-type]
+        if same((expression(parse(text), stem_of),), (rule,)):
+            return text
+    except (KeyError, ValueError, TypeError, AttributeError, IndexError):
+        pass  # said in words that we never use
     return unrecognised(rule)
 
 

@@ -30,7 +30,8 @@ def replies() -> list[Statement]:
     """Packets against the direction in which their connection was begun.
 
     Established as such is nowhere accepted: whoever began must be allowed to by a rule, packet by packet, so that a
-    rule or a member that goes takes its connections along.
+    rule or a member that goes takes its connections along. What the other side sends meanwhile, unacknowledged, still
+    counts as replies; a one-sided stream of datagrams ends only with its sender, or by a rule on its own direction.
     """
     return [
         _match({"ct": {"key": "direction"}}, 1, "=="),

@@ -5,15 +5,14 @@ A label says what chains should be; that they are is proved by making them anew 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
-from reconciler.address import Address
 from reconciler.firewall.rule import in_order
 from reconciler_libvirt.enforcement.allowance import line, members_of
 from reconciler_libvirt.enforcement.confinement import (
-    Entries,
     bridge_chains,
     bridge_entries,
     inet_chains,
@@ -21,106 +20,109 @@ from reconciler_libvirt.enforcement.confinement import (
 )
 from reconciler_libvirt.enforcement.labels import labelled_group, labelled_nic, labels
 from reconciler_libvirt.enforcement.layout import Names, Tables, flaws, standing
-from reconciler_libvirt.enforcement.ruleset import Chain, Ruleset, same, stem, targets, unrecognised
+from reconciler_libvirt.enforcement.ruleset import Chain, Collection, Ruleset, same, stem, targets, unrecognised
 from reconciler_libvirt.enforcement.state import GroupState, NicFilter, NicState, TableState
 
 _DIRECTIONS = {"ingress": "in", "egress": "out"}
+_WAYS = tuple(_DIRECTIONS.values())
+_FAMILIES = {"IPv4": "ipv4_addr", "IPv6": "ipv6_addr"}
 
 
 def table_state(tables: Tables, names: Names) -> TableState:
     """All that both tables of a fleet enforce."""
-    groups = _groups(tables, names)
-    nics = _nics(tables, names)
-    flaw = next(flaws(tables), "")
-    states = {nic: _nic_state(tables, names, nic, groups, flaw) for nic in nics}
-    return TableState(
-        groups={
-            address: _group_state(tables.inet, own, groups)
-            for own, address in groups.items()
-            if _stands(tables.inet, own)
-        },
-        nics={(nic.instance, nic.nic): state for nic, state in states.items()},
-        stray=tuple(_strays(tables, {*groups, *(names.nic(nic.instance, nic.nic) for nic in nics)})),
-    )
+    return _Reading(tables, names).state()
 
 
-def _groups(tables: Tables, names: Names) -> dict[str, Address]:
-    """Groups by stem. A label that stands under another group's stem is none."""
-    read = {own: labelled_group(text) for own, text in labels(tables.inet).items()}
-    return {own: address for own, address in read.items() if address and names.group(address) == own}
+class _Reading:
+    """Both tables with what is looked up again and again. Groups and NICs are known by the stem of their chains."""
+
+    def __init__(self, tables: Tables, names: Names) -> None:
+        self._tables, self._names = tables, names
+        texts = labels(tables.inet)
+        groups = {own: labelled_group(text) for own, text in texts.items()}
+        nics = {own: labelled_nic(text) for own, text in texts.items()}
+        # A label under another's stem says nothing.
+        self._groups = {own: group for own, group in groups.items() if group and names.group(group) == own}
+        self._nics = {own: nic for own, nic in nics.items() if nic and names.nic(nic.instance, nic.nic) == own}
+        self._texts = {own: str(group) for own, group in self._groups.items()}
+        self._leading = _leading(tables)
+        self._flaw = next(flaws(tables), "")
+
+    def state(self) -> TableState:
+        """All of it."""
+        chains = self._tables.inet.chains
+        standing_groups = {
+            group: own for own, group in self._groups.items() if any(f"{own}-{way}" in chains for way in _WAYS)
+        }
+        return TableState(
+            groups={group: self._group(own) for group, own in standing_groups.items()},
+            nics={(nic.instance, nic.nic): self._nic(own, nic) for own, nic in self._nics.items()},
+            stray=tuple(self._strays()),
+        )
+
+    def _group(self, own: str) -> GroupState:
+        inet = self._tables.inet
+        lines = [
+            line(direction, rule, self._texts, self._names.group)
+            for direction, way in _DIRECTIONS.items()
+            for rule in inet.chains.get(f"{own}-{way}", Chain()).rules
+        ]
+        members = [
+            member for family, type_ in _FAMILIES.items() for member in _members(inet, members_of(own, family), type_)
+        ]
+        return GroupState(rules=tuple(sorted(lines)), members=in_order(members))
+
+    def _nic(self, own: str, nic: NicFilter) -> NicState:
+        inward = self._tables.inet.chains.get(f"{own}-in", Chain())
+        stems = dict.fromkeys(map(stem, targets(inward.rules)))
+        joined = tuple(self._groups[one] for one in stems if one in self._groups)
+        reason = self._flaw or next(self._nic_flaws(own, msgspec.structs.replace(nic, groups=joined)), "")
+        return NicState(
+            address=nic.address,
+            mac=nic.mac,
+            tap=nic.tap,
+            gateway=nic.gateway,
+            groups=tuple(sorted(joined)),
+            intact=not reason,
+            reason=reason,
+        )
+
+    def _nic_flaws(self, own: str, nic: NicFilter) -> Iterator[str]:
+        for found, chains in (
+            (self._tables.inet, inet_chains(nic, self._names)),
+            (self._tables.bridge, bridge_chains(nic, self._names)),
+        ):
+            for name, chain in chains.items():
+                if not same(found.chains.get(name, Chain()).rules, chain.rules):
+                    yield f"chain {name} is not as we made it"
+        for name, elements in {**inet_entries(nic, self._names), **bridge_entries(nic, self._names)}.items():
+            if self._leading.get((name, own), {}) != elements:
+                yield f"map {name} does not lead {', '.join(elements)}, and nothing else, to the filter"
+
+    def _strays(self) -> Iterator[str]:
+        known = self._groups.keys() | self._nics.keys()
+        for family, ruleset in (("inet", self._tables.inet), ("bridge", self._tables.bridge)):
+            for name in (*ruleset.chains, *ruleset.collections):
+                if not standing(name) and stem(name) not in known:
+                    yield f"{family} {name}"
+        for (name, own), elements in self._leading.items():
+            if own not in known:
+                yield from (f"{name} {key}" for key in elements)
 
 
-def _nics(tables: Tables, names: Names) -> list[NicFilter]:
-    read = {own: labelled_nic(text) for own, text in labels(tables.inet).items()}
-    return [nic for own, nic in read.items() if nic and names.nic(nic.instance, nic.nic) == own]
-
-
-def _stands(inet: Ruleset, own: str) -> bool:
-    """Whether there is more of a group than the sets that rules of others look into."""
-    return any(f"{own}-{suffix}" in inet.chains for suffix in _DIRECTIONS.values())
-
-
-def _group_state(inet: Ruleset, own: str, groups: Mapping[str, Address]) -> GroupState:
-    addresses = {other: str(address) for other, address in groups.items()}
-    lines = [
-        line(direction, rule, addresses)
-        for direction, suffix in _DIRECTIONS.items()
-        for rule in inet.chains.get(f"{own}-{suffix}", Chain()).rules
-    ]
-    members = [
-        *_members(inet, members_of(own, "IPv4"), "ipv4_addr"),
-        *_members(inet, members_of(own, "IPv6"), "ipv6_addr"),
-    ]
-    return GroupState(rules=tuple(sorted(lines)), members=in_order(members))
+def _leading(tables: Tables) -> dict[tuple[str, str], dict[str, Any]]:
+    """The elements of each verdict map that lead to the chains of each stem."""
+    leading: dict[tuple[str, str], dict[str, Any]] = {}
+    for name, collection in (*tables.inet.collections.items(), *tables.bridge.collections.items()):
+        if collection.map:
+            for key, to in collection.elements.items():
+                own = stem(next(targets(to), ""))
+                leading.setdefault((name, own), {})[key] = to
+    return leading
 
 
 def _members(inet: Ruleset, name: str, type_: str) -> Iterator[str]:
     found = inet.collections.get(name)
-    if found is None or found.type != type_ or found.map or found.more:
+    if found is None or msgspec.structs.replace(found, elements={}) != Collection(type_):
         yield unrecognised(f"{name} is no set of {type_}")
     yield from inet.elements(name)
-
-
-def _nic_state(tables: Tables, names: Names, nic: NicFilter, groups: Mapping[str, Address], flaw: str) -> NicState:
-    own = names.nic(nic.instance, nic.nic)
-    inward = tables.inet.chains.get(f"{own}-in", Chain())
-    joined = tuple(groups[to] for to in dict.fromkeys(map(stem, targets(inward.rules))) if to in groups)
-    nic = msgspec.structs.replace(nic, groups=joined)
-    reason = flaw or next(_nic_flaws(tables, names, nic), "")
-    return NicState(
-        address=nic.address,
-        mac=nic.mac,
-        tap=nic.tap,
-        gateway=nic.gateway,
-        groups=tuple(sorted(joined)),
-        intact=not reason,
-        reason=reason,
-    )
-
-
-def _nic_flaws(tables: Tables, names: Names, nic: NicFilter) -> Iterator[str]:
-    own = names.nic(nic.instance, nic.nic)
-    yield from _differences(tables.inet, own, inet_chains(nic, names), inet_entries(nic, names))
-    yield from _differences(tables.bridge, own, bridge_chains(nic, names), bridge_entries(nic, names))
-
-
-def _differences(found: Ruleset, own: str, chains: Mapping[str, Chain], entries: Entries) -> Iterator[str]:
-    for name, chain in chains.items():
-        if not same(found.chains.get(name, Chain()).rules, chain.rules):
-            yield f"chain {name} is not as we made it"
-    for name, elements in entries.items():
-        leading = {key: to for key, to in found.elements(name).items() if own in map(stem, targets(to))}
-        if leading != elements:
-            yield f"map {name} does not lead exactly {', '.join(elements)} to the filter"
-
-
-def _strays(tables: Tables, known: set[str]) -> Iterator[str]:
-    for family, ruleset in (("inet", tables.inet), ("bridge", tables.bridge)):
-        for name in (*ruleset.chains, *ruleset.collections):
-            if not standing(name) and stem(name) not in known:
-                yield f"{family} {name}"
-        for name, collection in ruleset.collections.items():
-            if collection.map:
-                for key, to in collection.elements.items():
-                    if not known & set(map(stem, targets(to))):
-                        yield f"{family} {name} {key}"

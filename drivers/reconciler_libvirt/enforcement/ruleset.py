@@ -109,12 +109,12 @@ def unrecognised(value: object) -> str:
 
 def same(one: tuple[Expression, ...], other: tuple[Expression, ...]) -> bool:
     """Whether two chains' rules mean the same, though nft may list a set's elements and addresses its own way."""
-    return bool(normal(one) == normal(other))
+    return one == other or bool(normal(one) == normal(other))
 
 
 def normal(value: Any) -> Any:
     """`value` with the freedom taken out that listings have: the order in sets, the spelling of addresses."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {key: _sorted(value["set"]) if key == "set" else normal(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [normal(item) for item in value]
@@ -134,14 +134,22 @@ def _address(text: str) -> str:
 
 def targets(*parts: Any) -> Iterator[str]:
     """The chains that rules or verdicts lead to, and the sets and maps (with a leading `@`) that they look into."""
-    for part in parts:
-        if isinstance(part, Mapping):
-            yield from (part[verb]["target"] for verb in ("jump", "goto") if isinstance(part.get(verb), dict))
-            yield from targets(*part.values())
+    todo = list(reversed(parts))
+    while todo:
+        part = todo.pop()
+        if isinstance(part, dict):
+            for key, value in part.items():
+                if key in _LEADING and isinstance(value, dict):
+                    yield value["target"]
+                else:
+                    todo.append(value)
         elif isinstance(part, (list, tuple)):
-            yield from targets(*part)
+            todo += reversed(part)
         elif isinstance(part, str) and part.startswith("@"):
             yield part
+
+
+_LEADING = ("jump", "goto")
 
 
 def stem(name: str) -> str:

@@ -154,7 +154,7 @@ def test_removing_the_remote_group_cuts_its_members_off(table: Table, sessions: 
     assert sessions[1].carries()
 
 
-def test_a_flood_during_a_hundred_changes_lets_nothing_forbidden_through(net: Net, table: Table) -> None:
+def test_a_flood_during_fifty_changes_lets_nothing_forbidden_through(net: Net, table: Table) -> None:
     allowed = "ingress IPv4 udp 5000 from anyone"
     table.apply_group(WEB, (allowed,), (A,))
     table.apply_group(DB, (), ())
@@ -165,12 +165,12 @@ def test_a_flood_during_a_hundred_changes_lets_nothing_forbidden_through(net: Ne
         sent: list[int] = []
         flood = threading.Thread(target=lambda: sent.append(_flood(net.guests[B], done)))
         flood.start()
-        for port in range(7000, 7050):
+        for port in range(7000, 7025):
             table.apply_group(WEB, (allowed, f"ingress IPv4 tcp {port} from anyone"), (A,))
             table.apply_nic(nic(A, WEB, *([DB] if port % 2 else [])))
         done.set()
         flood.join()
-        assert sent[0] > 500
+        assert sent[0] > 200
         assert _count(opened) == sent[0]
         assert _count(closed) == 0
 

@@ -66,14 +66,20 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
         yield "network", str(network) if network else nic.network
         yield "mac", nic.mac
         yield "address", address
-        yield "dnsName", self._dns_name(nic.network, str(address), live)
+        yield "dnsName", self._dns_name(spec, nic, live)
         yield "securityGroups", tuple(sorted(str(group) for group in state.groups)) if state else ()
         yield "filter", self._filter(nic, str(address))
 
-    def _dns_name(self, network: str, address: str, live: bool) -> str | None:
-        found = next((reading for reading in self.host.networks if reading.name == network), None)
+    def _dns_name(self, spec: DomainSpec, nic: NicSpec, live: bool) -> str | None:
+        """The name of the first of the instance's NICs in the network that has one: it stands for all of them."""
+        found = next((reading for reading in self.host.networks if reading.name == nic.network), None)
         form = found and (found.running if live else found.stored)
-        return dict(form.names).get(address) if isinstance(form, NetworkSpec) else None
+        if not isinstance(form, NetworkSpec):
+            return None
+        known = dict(form.names)
+        alike = [one.name for one in spec.nics if one.network == nic.network]
+        addresses = (str(spec.record.noted.get(f"nics.{name}.address")) for name in alike)
+        return next((known[address] for address in addresses if address in known), None)
 
     def _filter(self, nic: NicSpec, address: str) -> str:
         """`enforced` means that the kernel filters the NIC and that it is reachable behind that filter alone: stored

@@ -42,13 +42,21 @@ def forget_names(work: Work) -> None:
 
 
 def ensure_names(work: Work) -> None:
-    """Each NIC's name, in the stored and in the live form of its network."""
+    """Each NIC's name, in the stored and in the live form of its network.
+
+    libvirt takes a name once per network, so that of two NICs in one network the first bears it.
+    """
+    borne: set[tuple[Address, str]] = set()
     for nic in work.nics:
-        set_name(work.site, nic.network, nic.address, nic.dns_name, work.task.progress)
+        if (nic.network, nic.dns_name) not in borne:
+            set_name(work.site, nic.network, nic.address, nic.dns_name, work.task.progress)
+        borne.add((nic.network, nic.dns_name))
 
 
 def set_name(site: Site, where: Address, address: str, wanted: str | None, progress: Progress) -> None:
-    """Give an address a name in a network, or none. libvirt refuses a second name, so that a former one goes first."""
+    """Give an address a name in a network, or none. What stands in the way goes first: the address's former name,
+    and the name's former address.
+    """
     handle = network.find(site, site.identity.name(where))
     if handle is None:
         return
@@ -58,17 +66,20 @@ def set_name(site: Site, where: Address, address: str, wanted: str | None, progr
         (reading.running, libvirt.VIR_NETWORK_UPDATE_AFFECT_LIVE),
     )
     for form, flag in forms:
-        known = dict(form.names).get(address) if isinstance(form, NetworkSpec) else wanted
-        if known != wanted and known is not None:
-            _update(handle, libvirt.VIR_NETWORK_UPDATE_COMMAND_DELETE, address, known, flag, progress)
-        if known != wanted and wanted is not None:
+        known = form.names if isinstance(form, NetworkSpec) else ((address, wanted),)
+        for former in known:
+            if former != (address, wanted) and (former[0] == address or former[1] == wanted):
+                _update(handle, libvirt.VIR_NETWORK_UPDATE_COMMAND_DELETE, *former, flag, progress)
+        if wanted is not None and (address, wanted) not in known:
             _update(handle, libvirt.VIR_NETWORK_UPDATE_COMMAND_ADD_LAST, address, wanted, flag, progress)
 
 
-def _update(handle: libvirt.virNetwork, command: int, address: str, name: str, flag: int, progress: Progress) -> None:
+def _update(
+    handle: libvirt.virNetwork, command: int, address: str, name: str | None, flag: int, progress: Progress
+) -> None:
     progress.call("network.update", f"{handle.name()} {name}")
     with calls(f"changing the names of the network {handle.name()}"):
-        handle.update(command, libvirt.VIR_NETWORK_SECTION_DNS_HOST, -1, render(dns_host(address, name)), flag)
+        handle.update(command, libvirt.VIR_NETWORK_SECTION_DNS_HOST, -1, render(dns_host(address, name or "")), flag)
 
 
 def _filters(work: Work, running: DomainSpec | None) -> Iterator[NicFilter]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Iterator
 
@@ -21,6 +22,9 @@ from reconciler_libvirt.xml import network as xml
 from reconciler_libvirt.xml.domain import DomainSpec
 from reconciler_libvirt.xml.network import NetworkSpec
 from reconciler_libvirt.xml.tree import parse, render
+
+MOST_ADDRESSES = 4096
+"""Rows of a DHCP table: so many cost libvirt 8 ms at define."""
 
 
 def observe(site: Site, reading: HostReading) -> Iterator[Observed | Foreign]:
@@ -70,14 +74,22 @@ def _fields(identity: Identity, spec: NetworkSpec, record: Record, active: bool)
 def _addresses(identity: Identity, spec: NetworkSpec, record: Record) -> Value:
     """The range that was written, as long as the DHCP table is the one that follows from it."""
     noted = record.noted.get("addresses")
-    if isinstance(noted, str) and set(leases(identity, record.origin, noted, spec.gateway)) == set(spec.leases):
-        return noted
+    if isinstance(noted, str) and spec.cidr and spec.gateway:
+        table = leases(identity, record.origin, spec.cidr, noted, spec.gateway)
+        if set(table) == set(spec.leases):
+            return noted
     return f"altered ({len(spec.leases)} DHCP entries)"
 
 
-def leases(identity: Identity, origin: Address, addresses: str, gateway: str) -> tuple[tuple[str, str], ...]:
-    """The DHCP table of a range: MAC and address of whoever holds the address, the gateway left out."""
-    first, last = (ipaddress.IPv4Address(part) for part in addresses.split("-"))
+@functools.lru_cache
+def leases(identity: Identity, origin: Address, cidr: str, addresses: str, gateway: str) -> tuple[tuple[str, str], ...]:
+    """The DHCP table: MAC and address of whoever holds an address, for all that an instance may have. Of a network
+    that is too large for that it covers the range from which addresses are given.
+    """
+    network = ipaddress.IPv4Network(cidr)
+    first, last = network[1], network[-2]
+    if network.num_addresses > MOST_ADDRESSES:
+        first, last = (ipaddress.IPv4Address(part) for part in addresses.split("-"))
     found = (str(ipaddress.IPv4Address(number)) for number in range(int(first), int(last) + 1))
     return tuple((identity.mac(origin, address), address) for address in found if address != gateway)
 
@@ -96,7 +108,7 @@ def spec_of(task: Task) -> NetworkSpec:
         mac=names.bridge_mac(identity, wanted.origin, text["gateway"]),
         cidr=text["cidr"],
         gateway=text["gateway"],
-        leases=leases(identity, wanted.origin, text["addresses"], text["gateway"]),
+        leases=leases(identity, wanted.origin, text["cidr"], text["addresses"], text["gateway"]),
         domain=domain if isinstance(domain, str) else None,
     )
 

@@ -11,7 +11,7 @@ from reconciler.address import Address
 from reconciler.identity import Identity
 from reconciler_libvirt.enforcement.expression import dispatch
 from reconciler_libvirt.enforcement.labels import LABELS, marked
-from reconciler_libvirt.enforcement.ruleset import Chain, Collection, Ruleset
+from reconciler_libvirt.enforcement.ruleset import UNRECOGNISED, Chain, Collection, Ruleset
 
 
 class Names:
@@ -89,7 +89,8 @@ def _ground(ruleset: Ruleset, ground: Ruleset, names: Names) -> Ruleset:
     result = Ruleset({**ground.chains, **regular}, ruleset.collections)
     for name, wanted in ground.collections.items():
         found = ruleset.collections.get(name, wanted)
-        elements = found.elements if (found.type, found.map) == (wanted.type, wanted.map) else {}
+        fitting = found.elements if (found.type, found.map) == (wanted.type, wanted.map) else {}
+        elements = {key: value for key, value in fitting.items() if not key.startswith(UNRECOGNISED)}
         result = result.with_collection(name, msgspec.structs.replace(wanted, elements=elements))
     return marked(result, names.fleet)
 

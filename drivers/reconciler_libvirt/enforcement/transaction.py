@@ -28,7 +28,7 @@ def transaction(family: str, name: str, before: Ruleset, after: Ruleset) -> list
     if before == Ruleset():
         return [{"create": {"table": table}}, *commands]
     # Adding a table that is there takes flags off it: a dormant one wakes.
-    return [{"add": {"table": table}}, *commands] if commands or before.other else []
+    return [{"add": {"table": table}}, *commands] if commands or before.other != after.other else []
 
 
 class _Change:
@@ -40,7 +40,7 @@ class _Change:
             name
             for name, old in before.collections.items()
             if name not in after.collections
-            or _foreign(old)
+            or (_foreign(old) and old != after.collections[name])
             or _definition(old) != _definition(after.collections[name])
         }
         self._rehooked = {
@@ -74,7 +74,7 @@ class _Change:
         for name in sorted(self._rehooked):
             yield self._command("delete", "chain", name)
         for kind, name in self._before.other:
-            if kind != "table":
+            if kind != "table" and (kind, name) not in self._after.other:
                 yield self._command("delete", kind, name)
 
     def add(self) -> Iterator[Command]:

@@ -14,10 +14,11 @@ from reconciler.observation import Complete, Failed, Foreign, Partial, Snapshot
 from reconciler.plan import Step
 from reconciler_libvirt import doctor, facts, reading
 from reconciler_libvirt.channel import Channel
-from reconciler_libvirt.connection import connect, settings
+from reconciler_libvirt.connection import connect
 from reconciler_libvirt.enforcement import Table
 from reconciler_libvirt.objects import image, instance, network, security_group
 from reconciler_libvirt.reading import HostReading
+from reconciler_libvirt.settings import settings
 from reconciler_libvirt.site import Site, Task
 from reconciler_libvirt.storage import Storage
 

@@ -12,8 +12,8 @@ from reconciler.impact import Impact
 from reconciler.objects import Wanted
 from reconciler.plan import Step
 from reconciler_libvirt.channel import Channel
-from reconciler_libvirt.connection import Settings
 from reconciler_libvirt.enforcement import Table
+from reconciler_libvirt.settings import Settings
 from reconciler_libvirt.storage import Storage
 
 

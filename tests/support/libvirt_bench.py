@@ -52,7 +52,9 @@ class LibvirtBench:
         self.files = Folder(folder)
         self.connection = libvirt.open(host.uri)
         connection = {**host.connection, "stop_deadline": STOP_DEADLINE}
-        self.config = HostConfig(name="kvm-01", driver="libvirt", fleet="test", fleet_id=FLEET_ID, connection=connection)
+        self.config = HostConfig(
+            name="kvm-01", driver="libvirt", fleet="test", fleet_id=FLEET_ID, connection=connection
+        )
         for role in ("disk", "kernel", "initrd"):
             (folder / image.path(role).name).symlink_to(image.path(role))
         self._other = folder / "other.raw"

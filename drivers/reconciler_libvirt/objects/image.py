@@ -42,32 +42,35 @@ def _observed(site: Site, address: Address, part: str, whole: list[VolumeName]) 
 
 
 def ensure(task: Task) -> None:
-    """Upload what is missing. The disk comes last: an image that has one is whole."""
+    """Upload what is missing, once all of it was looked at. The disk comes last: an image that has one is whole."""
     files = task.wanted.fields["files"]
     assert isinstance(files, tuple)
-    task.site.storage.ensure(task.progress)
-    for role in sorted(files, key=ROLES.index, reverse=True):
-        name = volume_name(task, role)
-        if task.site.storage.volume(name) is None:
-            _upload(task, role, name)
+    roles = sorted(files, key=ROLES.index, reverse=True)
+    missing = [role for role in roles if task.site.storage.volume(_volume_name(task, role)) is None]
+    for role, path in [(role, _fetched(task, role)) for role in missing]:
+        _upload(task, role, path)
 
 
-def volume_name(task: Task, role: str) -> str:
+def _fetched(task: Task, role: str) -> Path:
+    payload = task.wanted.payload
+    path = task.site.files.fetch(payload[f"{role}.source"], payload[f"{role}.sha256"])
+    if role == "disk":
+        inspect(path, str(task.wanted.fields["format"]))
+    return path
+
+
+def _volume_name(task: Task, role: str) -> str:
     """The volume of one file of a wanted image."""
     file_format = str(task.wanted.fields["format"]) if role == "disk" else "raw"
     return names.image(task.site.identity, task.wanted.origin, task.wanted.key.part, role, file_format)
 
 
-def _upload(task: Task, role: str, name: str) -> None:
+def _upload(task: Task, role: str, path: Path) -> None:
     """Under a partial name until it is whole, so that a run that ends in between leaves nothing that looks whole."""
-    payload, storage, progress = task.wanted.payload, task.site.storage, task.progress
-    sha256 = payload[f"{role}.sha256"]
-    path = task.site.files.fetch(payload[f"{role}.source"], sha256)
-    if role == "disk":
-        inspect(path, str(task.wanted.fields["format"]))
+    name, storage, progress = _volume_name(task, role), task.site.storage, task.progress
     size = path.stat().st_size
     storage.create(VolumeSpec(name=name + PARTIAL, capacity=size, format="raw"), progress)
-    storage.fill(name + PARTIAL, size, _chunks(path, sha256), progress)
+    storage.fill(name + PARTIAL, size, _chunks(path, task.wanted.payload[f"{role}.sha256"]), progress)
     storage.settle(name, progress)
 
 

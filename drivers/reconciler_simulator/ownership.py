@@ -9,6 +9,8 @@ from reconciler.objects import digest
 from reconciler.observation import Foreign
 from reconciler_simulator.site import Site, Task
 
+THINGS = {"Instance": "domain", "Network": "network"}
+"""What hypervisors call that which stands for a kind."""
 LARGEST = 64 * 1024
 """Metadata beyond this many characters is not ours and not read."""
 
@@ -92,10 +94,10 @@ def judge(site: Site, kind: str, name: str, uuid: str, elements: tuple[str, ...]
         ledger, stranger = None, str(reason)
     if ledger is None or stranger:
         claimed = site.key(named[0]) if named else None
-        return Foreign(kind, name, stranger, claimed) if site.claims(name) else None
+        return Foreign(THINGS[kind], name, stranger, claimed) if site.claims(name) else None
     origin = Address.parse(ledger.origin)
     if origin.kind == kind and (name, uuid) == (site.identity.name(origin), site.identity.uuid(origin)):
         return ledger
     clashes = name == site.identity.name(origin) or uuid == site.identity.uuid(origin)
     claimed = site.key(named[0]) if named else site.key(origin) if clashes else None
-    return Foreign(kind, name, "has a copy of our metadata under another name or UUID", claimed)
+    return Foreign(THINGS[kind], name, "has a copy of our metadata under another name or UUID", claimed)

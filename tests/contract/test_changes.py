@@ -103,6 +103,15 @@ def test_a_rebuild_makes_the_root_disk_anew_and_keeps_the_identity(rig: Rig, ben
     assert bench.written(rig.name(WEB, "root")) == ""
 
 
+def test_new_user_data_is_for_a_new_root_disk(rig: Rig, bench: Bench) -> None:
+    scene = rig.scene()
+    rig.make(scene.values())
+    bench.write(rig.name(WEB, "root"), "of the old system")
+    told = rig.scene(userData="#cloud-config\n")[WEB]
+    assert shown(rig.update(told, Impact.REBUILD), told) == told.fields
+    assert bench.written(rig.name(WEB, "root")) == ""
+
+
 def test_without_leave_to_rebuild_the_disk_and_the_seed_stay(rig: Rig, bench: Bench) -> None:
     scene = rig.scene()
     rig.make(scene.values())
@@ -187,6 +196,19 @@ def _closed(bench: Bench) -> Watch:
         assert bench.unfiltered() == []
 
     return Watch(look)
+
+
+def test_a_nic_that_moves_or_goes_takes_its_name_and_its_filter_along(rig: Rig, bench: Bench) -> None:
+    before = bench.everything()
+    first, second, third = (f"{bench.subnet()}.{number}" for number in (10, 11, 12))
+    two = rig.scene(networks={"lan": {"address": first}, "spare": {"address": second, "network": "lan"}})
+    rig.make(two.values())
+    moved = rig.scene(networks={"lan": {"address": third}})
+    rig.update(moved[SSH])
+    assert shown(rig.update(moved[WEB], Impact.RESTART), moved[WEB]) == moved[WEB].fields
+    for wanted in reversed(moved.values()):
+        rig.delete(wanted)
+    assert bench.everything() == before, "nothing is left of the old addresses"
 
 
 def test_no_guest_is_reachable_before_its_filter_is_in_force(rig: Rig, bench: Bench) -> None:

@@ -29,7 +29,7 @@ def test_a_namesake_is_reported_and_left_alone(rig: Rig, bench: Bench, thing: Th
     bench.plant(thing, rig.name(address, part), STRANGER)
     before = bench.everything()
     (reported,) = _foreign(rig, rig.name(address, part))
-    assert reported.claims == scene[address].key
+    assert (reported.what, reported.claims) == (thing, scene[address].key)
     assert reported.reason
     assert rig.look(scene[address]) is None
     with pytest.raises(DriverError) as refusal:

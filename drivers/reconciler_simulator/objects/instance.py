@@ -92,11 +92,11 @@ def _strange_volumes(site: Site, state: State, ledgers: dict[Address, Ledger]) -
         part = _part(site, name)
         if part is None:
             if site.claims(name) and not image.read_name(site, name):
-                yield Foreign("Volume", name, "bears our prefix and is nothing that we make")
+                yield Foreign("volume", name, "bears our prefix and is nothing that we make")
         elif not _made_by_us(site, volume, *part):
             address = Address.parse(ledgers[part[0]].address) if part[0] in ledgers else part[0]
             reason = "stands on no image of ours" if part[1] == "root" else "is no seed that we made"
-            yield Foreign("Volume", name, reason, site.key(address))
+            yield Foreign("volume", name, reason, site.key(address))
 
 
 def _made_by_us(site: Site, volume: Volume, origin: Address, part: str) -> bool:

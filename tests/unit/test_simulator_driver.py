@@ -1,0 +1,160 @@
+"""What the simulator's driver does beyond the contract: faults on demand, and changes by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from reconciler.driver import DriverError, ErrorClass
+from reconciler.observation import Complete, Failed, Partial
+from reconciler.plan import Step
+from reconciler_simulator import admin
+from reconciler_simulator.__main__ import main
+from reconciler_simulator.faults import VARIABLE, Crash
+from tests.support.contract import LAN, MIB, WEB, Rig, Watch, shown
+from tests.support.simulator_bench import SimulatorBench
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> SimulatorBench:
+    return SimulatorBench(tmp_path)
+
+
+@pytest.fixture
+def rig(bench: SimulatorBench) -> Rig:
+    return Rig(bench)
+
+
+def _ask(monkeypatch: pytest.MonkeyPatch, **fault: object) -> None:
+    monkeypatch.setenv(VARIABLE, json.dumps({"faults": [fault]}))
+
+
+def test_a_fault_before_a_call_leaves_no_effect_and_one_after_its_effect_does(
+    rig: Rig, bench: SimulatorBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lan = rig.scene()[LAN]
+    for point, effect in (("before", False), ("after-effect", True), ("after", True)):
+        _ask(monkeypatch, call="define_network", point=point, kind="error")
+        with pytest.raises(DriverError, match="define_network"):
+            rig.create(lan)
+        assert bool(bench.store.read().networks) is effect
+        monkeypatch.delenv(VARIABLE)
+        rig.delete(lan)
+
+
+KINDS = [("error", DriverError), ("transient", DriverError), ("crash", Crash)]
+
+
+@pytest.mark.parametrize(("kind", "raised"), KINDS)
+def test_a_fault_strikes_the_numbered_call(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, kind: str, raised: type[BaseException]
+) -> None:
+    _ask(monkeypatch, call=2, kind=kind)
+    with pytest.raises(raised) as struck:
+        rig.create(rig.scene()[LAN])
+    assert [name for name, _ in rig.watch.calls] == ["define_network", "start_network"]
+    if isinstance(struck.value, DriverError):
+        assert (struck.value.error_class is ErrorClass.TRANSIENT) is (kind == "transient")
+
+
+def test_a_step_that_is_tried_again_goes_on_where_it_was(
+    rig: Rig, bench: SimulatorBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = rig.scene()
+    rig.make(wanted for address, wanted in scene.items() if address != WEB)
+    _ask(monkeypatch, call=3, point="after-effect", kind="transient")
+    driver = Rig(bench).driver
+    step = Step(id="create web", key=scene[WEB].key, verb="create", wanted=scene[WEB])
+    with pytest.raises(DriverError, match="define_domain"):
+        driver.apply(step, "c0ffee", Watch())
+    made = driver.apply(step, "c0ffee", Watch())
+    assert shown(made, scene[WEB]) == scene[WEB].fields
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"), [("partial", Partial), ("error", Failed), ("transient", Failed), ("none", Complete)]
+)
+def test_an_observation_can_be_partial_or_fail(
+    bench: SimulatorBench, monkeypatch: pytest.MonkeyPatch, kind: str, status: type
+) -> None:
+    Rig(bench).make(Rig(bench).scene().values())
+    if kind != "none":
+        _ask(monkeypatch, call="observe", kind=kind)
+    snapshot = Rig(bench).snapshot()
+    assert isinstance(snapshot.status, status)
+    assert len(snapshot.objects) == {Partial: 3, Failed: 0, Complete: 6}[status]
+
+
+def test_a_host_whose_state_is_damaged_is_not_an_empty_one(rig: Rig, bench: SimulatorBench) -> None:
+    bench.store.path.write_text("{")
+    assert isinstance(rig.snapshot().status, Failed)
+
+
+def test_a_lock_file_that_was_taken_away_ends_the_lease(rig: Rig, bench: SimulatorBench) -> None:
+    with rig.driver.lock() as lease:
+        lease.check()
+        bench.store.path.with_name("sim.json.lock").unlink()
+        with pytest.raises(DriverError) as refusal:
+            lease.check()
+    assert refusal.value.error_class is ErrorClass.HELD
+
+
+def test_a_copy_of_a_guest_with_our_metadata_is_not_ours(rig: Rig, bench: SimulatorBench) -> None:
+    """As `virt-clone` makes one: another name and another UUID, and our metadata in it."""
+    scene = rig.scene()
+    rig.make(scene.values())
+    with bench.store.changing() as state:
+        metadata = state.domains[rig.name(WEB)].metadata
+        admin.plant(state, "domain", "web-copy", metadata=metadata)
+        admin.plant(state, "domain", rig.name("Instance/default/other"), admin.FOREIGN_UUID + "1", metadata)
+        bench.store.write(state)
+    claims = {foreign.name: foreign.claims for foreign in rig.snapshot().foreign}
+    assert claims["web-copy"] is None, "it is in nobody's way"
+    assert str(claims[rig.name("Instance/default/other")]) == "Instance/default/other@sim"
+    assert [str(each.key.address) for each in rig.snapshot().objects if each.key.address.kind == "Instance"] == [WEB]
+
+
+def _by_hand(bench: SimulatorBench, *words: str) -> str:
+    done = CliRunner().invoke(main, [str(bench.store.path), *words])
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_drift_by_hand_is_seen(rig: Rig, bench: SimulatorBench) -> None:
+    scene = rig.scene()
+    rig.make(scene.values())
+    _by_hand(bench, "unfilter", "web")
+    _by_hand(bench, "memory", "web", "256Mi", "--form", "stored")
+    observed = rig.look(scene[WEB])
+    assert observed
+    assert (observed.stored["nics.lan.filter"], observed.stored["memory"]) == ("absent", 256 * MIB)
+    assert "runs" in _by_hand(bench, "console", "web")
+    _by_hand(bench, "stop", "web")
+    assert rig.look(scene[WEB]).running is None  # type: ignore[union-attr]
+    assert "stopped" in _by_hand(bench, "console", "web")
+    _by_hand(bench, "delete-volume", "web.root")
+    _by_hand(bench, "plant", "network", rig.name("Network/default/wan"))
+    assert [foreign.what for foreign in rig.snapshot().foreign] == ["network"]
+
+
+def test_a_slip_of_the_hand_is_told(rig: Rig, bench: SimulatorBench) -> None:
+    rig.make(rig.scene().values())
+    for words in (["stop", "nobody"], ["console", "nobody"], ["start", "web"], ["memory", "web", "lots"]):
+        done = CliRunner().invoke(main, [str(bench.store.path), *words])
+        assert done.exit_code != 0
+        assert "Error" in done.output
+        assert "Traceback" not in done.output
+
+
+def test_what_is_shown_cannot_play_tricks_on_a_terminal(rig: Rig, bench: SimulatorBench) -> None:
+    rig.make(rig.scene().values())
+    with bench.store.changing() as state:
+        admin.plant(state, "volume", "\x1b[2J\u202egnp.exe\x9b")
+        bench.store.write(state)
+    shown_text = _by_hand(bench, "show")
+    assert shown_text.isascii()
+    assert not set(shown_text) & {"\x1b", "\x9b"}
+    assert "\\u202e" in shown_text

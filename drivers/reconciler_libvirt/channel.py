@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import subprocess
 from collections.abc import Iterator, Sequence
 
@@ -17,6 +18,7 @@ LOCK = "/run/reconciler.lock"
 """One writer per host, whatever its fleet."""
 _HELD = 75
 _SECONDS = 60.0
+_ECHO_SECONDS = 10.0
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 
 
@@ -105,7 +107,8 @@ class HostLease:
             os.write(stdin.fileno(), b"\n")
         except BrokenPipeError:
             return False
-        return os.read(stdout.fileno(), 1) == b"\n"
+        answered, _, _ = select.select([stdout], [], [], _ECHO_SECONDS)
+        return bool(answered) and os.read(stdout.fileno(), 1) == b"\n"
 
     def _refusal(self) -> DriverError:
         said = self._holder.communicate()[1].decode(errors="replace").strip()

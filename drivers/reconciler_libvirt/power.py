@@ -32,28 +32,32 @@ def stop(domain: libvirt.virDomain, deadline: float, progress: Progress) -> None
     name = domain.name()
     if not domain.isActive():
         return
-    progress.call("domain.shutdown", name)
-    progress.note(f"waiting up to {deadline:.0f} s for {name} to shut down")
-    end = time.monotonic() + deadline
-    pressed = 0.0
-    while domain.isActive() and (now := time.monotonic()) < end:
-        if now - pressed > _PRESS_AGAIN:
-            pressed = now
-            with unless(*ErrorClass), calls(f"pressing the power button of {name}"):
-                domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)
-        time.sleep(_LOOK_AGAIN)
+    if domain.state()[0] != libvirt.VIR_DOMAIN_PAUSED:  # who is paused sees no button
+        progress.call("domain.shutdown", name)
+        progress.note(f"waiting up to {deadline:.0f} s for {name} to shut down")
+        _press(domain, deadline)
     switch_off(domain, progress)
 
 
+def _press(domain: libvirt.virDomain, deadline: float) -> None:
+    end, next_press = time.monotonic() + deadline, 0.0
+    while domain.isActive() and (now := time.monotonic()) < end:
+        if now >= next_press:
+            next_press = now + _PRESS_AGAIN
+            with unless(*ErrorClass), calls(f"pressing the power button of {domain.name()}"):
+                domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)
+        time.sleep(_LOOK_AGAIN)
+
+
 def switch_off(domain: libvirt.virDomain, progress: Progress) -> None:
-    """Switch a guest off, if it runs; QEMU gets the time to write what it has."""
-    name = domain.name()
-    if not domain.isActive():
-        return
-    progress.call("domain.destroy", name)
-    try:
-        with calls(f"switching {name} off"):
-            domain.destroyFlags(libvirt.VIR_DOMAIN_DESTROY_GRACEFUL)
-    except DriverError:
-        if domain.isActive():
-            raise
+    """Switch a guest off, if it runs: QEMU is asked first, so that it can write what it has, and then killed."""
+    for flags in (libvirt.VIR_DOMAIN_DESTROY_GRACEFUL, libvirt.VIR_DOMAIN_DESTROY_DEFAULT):
+        if not domain.isActive():
+            return
+        progress.call("domain.destroy", domain.name())
+        try:
+            with calls(f"switching {domain.name()} off"):
+                domain.destroyFlags(flags)
+        except DriverError:
+            if domain.isActive() and flags == libvirt.VIR_DOMAIN_DESTROY_DEFAULT:
+                raise

@@ -127,6 +127,18 @@ def test_a_guest_that_somebody_undefined_is_made_permanent_as_it_runs(rig: Rig, 
     assert clean.boot(rig.name(WEB)) == boot
 
 
+def test_a_network_that_somebody_undefined_is_made_permanent_with_its_names(rig: Rig, clean: LibvirtBench) -> None:
+    wanted = rig.scene()
+    rig.make(wanted.values())
+    clean.connection.networkLookupByName(rig.name(LAN)).undefine()
+    assert rig.look(wanted[LAN]).stored == {}  # type: ignore[union-attr]
+    _update(rig, wanted[LAN], Impact.NONE)
+    network = clean.connection.networkLookupByName(rig.name(LAN))
+    assert network.isPersistent()
+    assert network.autostart()
+    assert shown(rig.look(wanted[WEB]), wanted[WEB]) == wanted[WEB].fields
+
+
 def test_a_paused_guest_goes_on(rig: Rig, clean: LibvirtBench) -> None:
     wanted = rig.scene()
     rig.make(wanted.values())
@@ -185,6 +197,30 @@ def test_an_image_that_names_another_file_is_refused_before_anything_is_made(rig
         rig.create(replace(image, payload=payload), watch)
     assert refusal.value.error_class is ErrorClass.YOURS
     assert watch.calls == []
+
+
+def test_an_image_that_changes_as_it_is_read_never_becomes_whole(rig: Rig, tmp_path: Path) -> None:
+    image = rig.scene()[TINY]
+    kernel = tmp_path / image.payload["kernel.source"]
+    content = kernel.read_bytes()
+    fetch = rig.bench.files.fetch
+
+    def fetch_and_swap(source: str, sha256: str) -> Path:
+        path = fetch(source, sha256)
+        if path == kernel:
+            kernel.unlink()  # it is a link into the guest's folder
+            kernel.write_bytes(b"another" + content[7:])
+        return path
+
+    rig.bench.files.fetch = fetch_and_swap  # type: ignore[method-assign]
+    with pytest.raises(DriverError, match="changed while it was read"):
+        rig.create(image)
+    left = rig.look(image)
+    assert left is not None
+    assert left.incomplete
+    rig.bench.files.fetch = fetch  # type: ignore[method-assign]
+    kernel.write_bytes(content)
+    assert shown(rig.create(image), image) == image.fields
 
 
 def test_several_guests_are_made_at_once(rig: Rig, clean: LibvirtBench, libvirt_host: Host, keys: Keys) -> None:

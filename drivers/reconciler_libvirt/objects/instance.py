@@ -10,7 +10,7 @@ from reconciler.observation import Foreign
 from reconciler_libvirt import names, ownership
 from reconciler_libvirt.ledger import Record
 from reconciler_libvirt.objects.instance_change import delete, ensure
-from reconciler_libvirt.objects.instance_form import View, image_of, needs_of, root_fields
+from reconciler_libvirt.objects.instance_form import View, dns_names, image_of, needs_of, root_fields
 from reconciler_libvirt.reading import HostReading, Reading
 from reconciler_libvirt.site import Site
 from reconciler_libvirt.xml.domain import DomainSpec
@@ -21,19 +21,21 @@ __all__ = ["delete", "ensure", "observe"]
 def observe(site: Site, reading: HostReading) -> Iterator[Observed | Foreign]:
     """The instances of which anything is there, and what is in our way."""
     origins: dict[Address, Address] = {}
+    dns = dns_names(reading)
     for domain in reading.domains:
         verdict = _judge(site, domain)
         if isinstance(verdict, Foreign):
             yield verdict
         elif verdict:
             origins[verdict.origin] = verdict.address
-            view = View(site=site, host=reading, domain=domain, origin=verdict.origin)
+            view = View(site=site, host=reading, names=dns, domain=domain, origin=verdict.origin)
             yield _observed(view, verdict)
     strange = set(_strange_roots(site, reading))
     for name, origin in sorted(strange):
         yield Foreign("volume", name, "it stands on no image of ours", site.key(origins.get(origin, origin)))
+    taken = {domain.name for domain in reading.domains}
     for origin in sorted(_leftovers(site, reading, {name for name, _ in strange}) - origins.keys()):
-        if not _taken(site, reading, origin):
+        if site.identity.name(origin) not in taken:  # what seems left over may be of another's domain of that name
             yield _leftover(site, reading, origin)
 
 
@@ -76,11 +78,6 @@ def _leftovers(site: Site, reading: HostReading, strange: set[str]) -> set[Addre
     found = (names.read_volume(site.identity, name) for name in reading.volumes if name not in strange)
     volumes = {volume.origin for volume in found if volume and volume.origin.kind == "Instance"}
     return volumes | {origin for origin, _ in (reading.table.nics if reading.table else ())}
-
-
-def _taken(site: Site, reading: HostReading, origin: Address) -> bool:
-    """Whether another's domain bears the name: then what seems left over may be its."""
-    return any(domain.name == site.identity.name(origin) for domain in reading.domains)
 
 
 def _leftover(site: Site, reading: HostReading, origin: Address) -> Observed:

@@ -20,11 +20,22 @@ from reconciler_libvirt.xml.storage import Volume
 SEED = ("seed.hostname", "seed.keys", "seed.userData")
 
 
+Names = Mapping[tuple[str, bool], Mapping[str, str]]
+"""What DNS answers: by libvirt's name of the network and whether the live form is meant, address to name."""
+
+
+def dns_names(host: HostReading) -> Names:
+    """All names of a host's networks."""
+    forms = {(one.name, live): one.running if live else one.stored for one in host.networks for live in (False, True)}
+    return {key: dict(form.names) for key, form in forms.items() if isinstance(form, NetworkSpec)}
+
+
 class View(msgspec.Struct, frozen=True, kw_only=True):
     """One domain of ours in its host's reading."""
 
     site: Site
     host: HostReading
+    names: Names
     domain: Reading
     origin: Address
 
@@ -72,11 +83,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
     def _dns_name(self, spec: DomainSpec, nic: NicSpec, live: bool) -> str | None:
         """The name of the first of the instance's NICs in the network that has one: it stands for all of them."""
-        found = next((reading for reading in self.host.networks if reading.name == nic.network), None)
-        form = found and (found.running if live else found.stored)
-        if not isinstance(form, NetworkSpec):
-            return None
-        known = dict(form.names)
+        known = self.names.get((nic.network, live), {})
         alike = [one.name for one in spec.nics if one.network == nic.network]
         addresses = (str(spec.record.noted.get(f"nics.{name}.address")) for name in alike)
         return next((known[address] for address in addresses if address in known), None)

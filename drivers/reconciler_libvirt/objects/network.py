@@ -138,10 +138,11 @@ def ensure(task: Task) -> None:
     handle = find(task.site, task.name)
     if handle is None:
         handle = _define(task, render(xml.write(spec_of(task))))
-        with calls(f"setting the network {task.name} to start with the host"):
-            handle.setAutostart(1)
     else:
         _mark(task, handle)
+    if not handle.autostart():
+        with calls(f"setting the network {task.name} to start with the host"):
+            handle.setAutostart(1)
     if task.wanted.fields["active"] and not handle.isActive():
         task.progress.call("network.start", task.name)
         with calls(f"starting the network {task.name}"):
@@ -150,12 +151,15 @@ def ensure(task: Task) -> None:
 
 
 def _mark(task: Task, handle: libvirt.virNetwork) -> None:
-    """Write the mark where it says something else than wanted; its shape never changes in place."""
-    stored = look(task.site, handle).stored
-    if not isinstance(stored, NetworkSpec):
-        raise DriverError(ErrorClass.EXISTS, f"the network {task.name} exists and is not ours")
-    record = _record(task, stored.record)
-    if not ledger.same(stored.record, record):
+    """Write the mark where it says something else than wanted, which also makes a network permanent that somebody
+    undefined as it ran. Its shape never changes in place.
+    """
+    reading = look(task.site, handle)
+    form = reading.stored or reading.running
+    if not isinstance(form, NetworkSpec):
+        raise DriverError(ErrorClass.EXISTS, f"the network {task.name} exists and is not ours: {reading.reason}")
+    record = _record(task, form.record)
+    if reading.stored is None or not ledger.same(form.record, record):
         with calls(f"reading the network {task.name}"):
             tree = parse(handle.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE))
         _define(task, render(xml.marked(tree, record)))

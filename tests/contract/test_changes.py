@@ -199,15 +199,17 @@ def _closed(bench: Bench) -> Watch:
 
 
 def test_a_nic_that_moves_or_goes_takes_its_name_and_its_filter_along(rig: Rig, bench: Bench) -> None:
-    before = bench.everything()
     first, second, third = (f"{bench.subnet()}.{number}" for number in (10, 11, 12))
-    two = rig.scene(networks={"lan": {"address": first}, "spare": {"address": second, "network": "lan"}})
-    rig.make(two.values())
-    moved = rig.scene(networks={"lan": {"address": third}})
-    rig.update(moved[SSH])
+    spare = {"address": second, "network": "lan", "securityGroups": ["ssh"]}
+    two = rig.scene(securityGroups=["default"], networks={"lan": {"address": first}, "spare": spare})
+    moved = rig.scene(securityGroups=["default"], networks={"lan": {"address": third}})
+    rig.make(wanted for address, wanted in two.items() if address != WEB)
+    before = bench.everything()
+    rig.create(two[WEB])
     assert shown(rig.update(moved[WEB], Impact.RESTART), moved[WEB]) == moved[WEB].fields
-    for wanted in reversed(moved.values()):
-        rig.delete(wanted)
+    rig.delete(two[SSH])
+    rig.create(two[SSH])
+    rig.delete(moved[WEB])
     assert bench.everything() == before, "nothing is left of the old addresses"
 
 

@@ -6,6 +6,7 @@ shrink and a change under attached instances are refused. Everything else varies
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from reconciler.desired import Desired
 from reconciler.guard import Allow
 from reconciler.guard.allow import CONSENTABLE
 from reconciler.objects import Observed, Value
+from reconciler.snapshots import identity
 from tests.support import fleet
 from tests.support.fleet import Manifest
 from tests.support.world import World
@@ -65,7 +67,7 @@ def fleets(draw: st.DrawFn, **spec: Any) -> list[Manifest]:
         *(fleet.host(name) for name in HOSTS),
         fleet.flavor("small", vcpus=draw(st.integers(1, 2))),
         fleet.flavor("large", memory=draw(st.sampled_from(["1Gi", "2Gi"]))),
-        *(fleet.image(name, draw(st.sampled_from("abc"))) for name in ("debian", "alpine")),
+        *(fleet.image(name, draw(st.sampled_from("abc")), format="raw") for name in ("debian", "alpine")),
         *(
             fleet.network(name, host=host, cidr=f"10.{index}.0.0/24")
             for index, (name, host) in enumerate(NETWORKS.items())
@@ -119,9 +121,9 @@ def _moved(draw: st.DrawFn, observed: Observed) -> Observed:
     return msgspec.structs.replace(observed, stored=stored, running=running if observed.running else None)
 
 
-def without_choices(world: World) -> dict[ObjectKey, Observed]:
+def without_choices(objects: Iterable[Observed]) -> dict[ObjectKey, Observed]:
     """What stands, without what a plan chose among equals (undeclared addresses) and who last wrote it."""
-    return {key: _plain(each) for key, each in world.objects.items()}
+    return {identity(each): _plain(each) for each in objects}
 
 
 def _plain(each: Observed) -> Observed:

@@ -70,7 +70,8 @@ def files(seed: Seed) -> dict[str, bytes]:
 
 
 def _yaml(value: object) -> bytes:
-    return yaml.safe_dump(value, sort_keys=True, width=1 << 20, allow_unicode=True).encode()
+    """In ASCII, all else escaped: YAML folds some Unicode line ends into spaces. No line is broken."""
+    return yaml.safe_dump(value, sort_keys=True, width=1 << 20).encode("ascii")
 
 
 def _network(nics: tuple[SeedNic, ...]) -> dict[str, object]:
@@ -98,7 +99,7 @@ def _user_data(seed: Seed) -> bytes:
         ours["ssh_authorized_keys"] = list(seed.keys)
     if seed.user_data is None:
         return b"#cloud-config\n" + _yaml(ours)
-    own_part = MIMEText(_yaml({**ours, "merge_how": _APPENDING}).decode(), "cloud-config", _charset(seed.keys))
+    own_part = MIMEText(_yaml({**ours, "merge_how": _APPENDING}).decode(), "cloud-config", "us-ascii")
     archive = MIMEMultipart(boundary=_boundary(seed.user_data), _subparts=[_user_part(seed.user_data), own_part])
     return archive.as_bytes()
 
@@ -107,11 +108,7 @@ def _user_part(text: str) -> Message:
     """cloud-init finds out what plain text is by its first line; an archive is taken in as such."""
     if text.startswith(("Content-Type: multipart/", "MIME-Version:")):
         return email.message_from_string(text)
-    return MIMEText(text, "plain", _charset((text,)))
-
-
-def _charset(texts: tuple[str, ...]) -> str:
-    return "us-ascii" if all(text.isascii() for text in texts) else "utf-8"
+    return MIMEText(text, "plain", "us-ascii" if text.isascii() else "utf-8")
 
 
 def _boundary(text: str) -> str:

@@ -54,19 +54,26 @@ class Storage:
     def read(self) -> dict[str, Volume]:
         """All volumes by name, after looking at the folder anew. Raises `DriverError` when they cannot be seen."""
         with self._turn:
-            pool = self.find()
-            if pool is None or (not pool.isActive() and self._bare()):
+            pool = self._open()
+            if pool is None:
                 return {}
             self._refresh(pool)
             with calls(f"listing the volumes of {self.name}"):
                 found = [xml.read_volume(parse(volume.XMLDesc())) for volume in pool.listAllVolumes()]
         return {volume.name: volume for volume in found}
 
+    def _open(self) -> libvirt.virStoragePool | None:
+        """The pool, if there is anything in it. Raises `DriverError` when there is and it cannot be seen."""
+        pool = self.find()
+        if pool is None or pool.isActive():
+            return pool
+        if self._bare():
+            return None
+        message = f"the storage pool {self.name} is not active; start it with `virsh pool-start {self.name}`"
+        raise DriverError(ErrorClass.YOURS, message)
+
     def _refresh(self, pool: libvirt.virStoragePool) -> None:
         with calls(f"reading the folder of the storage pool {self.name}"):
-            if not pool.isActive():
-                message = f"the storage pool {self.name} is not active; start it with `virsh pool-start {self.name}`"
-                raise DriverError(ErrorClass.YOURS, message)
             pool.refresh()
 
     def _bare(self) -> bool:
@@ -104,7 +111,7 @@ class Storage:
         return None
 
     def _volume(self, name: str) -> libvirt.virStorageVol | None:
-        pool = self.find()
+        pool = self._open()
         if pool is None:
             return None
         with unless(ErrorClass.GONE), calls(f"looking for the volume {name}"):

@@ -12,8 +12,9 @@ from msgspec.structs import replace
 
 from reconciler.address import Address
 from reconciler_libvirt.ledger import Record
-from reconciler_libvirt.xml import domain, network, storage, tree
-from reconciler_libvirt.xml.domain import BootSpec, DomainSpec, NicSpec
+from reconciler_libvirt.xml import device, domain, network, storage, tree
+from reconciler_libvirt.xml.device import NicSpec
+from reconciler_libvirt.xml.domain import BootSpec, DomainSpec
 from reconciler_libvirt.xml.network import NetworkSpec
 from reconciler_libvirt.xml.storage import VolumeSpec
 
@@ -113,7 +114,7 @@ def test_xml_that_no_hypervisor_would_send_is_refused(text: str, reason: str) ->
 
 def test_a_raised_link_is_all_that_changes_of_a_device() -> None:
     live = domain.write(_domain("lan"))
-    raised = domain.with_link_up(live, "lan")
+    raised = device.with_link_up(live, "lan")
     assert raised is not None
     assert domain.read(live, FLEET).nics[0].up is False, "the tree that was read is left alone"
     state = raised.find("link")
@@ -121,7 +122,7 @@ def test_a_raised_link_is_all_that_changes_of_a_device() -> None:
     assert state.get("state") == "up"
     state.set("state", "down")
     assert tree.render(raised) in tree.render(live)
-    assert domain.with_link_up(live, "other") is None
+    assert device.with_link_up(live, "other") is None
 
 
 MACHINES = [("pc-q35-7.2", "q35"), ("q35", "q35"), ("pc-i440fx-7.2", "pc"), ("pc", "pc"), ("virt", None), (None, None)]

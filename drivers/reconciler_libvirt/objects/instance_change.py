@@ -20,7 +20,8 @@ from reconciler_libvirt.objects.instance_form import SEED
 from reconciler_libvirt.objects.instance_work import Nic, Work, find, understood
 from reconciler_libvirt.site import Site, Task
 from reconciler_libvirt.xml import domain as xml
-from reconciler_libvirt.xml.domain import BootSpec, DomainSpec, NicSpec
+from reconciler_libvirt.xml.device import NicSpec
+from reconciler_libvirt.xml.domain import BootSpec, DomainSpec
 from reconciler_libvirt.xml.tree import parse, render
 
 _UNDEFINE = (55, 23, 0)

@@ -15,7 +15,7 @@ from reconciler_libvirt.connection import calls
 from reconciler_libvirt.objects.instance_form import SEED, image_of
 from reconciler_libvirt.objects.instance_work import Nic, Work
 from reconciler_libvirt.seed import Seed, SeedNic
-from reconciler_libvirt.xml import domain as xml
+from reconciler_libvirt.xml.device import ROOT, disk_target
 from reconciler_libvirt.xml.storage import Volume, VolumeSpec
 
 _FORMATS = {"disk": ("qcow2", "raw"), "kernel": ("raw",), "initrd": ("raw",)}
@@ -72,7 +72,7 @@ def _grow_root(work: Work, root: Volume, size: int) -> None:
     assert work.tree is not None
     work.task.progress.call("domain.resize", root.name)
     with calls(f"growing the disk of {work.task.name}"):
-        target = xml.disk_target(work.tree, xml.ROOT)
+        target = disk_target(work.tree, ROOT)
         work.domain.blockResize(target, size, libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES)
 
 

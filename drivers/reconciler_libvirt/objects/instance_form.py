@@ -13,7 +13,8 @@ from reconciler.objects import Value
 from reconciler_libvirt import names
 from reconciler_libvirt.reading import HostReading, Reading
 from reconciler_libvirt.site import Site
-from reconciler_libvirt.xml.domain import DomainSpec, NicSpec
+from reconciler_libvirt.xml.device import NicSpec
+from reconciler_libvirt.xml.domain import DomainSpec
 from reconciler_libvirt.xml.network import NetworkSpec
 from reconciler_libvirt.xml.storage import Volume
 

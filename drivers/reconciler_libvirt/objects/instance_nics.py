@@ -15,7 +15,7 @@ from reconciler_libvirt.objects import network
 from reconciler_libvirt.objects.instance_work import Work
 from reconciler_libvirt.reading import bridges, look
 from reconciler_libvirt.site import Site
-from reconciler_libvirt.xml import domain as xml
+from reconciler_libvirt.xml.device import with_link_up
 from reconciler_libvirt.xml.domain import DomainSpec
 from reconciler_libvirt.xml.network import NetworkSpec, dns_host
 from reconciler_libvirt.xml.tree import parse, render
@@ -160,7 +160,7 @@ def _require(work: Work, wanted: NicFilter, state: NicState | None) -> None:
 
 def _raise(work: Work, domain: libvirt.virDomain, nic: str) -> None:
     with calls(f"reading {work.task.name}"):
-        device = xml.with_link_up(parse(domain.XMLDesc(0)), nic)
+        device = with_link_up(parse(domain.XMLDesc(0)), nic)
     if device is None:
         return
     work.task.progress.call("nic.link-up", f"{work.task.name} {nic}")

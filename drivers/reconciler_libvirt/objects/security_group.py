@@ -1,11 +1,14 @@
-"""Security groups: what the kernel enforces of them."""
+"""Security groups: what the kernel enforces of them.
+
+Their ledger, a digest of each value last applied, is the note beside a group in the table.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from reconciler.driver import Progress
-from reconciler.objects import Observed, Value
+from reconciler.objects import Observed, Value, digest
 from reconciler.observation import Foreign
 from reconciler_libvirt.enforcement import GroupState
 from reconciler_libvirt.enforcement.layout import Names
@@ -23,7 +26,8 @@ def observe(site: Site, reading: HostReading) -> Iterator[Observed | Foreign]:
         yield Foreign("nftables", name, "it stands in our table and was not made by us")
     for address, group in sorted(reading.table.groups.items()):
         stored: dict[str, Value] = {"rules": group.rules, "members": group.members}
-        yield Observed(key=site.key(address), origin=address, uid=site.identity.uuid(address), stored=stored)
+        uid = site.identity.uuid(address)
+        yield Observed(key=site.key(address), origin=address, uid=uid, stored=stored, owned=_owned(group.note))
 
 
 def ensure(task: Task) -> None:
@@ -31,11 +35,17 @@ def ensure(task: Task) -> None:
     rules, members = task.wanted.fields["rules"], task.wanted.fields["members"]
     assert isinstance(rules, tuple)
     assert isinstance(members, tuple)
+    note = f"rules={digest(rules)} members={digest(members)}"
     found = task.site.table.observe().groups.get(task.wanted.origin)
-    if found == GroupState(rules=rules, members=members):
+    if found == GroupState(rules=rules, members=members, note=note):
         return
     task.progress.call("group.write", str(task.wanted.origin))
-    task.site.table.apply_group(task.wanted.origin, rules, members)
+    task.site.table.apply_group(task.wanted.origin, rules, members, note)
+
+
+def _owned(note: str) -> dict[str, str]:
+    entries = (entry.partition("=") for entry in note.split())
+    return {path: applied for path, _, applied in entries if path in ("rules", "members")}
 
 
 def delete(site: Site, observed: Observed, progress: Progress) -> None:

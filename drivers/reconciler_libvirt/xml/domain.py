@@ -13,29 +13,16 @@ import msgspec
 
 from reconciler_libvirt import ledger
 from reconciler_libvirt.ledger import Record
+from reconciler_libvirt.xml.device import ROOT, SEED, NicSpec, disk_source, read_nics, write_devices
 from reconciler_libvirt.xml.tree import attribute, child, drop, put
 
 SPARE_PORTS = 8
 """Free PCIe root ports of a q35 machine, so that devices can be plugged in later."""
-ROOT, SEED, NIC = "ua-root", "ua-seed", "ua-nic-"
 _FIXED_DEVICES = 5
 """PCIe devices besides the NICs: two disks, random numbers, balloon, the channel's bus."""
 _MACHINES = {"q35": "q35", "pc": "i440fx"}
 _KIBI = 1024
 _UNITS = {"b": 1, "bytes": 1, "KiB": 1 << 10, "k": 1 << 10, "MiB": 1 << 20, "M": 1 << 20, "GiB": 1 << 30, "G": 1 << 30}
-
-
-class NicSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """A NIC: its name with us, MAC, libvirt's name of its network, and the fixed name of the host's end.
-
-    `up` is whether its link is: that is only read, since the stored link is always written down.
-    """
-
-    name: str
-    mac: str
-    network: str
-    tap: str
-    up: bool = False
 
 
 class BootSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +63,7 @@ def write(spec: DomainSpec, stored: Element | None = None) -> Element:
     _machine(tree, spec)
     _boot(child(tree, "os"), spec.boot)
     _cpu(tree, spec)
-    _devices(child(tree, "devices"), spec)
+    write_devices(child(tree, "devices"), spec.root, spec.seed, spec.nics)
     return tree
 
 
@@ -166,58 +153,6 @@ def read_cpu(tree: Element) -> str | None:
     return None if mode == "custom" else mode
 
 
-def _devices(devices: Element, spec: DomainSpec) -> None:
-    _disk(devices, ROOT, spec.root, "qcow2", "vda")
-    _disk(devices, SEED, spec.seed, "raw", "vdb")
-    ours = {NIC + nic.name for nic in spec.nics}
-    for node in devices.findall("interface"):
-        alias = attribute(node, "alias", "name") or ""
-        if alias.startswith(NIC) and alias not in ours:
-            devices.remove(node)
-    for nic in spec.nics:
-        _nic(devices, nic)
-
-
-def device(root: Element, tag: str, alias: str) -> Element | None:
-    """Our device of that alias below `root`, the domain or its devices."""
-    nodes = root.iter(tag)
-    return next((node for node in nodes if attribute(node, "alias", "name") == alias), None)
-
-
-def _own_device(devices: Element, tag: str, alias: str) -> Element:
-    node = device(devices, tag, alias)
-    if node is None:
-        node = SubElement(devices, tag)
-        child(node, "alias", name=alias)
-    return node
-
-
-def _disk(devices: Element, alias: str, path: str, file_format: str, target: str) -> None:
-    """Formats are always told, never probed: a guest can write any header it likes to its disk."""
-    node = _own_device(devices, "disk", alias)
-    node.attrib.update(type="file", device="disk")
-    child(node, "driver", name="qemu", type=file_format)
-    child(node, "source", file=path)
-    if node.find("target") is None:
-        child(node, "target", dev=target, bus="virtio")
-    put(node, "serial", alias.removeprefix("ua-"))
-    if alias == SEED:
-        child(node, "readonly")
-
-
-def _nic(devices: Element, nic: NicSpec) -> None:
-    """The link is stored down: it is raised on the running guest, after its filter was read back."""
-    node = _own_device(devices, "interface", NIC + nic.name)
-    node.set("type", "network")
-    child(node, "mac", address=nic.mac)
-    source = child(node, "source")
-    source.attrib.clear()
-    source.set("network", nic.network)
-    child(node, "target", dev=nic.tap)
-    child(node, "model", type="virtio")
-    child(node, "link", state="down")
-
-
 def read(tree: Element, fleet_id: str) -> DomainSpec:
     """What a domain's tree, stored or live, says of what we set. Raises `ledger.NotOurs` or `ValueError`."""
     return DomainSpec(
@@ -228,9 +163,9 @@ def read(tree: Element, fleet_id: str) -> DomainSpec:
         machine=machine_family(attribute(tree, "os/type", "machine")) or "",
         vcpus=int(tree.findtext("vcpu") or 0),
         memory=_memory(tree),
-        root=_source(tree, ROOT),
-        seed=_source(tree, SEED),
-        nics=tuple(sorted(_nics(tree), key=lambda nic: nic.name)),
+        root=disk_source(tree, ROOT),
+        seed=disk_source(tree, SEED),
+        nics=read_nics(tree),
         cpu=read_cpu(tree),
         boot=_read_boot(tree),
     )
@@ -241,43 +176,8 @@ def _memory(tree: Element) -> int:
     return 0 if node is None else int(node.text or 0) * _UNITS[node.get("unit", "KiB")]
 
 
-def _source(tree: Element, alias: str) -> str:
-    node = device(tree, "disk", alias)
-    return "" if node is None else attribute(node, "source", "file") or ""
-
-
-def _nics(tree: Element) -> list[NicSpec]:
-    return [
-        NicSpec(
-            name=(attribute(node, "alias", "name") or "").removeprefix(NIC),
-            mac=(attribute(node, "mac", "address") or "").lower(),
-            network=attribute(node, "source", "network") or "",
-            tap=attribute(node, "target", "dev") or "",
-            up=attribute(node, "link", "state") != "down",
-        )
-        for node in tree.iterfind("devices/interface")
-        if (attribute(node, "alias", "name") or "").startswith(NIC)
-    ]
-
-
 def _read_boot(tree: Element) -> BootSpec | None:
     kernel = tree.findtext("os/kernel")
     if kernel is None:
         return None
     return BootSpec(kernel=kernel, initrd=tree.findtext("os/initrd"), command_line=tree.findtext("os/cmdline") or "")
-
-
-def with_link_up(tree: Element, nic: str) -> Element | None:
-    """The NIC's live device with its link up, for libvirt to update it to; None when there is no such NIC."""
-    found = device(tree, "interface", NIC + nic)
-    if found is None:
-        return None
-    node = copy.deepcopy(found)
-    child(node, "link", state="up")
-    return node
-
-
-def disk_target(tree: Element, alias: str) -> str:
-    """The target name (`vda`) of one of our disks."""
-    node = device(tree, "disk", alias)
-    return "" if node is None else attribute(node, "target", "dev") or ""

@@ -24,7 +24,7 @@ class LibvirtType:
                 raise
             message = "libvirt-python is not installed; run `pip install 'vm-reconciler[libvirt]'`"
             raise DriverError(ErrorClass.UNSUPPORTED, message) from None
-        return LibvirtDriver.open(host, files)
+        return LibvirtDriver(host, files)
 
 
 DRIVER: DriverType = LibvirtType()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
@@ -23,6 +24,23 @@ from reconciler_libvirt.site import Site, Task
 from reconciler_libvirt.storage import Storage
 
 
+def _site(host: HostConfig, files: Files) -> Site:
+    """Connect to a host. Raises `DriverError`."""
+    chosen = settings(host.name, host.connection)
+    identity, channel = Identity(host.fleet_id), Channel(chosen.channel.prefix)
+    connection = connect(chosen)
+    return Site(
+        host=host.name,
+        identity=identity,
+        settings=chosen,
+        connection=connection,
+        channel=channel,
+        storage=Storage(connection, identity, chosen.pool, channel),
+        table=Table(identity, channel),
+        files=files,
+    )
+
+
 class Kind(Protocol):
     """What a module of `objects` has."""
 
@@ -42,8 +60,6 @@ KINDS: dict[str, Kind] = {
     "SecurityGroup": security_group,
     "Instance": instance,
 }
-
-
 STORED = ("Image", "Instance")
 """Kinds with volumes; with the last volume goes the pool."""
 
@@ -51,27 +67,19 @@ STORED = ("Image", "Instance")
 class LibvirtDriver:
     """One host. Several threads may apply steps at once."""
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, host: HostConfig, files: Files) -> None:
+        self._config = host
+        self._files = files
+        self._site = _site(host, files)
+        self._connecting = threading.Lock()
         self._begun: set[str] = set()
 
-    @classmethod
-    def open(cls, host: HostConfig, files: Files) -> LibvirtDriver:
-        """Connect. Raises `DriverError`."""
-        chosen = settings(host.name, host.connection)
-        identity, channel = Identity(host.fleet_id), Channel(chosen.channel.prefix)
-        connection = connect(chosen)
-        site = Site(
-            host=host.name,
-            identity=identity,
-            settings=chosen,
-            connection=connection,
-            channel=channel,
-            storage=Storage(connection, identity, chosen.pool, channel),
-            table=Table(identity, channel),
-            files=files,
-        )
-        return cls(site)
+    def _connected(self) -> Site:
+        """The host, connected to anew if its daemon was restarted meanwhile."""
+        with self._connecting:
+            if not self._site.connection.isAlive():
+                self._site = _site(self._config, self._files)
+            return self._site
 
     def lock(self) -> AbstractContextManager[Lease]:
         """Become the host's only writer, or raise `DriverError` (held). The lock goes when the process goes."""
@@ -79,15 +87,15 @@ class LibvirtDriver:
 
     def observe(self) -> Snapshot:
         """All that is ours on the host; never modifies. What could not be seen is a gap."""
-        host = self._site.host
+        host = self._config.name
         try:
-            seen = reading.read(self._site)
-            host_facts = facts.read(self._site, seen.table)
+            site = self._connected()
+            seen = reading.read(site)
+            host_facts = facts.read(site, seen.table)
+            pool = site.storage.foreign()
         except DriverError as error:
             return Snapshot(host=host, status=Failed(str(error)))
-        found = list(self._found(seen))
-        if pool := self._site.storage.foreign():
-            found.append(pool)
+        found = [*self._found(seen), *([pool] if pool else [])]
         return Snapshot(
             host=host,
             status=Partial(seen.gaps) if seen.gaps else Complete(),
@@ -102,6 +110,7 @@ class LibvirtDriver:
 
     def apply(self, step: Step, commit: str, progress: Progress) -> Observed | None:
         """Carry a step out and return what is there now, read back (None when it is gone)."""
+        self._connected()
         kind = KINDS[step.key.address.kind]
         observed = self._look(step)
         if step.verb == "delete":

@@ -183,6 +183,32 @@ def test_a_restarted_libvirtd_shows_the_same(rig: Rig, clean: LibvirtBench, libv
         assert watch.calls == []
 
 
+def test_a_pool_of_our_name_that_is_anothers_is_left_alone(rig: Rig, clean: LibvirtBench, libvirt_host: Host) -> None:
+    libvirt_host.virsh("pool-define-as", POOL_NAME, "dir", "--target", "/var/lib/libvirt/elsewhere")
+    before = clean.everything()
+    snapshot = rig.snapshot()
+    assert not snapshot.complete
+    assert [(one.what, one.name) for one in snapshot.foreign] == [("storage pool", POOL_NAME)]
+    with pytest.raises(DriverError) as refusal:
+        rig.create(rig.scene()[TINY])
+    assert refusal.value.error_class is ErrorClass.EXISTS
+    assert clean.everything() == before
+
+
+def test_a_run_goes_on_after_libvirtd_was_restarted_under_it(rig: Rig, clean: LibvirtBench, libvirt_host: Host) -> None:
+    wanted = rig.scene()
+    network = wanted[LAN]
+    assert rig.driver.apply(_create(network), "c0ffee", Watch())
+    libvirt_host.restart_libvirtd()
+    clean.connection = libvirt.open(libvirt_host.uri)
+    again = _create(wanted[TINY])
+    with pytest.raises(DriverError) as broken:
+        rig.driver.apply(again, "c0ffee", Watch())
+    assert broken.value.error_class is ErrorClass.TRANSIENT, "so that it is tried again"
+    created = rig.driver.apply(again, "c0ffee", Watch())
+    assert shown(created, wanted[TINY]) == wanted[TINY].fields
+
+
 def test_an_image_that_names_another_file_is_refused_before_anything_is_made(rig: Rig, tmp_path: Path) -> None:
     evil = tmp_path / "evil.qcow2"
     command = ["qemu-img", "create", "-q", "-f", "qcow2", "-u", "-F", "raw", "-b", "/etc/shadow", str(evil), "1M"]

@@ -78,10 +78,11 @@ class Volume(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
-    """The rules of a security group, and the addresses that are in it."""
+    """The rules of a security group, the addresses that are in it, and a digest of each as last applied (`owned`)."""
 
     rules: tuple[str, ...]
     members: tuple[str, ...]
+    owned: dict[str, str] = {}
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

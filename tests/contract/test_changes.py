@@ -163,6 +163,15 @@ def test_rules_and_members_change_under_running_guests(rig: Rig, bench: Bench) -
     assert bench.boot(rig.name(WEB)) == boot
 
 
+def test_a_group_remembers_what_was_last_applied_to_it(rig: Rig) -> None:
+    group = rig.scene()[SSH]
+    made = rig.create(group)
+    assert made.owned == {path: digest(value) for path, value in group.fields.items()}
+    opened = with_fields(group, rules=("ingress IPv4 tcp 80 from anyone",))
+    updated = rig.update(opened)
+    assert updated.owned == {path: digest(value) for path, value in opened.fields.items()}
+
+
 def test_a_running_nic_changes_its_groups(rig: Rig, bench: Bench) -> None:
     scene = rig.scene()
     rig.make(scene.values())

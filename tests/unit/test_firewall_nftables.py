@@ -35,11 +35,44 @@ FOLDER = Path("golden/nftables")
 
 Edit = Callable[[Tables], Tables]
 STEPS: dict[str, Edit] = {
-    "a first group": lambda tables: with_group(tables, NAMES, WEB, RULES, [A, "fd00::11"]),
+    "a first group": lambda tables: with_group(
+        tables,
+        NAMES,
+        WEB,
+        GroupState(
+            rules=RULES,
+            members=(
+                A,
+                "fd00::11",
+            ),
+        ),
+    ),
     "a first NIC": lambda tables: with_nic(tables, NAMES, nic(A, WEB)),
-    "another rule": lambda tables: with_group(tables, NAMES, WEB, RULES[1:], [A, "fd00::11"]),
-    "another member": lambda tables: with_group(tables, NAMES, WEB, RULES[1:], [B, "fd00::11"]),
-    "the remote group": lambda tables: with_group(tables, NAMES, DB, (), [B]),
+    "another rule": lambda tables: with_group(
+        tables,
+        NAMES,
+        WEB,
+        GroupState(
+            rules=RULES[1:],
+            members=(
+                A,
+                "fd00::11",
+            ),
+        ),
+    ),
+    "another member": lambda tables: with_group(
+        tables,
+        NAMES,
+        WEB,
+        GroupState(
+            rules=RULES[1:],
+            members=(
+                B,
+                "fd00::11",
+            ),
+        ),
+    ),
+    "the remote group": lambda tables: with_group(tables, NAMES, DB, GroupState(rules=(), members=(B,))),
     "one more group of a NIC": lambda tables: with_nic(tables, NAMES, nic(A, DB, WEB)),
     "nothing new": lambda tables: with_nic(tables, NAMES, nic(A, DB, WEB)),
     "no NIC": lambda tables: without_nic(tables, NAMES, nic(A).instance, "lan"),
@@ -90,7 +123,22 @@ def test_a_listing_reads_as_what_was_wanted(listed: dict[str, list[dict[str, Any
 
 
 def test_what_a_kernel_lists_is_what_is_written(listed: dict[str, list[dict[str, Any]]]) -> None:
-    wanted = with_nic(with_group(Tables(), NAMES, WEB, RULES, [A, "fd00::11"]), NAMES, nic(A, WEB))
+    wanted = with_nic(
+        with_group(
+            Tables(),
+            NAMES,
+            WEB,
+            GroupState(
+                rules=RULES,
+                members=(
+                    A,
+                    "fd00::11",
+                ),
+            ),
+        ),
+        NAMES,
+        nic(A, WEB),
+    )
     assert commands(read(listed), wanted) == []
 
 
@@ -117,7 +165,7 @@ def test_a_step_repairs_only_what_is_its_own(listed: dict[str, list[dict[str, An
     own = NAMES.nic(nic(A).instance, "lan")
     foreign = {"rule": {"family": "inet", "chain": f"{own}-in", "expr": [{"accept": None}]}}
     tampered = read({**listed, "inet": [*listed["inet"], foreign]})
-    after = with_group(tampered, NAMES, WEB, RULES[:1], [A])
+    after = with_group(tampered, NAMES, WEB, GroupState(rules=RULES[:1], members=(A,)))
     assert own not in json.dumps(commands(tampered, after)), "the NIC's own step will see to that"
     repaired = with_nic(tampered, NAMES, nic(A, WEB))
     assert table_state(repaired, NAMES) == table_state(read(listed), NAMES)

@@ -6,7 +6,6 @@ way; the transaction is no more than the difference.
 
 from __future__ import annotations
 
-from collections.abc import Collection as Some
 from collections.abc import Iterable
 
 from reconciler.address import Address
@@ -20,26 +19,26 @@ from reconciler_libvirt.enforcement.confinement import (
     inet_chains,
     inet_entries,
 )
-from reconciler_libvirt.enforcement.labels import labelled, labels, nic_label
+from reconciler_libvirt.enforcement.labels import group_label, labelled, labels, nic_label
 from reconciler_libvirt.enforcement.layout import Names, Tables, grounded, standing
 from reconciler_libvirt.enforcement.ruleset import Chain, Collection, Ruleset, normal, stem, targets
-from reconciler_libvirt.enforcement.state import NicFilter
+from reconciler_libvirt.enforcement.state import GroupState, NicFilter
 
 _SETS: dict[Ethertype, str] = {"IPv4": "ipv4_addr", "IPv6": "ipv6_addr"}
 
 
-def with_group(tables: Tables, names: Names, address: Address, rules: Iterable[str], members: Some[str]) -> Tables:
+def with_group(tables: Tables, names: Names, address: Address, group: GroupState) -> Tables:
     """The group with exactly these rules and members. Groups that its rules name get their (empty) sets."""
     tables = grounded(tables, names)
-    wanted = [parse(rule) for rule in rules]
-    inet = tables.inet
+    wanted = [parse(rule) for rule in group.rules]
+    inet = labelled(tables.inet, names.group(address), group_label(address, group.note))
     for named in sorted({str(address), *(rule.group for rule in wanted if rule.group)}):
-        inet = _with_sets(labelled(inet, names.group(named), named), names.group(named))
+        inet = _with_sets(_introduced(inet, names.group(named), named), names.group(named))
     for direction, suffix in (("ingress", "in"), ("egress", "out")):
         allowed = [rule for rule in wanted if rule.direction == direction]
         chain = Chain(tuple(expression(rule, names.group) for rule in allowed))
         inet = inet.with_chains({f"{names.group(address)}-{suffix}": chain})
-    return _swept(Tables(_with_members(inet, names.group(address), members), tables.bridge))
+    return _swept(Tables(_with_members(inet, names.group(address), group.members), tables.bridge))
 
 
 def without_group(tables: Tables, names: Names, address: Address) -> Tables:
@@ -83,6 +82,11 @@ def _is_chain_of(name: str, group: str) -> bool:
 
 def _refused(nic: NicFilter, why: str) -> DriverError:
     return DriverError(ErrorClass.RACE, f"{nic.instance}, NIC {nic.nic}: {why}")
+
+
+def _introduced(inet: Ruleset, own: str, name: str) -> Ruleset:
+    """With a label for a group that only rules name so far; a label that names it already is left as it is."""
+    return inet if labels(inet).get(own, "").partition(" ")[0] == name else labelled(inet, own, name)
 
 
 def _with_sets(inet: Ruleset, group: str) -> Ruleset:

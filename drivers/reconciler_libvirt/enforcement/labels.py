@@ -60,9 +60,15 @@ def labelled_nic(text: str) -> NicFilter | None:
         return None
 
 
-def labelled_group(text: str) -> Address | None:
-    """The group that a label names; None when it names none."""
+def group_label(group: Address, note: str) -> str:
+    """A group and the note that its writer leaves beside it."""
+    return f"{group} {note}".strip()
+
+
+def labelled_group(text: str) -> tuple[Address, str] | None:
+    """Read `group_label` back; None when the text is none."""
+    name, _, note = text.partition(" ")
     try:
-        return Address.parse(text)
+        return Address.parse(name), note
     except ValueError:
         return None

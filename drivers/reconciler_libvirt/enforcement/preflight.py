@@ -11,7 +11,7 @@ from reconciler_libvirt.enforcement.edit import with_group, with_nic
 from reconciler_libvirt.enforcement.layout import Names, Tables
 from reconciler_libvirt.enforcement.nft import Channel, Nft
 from reconciler_libvirt.enforcement.ruleset import Ruleset
-from reconciler_libvirt.enforcement.state import NicFilter
+from reconciler_libvirt.enforcement.state import GroupState, NicFilter
 from reconciler_libvirt.enforcement.transaction import transaction
 
 Check = tuple[bool, str, str]
@@ -68,7 +68,8 @@ def _sample() -> list[dict[str, object]]:
         groups=(group,),
     )
     rules = (f"ingress IPv4 tcp 22 from {group}", "ingress IPv6 icmpv6 type 128 from 2001:db8::/32")
-    tables = with_nic(with_group(Tables(), names, group, rules, ("192.0.2.2", "2001:db8::2")), names, nic)
+    content = GroupState(rules=rules, members=("192.0.2.2", "2001:db8::2"))
+    tables = with_nic(with_group(Tables(), names, group, content), names, nic)
     return [
         *transaction("inet", names.table, Ruleset(), tables.inet),
         *transaction("bridge", names.table, Ruleset(), tables.bridge),

@@ -42,7 +42,9 @@ class _Reading:
         groups = {own: labelled_group(text) for own, text in texts.items()}
         nics = {own: labelled_nic(text) for own, text in texts.items()}
         # A label under another's stem says nothing.
-        self._groups = {own: group for own, group in groups.items() if group and names.group(group) == own}
+        told = {own: group for own, group in groups.items() if group and names.group(group[0]) == own}
+        self._groups = {own: group for own, (group, _) in told.items()}
+        self._notes = {own: note for own, (_, note) in told.items()}
         self._nics = {own: nic for own, nic in nics.items() if nic and names.nic(nic.instance, nic.nic) == own}
         self._texts = {own: str(group) for own, group in self._groups.items()}
         self._leading = _leading(tables)
@@ -70,7 +72,7 @@ class _Reading:
         members = [
             member for family, type_ in _FAMILIES.items() for member in _members(inet, members_of(own, family), type_)
         ]
-        return GroupState(rules=tuple(sorted(lines)), members=in_order(members))
+        return GroupState(rules=tuple(sorted(lines)), members=in_order(members), note=self._notes[own])
 
     def _nic(self, own: str, nic: NicFilter) -> NicState:
         inward = self._tables.inet.chains.get(f"{own}-in", Chain())

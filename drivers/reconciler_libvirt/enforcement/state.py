@@ -37,10 +37,12 @@ class NicState(msgspec.Struct, frozen=True, kw_only=True):
 class GroupState(msgspec.Struct, frozen=True, kw_only=True):
     """What the kernel holds for a security group: rules as lines of `reconciler.firewall.rule`, sorted, and members
     sorted by address. What is not of our making reads `unrecognised: …`, and so differs from all that is wanted.
+    `note` is what its writer left beside it: words without meaning here.
     """
 
     rules: tuple[str, ...]
     members: tuple[str, ...]
+    note: str = ""
 
 
 class TableState(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from reconciler_libvirt.enforcement.layout import Names, Tables
 from reconciler_libvirt.enforcement.nft import Channel, Nft
 from reconciler_libvirt.enforcement.reading import table_state
 from reconciler_libvirt.enforcement.ruleset import Ruleset, from_kernel
-from reconciler_libvirt.enforcement.state import NicFilter, TableState
+from reconciler_libvirt.enforcement.state import GroupState, NicFilter, TableState
 from reconciler_libvirt.enforcement.transaction import transaction
 
 
@@ -39,9 +39,10 @@ class Table:
             tables, foreign = self._read()
         return TableState(foreign=foreign) if foreign else table_state(tables, self._names)
 
-    def apply_group(self, address: Address, rules: tuple[str, ...], members: tuple[str, ...]) -> None:
-        """Make a group's rules (lines of `reconciler.firewall.rule`) and members exactly these."""
-        self._change(lambda tables: edit.with_group(tables, self._names, address, rules, members))
+    def apply_group(self, address: Address, rules: tuple[str, ...], members: tuple[str, ...], note: str = "") -> None:
+        """Make a group's rules (lines of `reconciler.firewall.rule`), members and note exactly these."""
+        group = GroupState(rules=rules, members=members, note=note)
+        self._change(lambda tables: edit.with_group(tables, self._names, address, group))
 
     def remove_group(self, address: Address) -> None:
         """Remove a group. Rules of others that name it then match nobody; refused while a NIC is in it."""

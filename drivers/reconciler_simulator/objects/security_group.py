@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.address import Address
-from reconciler.objects import Observed, Value
+from reconciler.objects import Observed, Value, digest
 from reconciler.observation import Foreign
 from reconciler_simulator import hypervisor
 from reconciler_simulator.calls import Calls
@@ -39,14 +39,15 @@ def observe(site: Site, state: State) -> Iterator[Observed | Foreign]:
             yield Foreign("group", name, f"stands in our table {site.table} and was not made by us")
         else:
             stored: dict[str, Value] = {"rules": group.rules, "members": group.members}
-            yield Observed(key=site.key(address), origin=address, uid=name, stored=stored)
+            yield Observed(key=site.key(address), origin=address, uid=name, stored=stored, owned=group.owned)
 
 
 def ensure(site: Site, calls: Calls, task: Task) -> None:
     """Put rules and members in force, in one transaction."""
     wanted = task.wanted
     name = site.identity.name(wanted.origin)
-    group = Group(rules=wanted.fields["rules"], members=wanted.fields["members"])  # type: ignore[arg-type]
+    owned = {path: digest(value) for path, value in wanted.fields.items()}
+    group = Group(rules=wanted.fields["rules"], members=wanted.fields["members"], owned=owned)  # type: ignore[arg-type]
     table = table_of(site, calls.read())
     if table and table.groups.get(name) != group:
         calls.make(hypervisor.write_group, name, site.table, site.fleet_id, group)

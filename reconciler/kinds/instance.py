@@ -161,7 +161,8 @@ def _fields(resource: Resource, world: World, host: HostSpec) -> dict[str, Value
         "machine": host.machine,
         "virtType": host.virt_type,
         "boot.commandLine": image.boot.command_line if image.boot else None,
-        "seed.hostname": resource.address.name,
+        # That of its origin: a guest that is renamed answers to its new name in DNS, and is not made anew for it.
+        "seed.hostname": resource.origin.name,
         "seed.keys": tuple(sorted({fingerprint(key) for key in _keys(resource, world)})),
         "seed.userData": _digest(spec.user_data),
     }

@@ -39,13 +39,11 @@ REASON = pytest.StashKey[str]()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests on a real libvirtd share one host, so one worker gets them all; without one they are skipped, loudly."""
+    """Without a real libvirtd the tests on it are skipped, loudly."""
     reason = config.stash[REASON]
     for item in items:
-        if item.get_closest_marker("libvirtd"):
-            item.add_marker(pytest.mark.xdist_group("libvirtd"))
-            if reason:
-                item.add_marker(pytest.mark.skip(reason=f"{LEFT_OUT}: {reason}"))
+        if reason and item.get_closest_marker("libvirtd"):
+            item.add_marker(pytest.mark.skip(reason=f"{LEFT_OUT}: {reason}"))
 
 
 LEFT_OUT = "no real libvirtd"
@@ -70,7 +68,7 @@ def golden(request: pytest.FixtureRequest) -> Golden:
 
 @pytest.fixture(scope="session")
 def libvirt_host() -> Iterator[hosts.Host]:
-    """A libvirtd of our own, fresh for this run."""
+    """A libvirtd of our own, fresh for this run, and for each worker that needs one."""
     with hosts.running("testhost") as host:
         yield host
 

@@ -49,7 +49,7 @@ def main(folder: Path, name: str) -> None:
 
 
 def share_kvm(folder: Path) -> None:
-    """Let QEMU's user open /dev/kvm, as udev would: else libvirt probes QEMU anew, for 0.7 s, dozens of times a call."""
+    """Let QEMU's user open /dev/kvm, as udev would: else libvirt probes QEMU anew, dozens of times a call."""
     device, node = Path("/dev/kvm"), folder / "kvm"
     if device.exists():
         os.mknod(node, stat.S_IFCHR, device.stat().st_rdev)

@@ -21,7 +21,10 @@ from typing import TypeVar
 from tests.support import host_init
 
 POOL = "/var/lib/libvirt/reconciler"
-PROGRAMS = ("libvirtd", "virtlogd", "qemu-system-x86_64", "qemu-img", "nft", "dnsmasq", "unshare", "nsenter", "ip")
+PROGRAMS = (
+    *("libvirtd", "virtlogd", "virsh", "qemu-system-x86_64", "qemu-img", "nft", "dnsmasq", "ip"),
+    *("unshare", "nsenter", "mount", "kill", "sysctl", "ssh"),
+)
 START_SECONDS = 30
 
 T = TypeVar("T")

@@ -14,6 +14,7 @@ from reconciler.manifest import Blob
 from reconciler.plan import Source
 from reconciler.source.commit import CommitTree
 from reconciler.source.content import Content, Entry, SourceError, find, normal, printable
+from reconciler.source.ignored import ignored
 from reconciler.source.listing import listing
 from reconciler.source.revision import head, resolve
 from reconciler.source.worktree import WorkTree
@@ -77,7 +78,7 @@ class Tree:
         root, commit = self._repo.working_tree_dir, head(self._repo)
         if root is None:
             return []
-        here = _blob_ids(WorkTree(Path(root)), self._folder)
+        here = _blob_ids(WorkTree(Path(root), ignored(self._repo)), self._folder)
         there = _blob_ids(CommitTree(self._repo, commit), self._folder) if commit else {}
         return sorted(printable(path) for path in here.keys() | there.keys() if here.get(path) != there.get(path))
 
@@ -114,7 +115,7 @@ def _content(opened: Repo, repo: Path, rev: str | None) -> tuple[Content, Source
     if opened.working_tree_dir is None:
         detail = f"{printable(str(repo))} is bare. Name a revision: --rev main."
         raise SourceError(error("no-work-tree", "repository has no work tree", detail))
-    return WorkTree(Path(opened.working_tree_dir)), Source(commit=head(opened) or "", work_tree=True)
+    return WorkTree(Path(opened.working_tree_dir), ignored(opened)), Source(commit=head(opened) or "", work_tree=True)
 
 
 def _open(path: Path) -> Repo:

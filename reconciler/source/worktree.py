@@ -19,17 +19,18 @@ _CHUNK = 1 << 20
 
 
 class WorkTree:
-    """The folder that a repository is checked out in, as `Content`."""
+    """The folder that a repository is checked out in, as `Content`, but for what is `ignored`: no commit has it."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, ignored: frozenset[str] = frozenset()) -> None:
+        self._root, self._ignored = root, ignored
 
     def children(self, folder: str) -> list[Entry]:
         """What a folder holds; nothing when it is no folder, or reached over a link."""
         with _reading(folder), suppress(FileNotFoundError, NotADirectoryError), self._folder(folder) as descriptor:
             names = os.listdir(descriptor)  # noqa: PTH208 - a path could be swapped for a link, a descriptor cannot
             entries = [_entry(folder, name, descriptor) for name in names]
-            return sorted((entry for entry in entries if entry is not None), key=lambda entry: entry.path)
+            there = (entry for entry in entries if entry is not None and entry.path not in self._ignored)
+            return sorted(there, key=lambda entry: entry.path)
         return []
 
     def size(self, entry: Entry) -> int:

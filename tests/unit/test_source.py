@@ -56,6 +56,20 @@ def test_the_work_tree_is_read_as_it_is(repository: Repository) -> None:
     assert (tree.source.commit, tree.source.work_tree) == (commit, True)
 
 
+def test_what_git_ignores_is_not_read_and_is_no_difference(repository: Repository) -> None:
+    repository.commit({"a.yaml": "a\n", ".gitignore": "/build/\n*.tmp.yaml\n"})
+    repository.write({"build/b.yaml": "b\n", "c.tmp.yaml": "c\n", "shop/d e.tmp.yaml": "d\n"})
+    tree = open_source(repository.path, rev=None)
+    assert read(tree) == {"a.yaml": "a\n"}
+    assert tree.differs == []
+
+
+def test_an_ignored_file_that_is_tracked_is_read(repository: Repository) -> None:
+    repository.commit({"a.yaml": "a\n"})
+    repository.commit({"a.yaml": "a\n", ".gitignore": "*.yaml\n"})
+    assert read(open_source(repository.path, rev=None)) == {"a.yaml": "a\n"}
+
+
 def test_a_blob_carries_the_id_that_git_gave_it(repository: Repository) -> None:
     repository.commit({"a.yaml": "a\n"})
     (blob,) = open_source(repository.path, rev="HEAD").blobs()

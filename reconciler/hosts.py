@@ -10,16 +10,21 @@ from queue import Empty, SimpleQueue
 
 import msgspec
 
+from reconciler.diagnostic import Diagnostic
 from reconciler.driver import Driver, DriverError, DriverType, Files, HostConfig
 from reconciler.observation import Failed, Snapshot
 
 
 class Reached(msgspec.Struct, frozen=True, kw_only=True):
-    """The hosts of a fleet, a snapshot of each, and the open drivers of those that answered, by host name."""
+    """The hosts of a fleet, a snapshot of each, and the open drivers of those that answered, by host name.
+
+    `diagnostics` are what is to be said about how the hosts are reached.
+    """
 
     hosts: list[HostConfig]
     snapshots: list[Snapshot]
     drivers: dict[str, Driver]
+    diagnostics: tuple[Diagnostic, ...] = ()
 
     def close(self) -> None:
         """Let go of all hosts; one that cannot be closed any more hinders nothing."""

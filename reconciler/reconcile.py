@@ -90,7 +90,7 @@ def connect(loaded: Loaded, options: Options) -> Iterator[Reached]:
     with FleetFiles(configuration.folders(loaded.desired.fleet_id), loaded.tree) as files:
         reached = reach(hosts, files, options.deadline, driver_type)
         try:
-            yield reached
+            yield msgspec.structs.replace(reached, diagnostics=tuple(mistakes))
         finally:
             reached.close()
 
@@ -114,7 +114,7 @@ def plan_round(options: Options) -> Iterator[Round]:
             options.allow,
             options.targets,
         )
-        plan = msgspec.structs.replace(plan, diagnostics=(*loaded.diagnostics, *plan.diagnostics))
+        plan = msgspec.structs.replace(plan, diagnostics=(*loaded.diagnostics, *reached.diagnostics, *plan.diagnostics))
         yield Round(loaded=loaded, snapshots=reached.snapshots, plan=plan, drivers=reached.drivers)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from reconciler import yaml
+from reconciler.address import Address
 from reconciler.desired import Desired
 from reconciler.diagnostic import Diagnostic, DiagnosticError, Place, error
 from reconciler.document import Document, span
@@ -36,7 +38,7 @@ fleets:
         driver: libvirt
         transport: unix
         socket: /run/libvirt/libvirt-sock
-        pool: /var/lib/libvirt/images
+        pool: /var/lib/reconciler/images
         channel: {{prefix: []}}"""
 
 AbsolutePath = Annotated[str, Meta(pattern=r"^/[^\x00-\x1f]*$(?!\n)", title="an absolute path")]
@@ -72,7 +74,7 @@ class Trust:
         return tuple(Path(folder) for folder in self._of(fleet_id).folders)
 
     def hosts(self, desired: Desired) -> tuple[list[HostConfig], list[Diagnostic]]:
-        """How each host that the fleet declares is reached, and which of them cannot be."""
+        """How each host that the fleet declares is reached; which of them cannot be, and which others there are."""
         found: list[HostConfig] = []
         mistakes: list[Diagnostic] = []
         for address, resource in sorted(desired.resources.items()):
@@ -82,7 +84,7 @@ class Trust:
                     mistakes.append(connection)
                 else:
                     found.append(_host(desired, address.name, connection))
-        return found, mistakes
+        return found, mistakes or list(self._undeclared(desired))
 
     def _connection(self, desired: Desired, resource: Resource) -> dict[str, Any] | Diagnostic:
         name, simulated = resource.address.name, resource.spec.driver == SIMULATOR
@@ -96,6 +98,19 @@ class Trust:
         if entry["driver"] not in driver_names():
             return self._no_driver(desired, name, entry["driver"])
         return entry
+
+    def _undeclared(self, desired: Desired) -> Iterator[Diagnostic]:
+        """Hosts of the fleet that no manifest names: a host that left Git is not looked at, whatever is still on it."""
+        for name in sorted(self._of(desired.fleet_id).hosts):
+            if Address("Host", None, name) not in desired.resources:
+                detail = (
+                    f"Nothing on {name} is seen or changed. Declare Host/{name}, or remove its entry once it is empty."
+                )
+                path = ("fleets", desired.fleet_id, "hosts", name)
+                assert self._document is not None, "an entry comes from a file"
+                summary = "host of this fleet is not declared"
+                found = _mistaken(self._document, Mistake(path, "undeclared-host", summary, detail, at_key=True))
+                yield msgspec.structs.replace(found, severity="warning")
 
     def _no_entry(self, desired: Desired, resource: Resource) -> Diagnostic:
         known = self._of(desired.fleet_id).hosts

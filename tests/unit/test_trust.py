@@ -69,6 +69,14 @@ def test_hosts_and_folders_are_read(tmp_path: Path) -> None:
     assert mistakes == []
 
 
+def test_a_host_that_left_git_is_told_of_since_nothing_on_it_is_seen(tmp_path: Path) -> None:
+    hosts, (warning,) = load(write(tmp_path / "c.yaml", GOOD)).hosts(desired())
+    assert hosts == []
+    assert (warning.severity, warning.code) == ("warning", "undeclared-host")
+    assert warning.place
+    assert "kvm-01" in warning.excerpt
+
+
 def test_the_usual_place_may_be_empty_but_a_named_one_may_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert load(None).folders(FLEET) == ()
     assert refused(tmp_path / "none.yaml")[0].code == "trusted-configuration"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 
 import msgspec
@@ -19,4 +20,6 @@ class Golden(msgspec.Struct, frozen=True):
             path.write_text(actual, encoding="utf-8")
             return
         assert path.exists(), f"{path} is missing; make it with --update-golden, then read it"
-        assert path.read_text(encoding="utf-8") == actual, f"{path.name} differs; --update-golden rewrites it"
+        expected = path.read_text(encoding="utf-8")
+        lines = difflib.unified_diff(expected.splitlines(), actual.splitlines(), "golden", "actual", lineterm="")
+        assert expected == actual, "\n".join([f"{path} differs; --update-golden rewrites it", *lines])

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from importlib.metadata import Distribution, distribution
+from importlib.metadata import Distribution, PathDistribution, distribution
 from pathlib import Path
 
 import pytest
@@ -33,16 +33,22 @@ def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 Found = dict[tuple[str, str], Distribution]
 
 
-def declared(name: str, extra: str, found: Found) -> Found:
+def described(wheel: Path) -> Distribution:
+    """What the wheel says about itself."""
+    (info,) = (path for path in zipfile.Path(wheel).iterdir() if path.name.endswith(".dist-info"))
+    return PathDistribution(info)
+
+
+def declared(needing: Distribution, extra: str, found: Found) -> Found:
     """What a distribution with an extra needs, and what that needs, and so on, as installed here."""
-    for text in distribution(name).requires or []:
+    for text in needing.requires or []:
         requirement = Requirement(text)
         if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
             continue
         for wanted in ("", *requirement.extras):
             if (requirement.name, wanted) not in found:
                 found[requirement.name, wanted] = distribution(requirement.name)
-                declared(requirement.name, wanted, found)
+                declared(found[requirement.name, wanted], wanted, found)
     return found
 
 
@@ -55,7 +61,7 @@ class Clean:
         self.bin = folder / "venv/bin"
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder / "venv")], check=True)
         (packages,) = (folder / "venv/lib").glob("python3*/site-packages")
-        for needed in declared("vm-reconciler", "", {}).values():
+        for needed in declared(described(wheel), "", {}).values():
             _copy(needed, packages)
         install = [sys.executable, "-m", "pip", "--python", str(self.bin / "python"), "install"]
         subprocess.run([*install, "--quiet", "--no-deps", "--no-index", str(wheel)], check=True)

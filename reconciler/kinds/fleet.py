@@ -30,9 +30,9 @@ class FleetSpec(Spec, frozen=True, kw_only=True):
 
     id: FleetId
     description: Text = ""
-    deletion_budget: Annotated[DeletionBudget, Meta(description="Deletions beyond it wait for consent.")] = (
-        DeletionBudget()
-    )
+    deletion_budget: Annotated[
+        DeletionBudget, Meta(description="Deletions beyond it are refused, unless allowed by number.")
+    ] = DeletionBudget()
 
 
 KIND = register(Kind(name="Fleet", scope="fleet", spec=FleetSpec))

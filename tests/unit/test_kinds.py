@@ -156,6 +156,8 @@ def test_a_flavor_has_a_size_that_a_guest_can_have() -> None:
     assert codes("Flavor", memory="16Mi", disk="1Mi") == []
     assert codes("Flavor", memory="8Mi", disk="1Ki") == ["out-of-bounds", "out-of-bounds"]
     assert codes("Flavor", memory="17Ti", disk="999999999Ti") == ["out-of-bounds", "out-of-bounds"]
+    assert codes("Flavor", memory="524288Ki", disk="1025Ki") == []
+    assert codes("Flavor", memory="524289Ki") == ["not-whole"]
 
 
 def test_a_keypair_has_one_key_in_one_place() -> None:

@@ -54,8 +54,3 @@ def _wire_fields(data: bytes) -> list[bytes]:
 def fingerprint(line: str) -> str:
     """The SHA256 fingerprint, as `ssh-keygen -l` shows it."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob(line)).digest()).decode().rstrip("=")
-
-
-def fingerprint_md5(line: str) -> str:
-    """The MD5 fingerprint, as OpenStack shows it: colon-separated hex."""
-    return hashlib.md5(blob(line), usedforsecurity=False).digest().hex(":")

@@ -10,6 +10,7 @@ import msgspec
 from reconciler.address import Address, ObjectKey
 from reconciler.addressing import Addressing
 from reconciler.desired import Desired
+from reconciler.firewall.rule import in_order
 from reconciler.identity import Identity
 from reconciler.kinds.base import Resource, World, resource_kind
 from reconciler.objects import Fields, Wanted
@@ -100,13 +101,3 @@ def members(forms: Iterable[Fields]) -> dict[Address, tuple[str, ...]]:
                 for group in groups if isinstance(address, str) else ():
                     found[group].add(str(address))
     return {Address.parse(group): in_order(addresses) for group, addresses in found.items()}
-
-
-def in_order(addresses: Iterable[str]) -> tuple[str, ...]:
-    """IP addresses in numerical order."""
-    return tuple(sorted(addresses, key=_number))
-
-
-def _number(address: str) -> tuple[int, tuple[int, ...] | str]:
-    octets = address.split(".")
-    return (0, tuple(int(octet) for octet in octets)) if all(o.isdigit() for o in octets) else (1, address)

@@ -1,13 +1,8 @@
-"""The JSON Schemas of the kinds, generated from their types: editors use them, and so do our messages.
-
-`python -m reconciler.schema DIR` writes them.
-"""
+"""The JSON Schemas of the kinds, generated from their types: editors use them, and so do our messages."""
 
 from __future__ import annotations
 
 import functools
-import sys
-from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -101,15 +96,3 @@ def _for_editors(node: Any) -> Any:
     if found.get("default", "") is None:
         del found["default"]
     return found
-
-
-def main(folder: str) -> None:
-    """Write the schemas into a folder."""
-    target = Path(folder)
-    target.mkdir(parents=True, exist_ok=True)
-    for file, data in schemas().items():
-        (target / file).write_bytes(data)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

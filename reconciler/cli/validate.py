@@ -24,7 +24,7 @@ def command(screen: Screen, /, output: str, **values: Any) -> Exit:
 
     \b
       reconciler validate
-      reconciler validate --rev HEAD~1 -o json
+      reconciler validate --rev main -o json
     """
     from reconciler.diagnostic import failed
     from reconciler.reconcile import load

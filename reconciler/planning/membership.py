@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from reconciler.address import Address
+from reconciler.firewall.rule import in_order
 from reconciler.kinds.base import World
 from reconciler.kinds.instance import nic_groups
-from reconciler.realise import in_order
 from reconciler.snapshots import Snapshots
 
 Members = dict[Address, tuple[str, ...]]

@@ -57,7 +57,8 @@ def diff(
             change = _deletion(observed, observed.origin in declared)
             yield Case(wanted=wanted, observed=observed, change=change)
         elif wanted is not None and (observed is None or observed.incomplete):
-            yield Case(wanted=wanted, observed=observed, change=_creation(wanted, observed))
+            change = _creation(wanted, observed, impacts.get(wanted.key.host, ()))
+            yield Case(wanted=wanted, observed=observed, change=change)
         elif wanted is not None and observed is not None:
             attached = bool(snapshots.users(identity(observed)))
             fields = _whole_entries(tuple(_fields(wanted, observed, impacts.get(wanted.key.host, ()), attached)))
@@ -72,21 +73,33 @@ def _deletion(observed: Observed, declared: bool) -> Change:
     return Change(key=observed.key, action="delete", impact=Impact.NONE, reason=reason)
 
 
-def _creation(wanted: Wanted, observed: Observed | None) -> Change:
-    before = observed.stored if observed else {}
+def _creation(wanted: Wanted, observed: Observed | None, table: ImpactTable) -> Change:
+    left = observed.stored if observed else {}
     fields = tuple(
-        FieldChange(path=path, before=before.get(path), after=after, impact=Impact.NONE, origin="commit")
+        _made(path, left.get(path), after, wanted.key.address.kind, table)
         for path, after in sorted(wanted.fields.items())
         if after is not None
     )
     return Change(
         key=wanted.key,
         action="create",
-        impact=Impact.NONE,
+        impact=max((field.impact for field in fields), key=lambda each: each.rank, default=Impact.NONE),
         fields=fields,
         reason="only parts of it are there; it is finished" if observed else "declared and not there",
         place=wanted.place,
     )
+
+
+def _made(path: str, left: Value, after: Value, kind: str, table: ImpactTable) -> FieldChange:
+    """A field of what is made. A disk that is left over and does not fit is lost to a new one: that is a rebuild."""
+    made = FieldChange(path=path, before=left, after=after, impact=Impact.NONE, origin="commit")
+    if left in (None, after):
+        return made
+    situation = Situation(before=left, after=after, running=False, attached=False)
+    if evaluate(table, kind, path, situation)[0].rank < Impact.REBUILD.rank:
+        return made
+    reason = "what is left of it is another, and is made anew; what is on it is lost"
+    return msgspec.structs.replace(made, impact=Impact.REBUILD, reason=reason)
 
 
 def _update(wanted: Wanted, fields: tuple[FieldChange, ...]) -> Change:

@@ -12,6 +12,7 @@ from reconciler.guard.allow import Allow, parse_allow
 from reconciler.guard.consent import consent
 from reconciler.guard.deletion import Budget, protection
 from reconciler.guard.hosts import enforcement, foreign
+from reconciler.guard.leftovers import leftovers
 from reconciler.guard.needs import dependents, prunes, without_used
 from reconciler.kinds.fleet import DeletionBudget
 from reconciler.snapshots import Snapshots
@@ -41,6 +42,7 @@ def guard(cases: Iterable[Case], around: Circumstances) -> dict[ObjectKey, Case]
 
 def _alone(case: Case, around: Circumstances) -> Case:
     case = consent(case, around.allow, around.unsure)
+    case = leftovers(case, around.allow)
     case = foreign(case, around.snapshots)
     case = enforcement(case, around.snapshots)
     return protection(case, around.allow)

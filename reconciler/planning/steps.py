@@ -37,7 +37,7 @@ def _of(case: Case) -> Iterator[Step]:
     expect = case.observed.digest() if case.observed else None
     action = case.change.action
     if action == "create" and granted(case):
-        yield _step(case, "create", wanted=case.wanted, expect=expect)
+        yield _step(case, "create", wanted=case.wanted, expect=expect, impact=case.change.impact)
     elif action == "delete" and granted(case):
         yield _step(case, "delete", expect=expect)
     elif action == "replace" and granted(case):

@@ -76,7 +76,7 @@ def file_and_line(place: Place) -> str:
 
 def _field_lines(change: Change, field: FieldChange) -> list[Line]:
     """`path: before → after`; lists line by line; for what is made, its values alone."""
-    if change.action == "create":
+    if _just_made(change, field):
         if field.after in (None, ()):
             return []
         if not isinstance(field.after, tuple):
@@ -87,6 +87,11 @@ def _field_lines(change: Change, field: FieldChange) -> list[Line]:
         return [line(f"{field.path}:", suffix), *indented(_list_lines(field), 2)]
     before, after = render(field.path, field.before), render(field.path, field.after)
     return [line(f"{field.path}: {before} → {after}", suffix)]
+
+
+def _just_made(change: Change, field: FieldChange) -> bool:
+    """Whether the field is one of something new, in whose place there was nothing to lose."""
+    return change.action == "create" and not field.impact.needs_consent
 
 
 def _list_lines(field: FieldChange) -> Iterator[Line]:
@@ -107,7 +112,7 @@ def _notes(change: Change, field: FieldChange) -> Iterator[str]:
         yield "drift: changed outside of Git"
     if field.form == "running":
         yield "only in the running guest"
-    if change.action in ("update", "replace") and (field.impact != change.impact or field.reason):
+    if not _just_made(change, field) and (field.impact != change.impact or field.reason):
         yield f"{field.impact}: {field.reason}" if field.reason else str(field.impact)
     if not field.certain:
         yield "not certain"

@@ -136,3 +136,20 @@ def test_only_parts_of_an_object_make_a_creation_that_starts_from_them() -> None
     (case,) = cases(wanted(vcpus=1, disk_size=4), half)
     assert case.change.action == "create"
     assert case.observed == half
+
+
+def test_a_left_over_disk_that_does_not_fit_is_lost_to_a_new_one() -> None:
+    half = Observed(key=KEY, origin=WEB, uid="u", stored={"disk.size": 8, "image": "debian@a"}, incomplete=True)
+    (case,) = cases(wanted(vcpus=1, disk_size=4, image="debian@b"), half)
+    assert (case.change.action, case.change.impact) == ("create", Impact.REBUILD)
+    assert {field.path: field.impact for field in case.change.fields} == {
+        "vcpus": Impact.NONE,
+        "disk.size": Impact.REBUILD,
+        "image": Impact.REBUILD,
+    }
+
+
+def test_a_left_over_disk_that_grows_loses_nothing() -> None:
+    half = Observed(key=KEY, origin=WEB, uid="u", stored={"disk.size": 2}, incomplete=True)
+    (case,) = cases(wanted(disk_size=4), half)
+    assert case.change.impact is Impact.NONE

@@ -105,7 +105,7 @@ def _without_links(form: Form | None) -> Form | None:
 
 
 def _ensure_root(work: Work, anew: bool) -> None:
-    """A root disk is made anew only when that was consented to, or when no guest ever had it.
+    """A root disk is made anew only when that was consented to, also when it is all that is left of a guest.
 
     While a lost one waits for consent, its fields are not among the wanted ones.
     """
@@ -113,8 +113,8 @@ def _ensure_root(work: Work, anew: bool) -> None:
     size, root = fields.get("disk.size"), work.volume(name)
     if not isinstance(size, int) or "image" not in fields:
         return
-    leftover = root and not work.domain and (_outdated(work) or root.capacity > size)
-    if root and (anew or leftover):
+    larger = root and not work.domain and work.task.may_rebuild and root.capacity > size
+    if root and (anew or larger):
         work.calls.make(hypervisor.delete_volume, name)
         root = None
     if root is None:

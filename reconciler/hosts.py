@@ -18,13 +18,15 @@ from reconciler.observation import Failed, Snapshot
 class Reached(msgspec.Struct, frozen=True, kw_only=True):
     """The hosts of a fleet, a snapshot of each, and the open drivers of those that answered, by host name.
 
-    `diagnostics` are what is to be said about how the hosts are reached.
+    `diagnostics` are what is to be said about how the hosts are reached; `undeclared` are hosts of the fleet that no
+    manifest names, so that nobody looked at them.
     """
 
     hosts: list[HostConfig]
     snapshots: list[Snapshot]
     drivers: dict[str, Driver]
     diagnostics: tuple[Diagnostic, ...] = ()
+    undeclared: tuple[str, ...] = ()
 
     def close(self) -> None:
         """Let go of all hosts; one that cannot be closed any more hinders nothing."""

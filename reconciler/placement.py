@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -34,9 +34,12 @@ class _Spot(msgspec.Struct, frozen=True, kw_only=True):
     diagnostic: Diagnostic | None = None
 
 
-def placement(desired: Desired, snapshots: Snapshots) -> Placement:
-    """Instances first: declared, else observed, else the only active host. Networks follow them."""
-    hosts = _Hosts(desired, snapshots)
+def placement(desired: Desired, snapshots: Snapshots, undeclared: Sequence[str] = ()) -> Placement:
+    """Instances first: declared, else observed, else the only active host. Networks follow them.
+
+    On hosts that are `undeclared` things may stand as on those that could not be seen.
+    """
+    hosts = _Hosts(desired, snapshots, undeclared)
     instances = _of_kind(desired, "Instance")
     spots = {resource.address: _instance_spot(resource, hosts) for resource in instances}
     first = _first_instances(instances, spots)
@@ -56,10 +59,10 @@ def placement(desired: Desired, snapshots: Snapshots) -> Placement:
 class _Hosts:
     """The hosts of the fleet as placement sees them."""
 
-    def __init__(self, desired: Desired, snapshots: Snapshots) -> None:
+    def __init__(self, desired: Desired, snapshots: Snapshots, undeclared: Sequence[str]) -> None:
         self.states = {each.address.name: each.spec.state for each in _of_kind(desired, "Host")}
         self.active = [name for name, state in self.states.items() if state == "Active"]
-        self.unseen = tuple(name for name in self.states if name not in snapshots.complete)
+        self.unseen = (*(name for name in self.states if name not in snapshots.complete), *undeclared)
         self._snapshots = snapshots
 
     def observed(self, resource: Resource) -> list[str]:
@@ -105,7 +108,7 @@ def _network_spot(resource: Resource, hosts: _Hosts, first: str | None) -> _Spot
         return _Spot(held=True, diagnostic=_seen_twice(resource, seen))
     if seen:
         return _stays(resource, "spec.host", declared, seen[0])
-    if not declared and hosts.unseen and len(hosts.states) > 1:
+    if not declared and hosts.unseen and len({*hosts.states, *hosts.unseen}) > 1:
         return _Spot(held=True, diagnostic=_maybe_elsewhere(resource, hosts))
     host = declared or first or hosts.only
     if host is None:
@@ -194,7 +197,7 @@ def _unplaced(resource: Resource, hosts: _Hosts) -> Diagnostic:
 def _maybe_elsewhere(resource: Resource, hosts: _Hosts) -> Diagnostic:
     detail = (
         f"{resource.address} was not found, and may stand on {', '.join(hosts.unseen)}, which was not completely seen. "
-        f"Make that host reachable, or write `{_field(resource)}`."
+        f"Declare that host and make it reachable, or write `{_field(resource)}`."
     )
     return resource.mistake(Problem(_field(resource), "maybe-elsewhere", "may stand on an unseen host", detail))
 

@@ -90,7 +90,8 @@ def connect(loaded: Loaded, options: Options) -> Iterator[Reached]:
     with FleetFiles(configuration.folders(loaded.desired.fleet_id), loaded.tree) as files:
         reached = reach(hosts, files, options.deadline, driver_type)
         try:
-            yield msgspec.structs.replace(reached, diagnostics=tuple(mistakes))
+            undeclared = configuration.undeclared(loaded.desired)
+            yield msgspec.structs.replace(reached, diagnostics=tuple(mistakes), undeclared=undeclared)
         finally:
             reached.close()
 
@@ -113,6 +114,7 @@ def plan_round(options: Options) -> Iterator[Round]:
             loaded.tree.source,
             options.allow,
             options.targets,
+            reached.undeclared,
         )
         plan = msgspec.structs.replace(plan, diagnostics=(*loaded.diagnostics, *reached.diagnostics, *plan.diagnostics))
         yield Round(loaded=loaded, snapshots=reached.snapshots, plan=plan, drivers=reached.drivers)

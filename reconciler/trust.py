@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -84,7 +83,12 @@ class Trust:
                     mistakes.append(connection)
                 else:
                     found.append(_host(desired, address.name, connection))
-        return found, mistakes or list(self._undeclared(desired))
+        return found, mistakes or [self._not_declared(desired, name) for name in self.undeclared(desired)]
+
+    def undeclared(self, desired: Desired) -> tuple[str, ...]:
+        """Hosts of the fleet that no manifest names: nobody looks at them, whatever is still on them."""
+        hosts = sorted(self._of(desired.fleet_id).hosts)
+        return tuple(name for name in hosts if Address("Host", None, name) not in desired.resources)
 
     def _connection(self, desired: Desired, resource: Resource) -> dict[str, Any] | Diagnostic:
         name, simulated = resource.address.name, resource.spec.driver == SIMULATOR
@@ -99,18 +103,16 @@ class Trust:
             return self._no_driver(desired, name, entry["driver"])
         return entry
 
-    def _undeclared(self, desired: Desired) -> Iterator[Diagnostic]:
-        """Hosts of the fleet that no manifest names: a host that left Git is not looked at, whatever is still on it."""
-        for name in sorted(self._of(desired.fleet_id).hosts):
-            if Address("Host", None, name) not in desired.resources:
-                detail = (
-                    f"Nothing on {name} is seen or changed. Declare Host/{name}, or remove its entry once it is empty."
-                )
-                path = ("fleets", desired.fleet_id, "hosts", name)
-                assert self._document is not None, "an entry comes from a file"
-                summary = "host of this fleet is not declared"
-                found = _mistaken(self._document, Mistake(path, "undeclared-host", summary, detail, at_key=True))
-                yield msgspec.structs.replace(found, severity="warning")
+    def _not_declared(self, desired: Desired, name: str) -> Diagnostic:
+        detail = (
+            f"Nothing on {name} is seen or changed, and whatever may still run there is not made elsewhere without "
+            f"consent. Declare Host/{name}, or remove its entry once it is empty."
+        )
+        path = ("fleets", desired.fleet_id, "hosts", name)
+        assert self._document is not None, "an entry comes from a file"
+        summary = "host of this fleet is not declared"
+        found = _mistaken(self._document, Mistake(path, "undeclared-host", summary, detail, at_key=True))
+        return msgspec.structs.replace(found, severity="warning")
 
     def _no_entry(self, desired: Desired, resource: Resource) -> Diagnostic:
         known = self._of(desired.fleet_id).hosts

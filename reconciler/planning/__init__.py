@@ -38,14 +38,16 @@ def plan(
     source: Source,
     allow: Allow = Allow(),  # noqa: B008 - frozen
     targets: frozenset[Address] = frozenset(),
+    undeclared: Sequence[str] = (),
 ) -> Plan:
     """What closes the difference, with the leave that is given.
 
     `impacts` has the impact table of each host's driver. `targets` restrict the plan to these resources and what
-    they need. On hosts that were not completely seen, or are in maintenance, nothing is planned.
+    they need. `undeclared` are hosts of the fleet that nobody looked at. On hosts that were not completely seen, or are
+    in maintenance, nothing is planned.
     """
     seen = Snapshots(snapshots)
-    placed = placement(desired, seen)
+    placed = placement(desired, seen, undeclared)
     settled = addressing(desired, placed, seen)
     held = placed.held | settled.held
     scope = Scope(desired, seen, held, targets)

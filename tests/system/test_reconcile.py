@@ -262,3 +262,22 @@ def test_two_runs_do_not_write_to_one_host(options: Options, saved: bytes) -> No
             apply_saved(options, saved)
         assert caught.value.error_class is ErrorClass.HELD
         assert set(apply_saved(options, saved)) == {"succeeded"}
+
+
+def test_the_guests_of_a_host_that_left_git_are_not_started_on_another(
+    repository: Repository, options: Options, tmp_path: Path
+) -> None:
+    config = tmp_path / "config.yaml"
+    fleet_id = manifest("Fleet")["spec"]["id"]
+    config.write_text(
+        f"fleets: {{{fleet_id}: {{hosts: {{lab: {{driver: simulator}}, old: {{driver: simulator}}}}}}}}\n"
+    )
+    options = msgspec.structs.replace(options, config=config)
+    old = {**files("web"), "1.yaml": blob(manifest("Host", "old", {"driver": "simulator"})).data}
+    repository.commit(old)
+    with plan_round(options) as round_:
+        assert {each.status for each in apply_round(round_, round_.plan, Silent(), threading.Event())} == {"succeeded"}
+    repository.commit(files("web"))
+    with plan_round(options) as round_:
+        assert [step for step in round_.plan.steps if step.key.address.kind in ("Instance", "Network")] == []
+        assert {"undeclared-host", "maybe-elsewhere"} <= {each.code for each in round_.plan.diagnostics}

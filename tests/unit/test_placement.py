@@ -137,3 +137,17 @@ def test_a_network_that_nobody_uses_may_stay_without_a_host() -> None:
     found = placed(on_two_hosts())
     assert [each.severity for each in found.diagnostics] == ["warning"]
     assert found.held == {LAN}
+
+
+def test_what_may_stand_on_a_host_that_left_git_is_not_started_on_another() -> None:
+    """Whoever removes a host's manifest has not stopped its guests."""
+    desired = fleet.usual(fleet.instance())
+    seen = Snapshots(World().snapshots())
+    found = placement(desired, seen, undeclared=("kvm-old",))
+    assert found.held == {web(), LAN}
+    assert sorted(codes(found)) == ["maybe-elsewhere", "network-held"]
+    said = fleet.desired(
+        *(fleet.fleet(), fleet.host(), fleet.flavor(), fleet.image()), fleet.network(host="kvm-01"), fleet.instance()
+    )
+    assert placement(said, seen, undeclared=("kvm-old",)).unsure == {web(): ("kvm-old",)}
+    assert placement(desired, seen).unsure == {}

@@ -83,8 +83,11 @@ CONDITIONS: dict[str, Callable[[Situation], bool]] = {
     "grows": _grows,
     "shrinks": _shrinks,
     "absent": lambda situation: not situation.present,
+    "empty": lambda situation: situation.present and situation.before is None,
 }
-"""`attached`: some observed object needs this one. `absent`: the object did not show the field."""
+"""`attached`: some observed object needs this one. `absent`: the object did not show the field; `empty`: it did, and
+there is nothing in it.
+"""
 
 
 def find_row(table: ImpactTable, kind: str, path: str, situation: Situation) -> Row | None:

@@ -10,7 +10,7 @@ from typing import Protocol
 from reconciler.address import Address
 from reconciler.driver import DriverError, ErrorClass, Files, HostConfig, Lease, Progress
 from reconciler.identity import Identity
-from reconciler.objects import Observed, Wanted
+from reconciler.objects import Observed, Wanted, digest
 from reconciler.observation import Complete, Failed, Foreign, Partial, Snapshot
 from reconciler.plan import Step
 from reconciler_libvirt import doctor, facts, reading
@@ -166,8 +166,10 @@ class LibvirtDriver:
                 raise DriverError(ErrorClass.EXISTS, message)
 
     def _done(self, step: Step, observed: Observed | None) -> bool:
-        """Whether a create finds what it would make; raises (race) at anything but what was planned on."""
-        if step.expect is None and observed and step.wanted and _identical(step.wanted, observed):
+        """Whether a step finds what it would make, as when that came about with another step of the same plan; raises
+        (race) at anything else but what was planned on.
+        """
+        if observed and step.wanted and _identical(step.wanted, observed) and _told(step, step.wanted, observed):
             return True
         self._expect(step, observed)
         return False
@@ -214,6 +216,12 @@ def _means(step: Step, observed: Observed) -> bool:
     """Whether it is the object of the step: by its identity, whatever address is written on it."""
     same = observed.key.address == step.key.address or observed.origin == _origin(step)
     return same and observed.key.part == step.key.part
+
+
+def _told(step: Step, wanted: Wanted, observed: Observed) -> bool:
+    """Whether the object bears all that an update would write on it, beside its fields."""
+    applied = {path: digest(value) for path, value in wanted.fields.items() if path not in step.waiting}
+    return step.expect is None or (observed.key == wanted.key and applied.items() <= observed.owned.items())
 
 
 def _identical(wanted: Wanted, observed: Observed) -> bool:

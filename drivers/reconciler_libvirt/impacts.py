@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from reconciler.impact import Impact, ImpactTable, Row
 
 _FIRST_BOOT = "it is used at the first boot only, so the root disk is made anew"
+_LOST = "the root disk is missing: with it goes what was on it, unless you bring it back"
 _UNPLUGS = "instances are joined to it and would be cut off; declare a new network and point the instances at it"
 
 
@@ -21,19 +22,22 @@ def _cold(path: str, reason: str) -> Iterator[Row]:
 
 
 def _first_boot(path: str) -> Iterator[Row]:
-    """A field that takes a new root disk, unless what shows it is missing and so nothing is lost."""
+    """A field that takes a new root disk, unless all that is missing is the seed, which shows it."""
     yield _row("Instance", path, Impact.REBUILD, "volume.create", _FIRST_BOOT, when="running")
     yield _row("Instance", path, Impact.NONE, "volume.create", "what shows it is missing", when="absent")
     yield _row("Instance", path, Impact.REBUILD, "volume.create", _FIRST_BOOT)
 
 
 def _disk() -> Iterator[Row]:
-    missing = "its root disk is missing and has to be made anew"
     shrinks = "a disk that shrinks loses data; declare a new instance"
     yield _row("Instance", "disk.size", Impact.REFUSED, "", shrinks, when="shrinks")
     yield _row("Instance", "disk.size", Impact.LIVE, "domain.resize", "a disk grows as the guest runs", when="grows")
-    yield _row("Instance", "disk.size", Impact.REBUILD, "volume.create", missing, when="running")
-    yield _row("Instance", "disk.size", Impact.NONE, "volume.create", missing)
+    yield _row("Instance", "disk.size", Impact.REBUILD, "volume.create", _LOST)
+    unfinished = "a rebuild was cut off after the root disk was made anew"
+    yield _row("Instance", "image", Impact.REBUILD, "volume.create", _LOST, when="absent")
+    yield _row("Instance", "image", Impact.REBUILD, "volume.create", _FIRST_BOOT, when="running")
+    yield _row("Instance", "image", Impact.NONE, "domain.define", unfinished, when="empty")
+    yield _row("Instance", "image", Impact.REBUILD, "volume.create", _FIRST_BOOT)
 
 
 def _network(path: str) -> Iterator[Row]:
@@ -46,14 +50,13 @@ def _rows() -> Iterator[Row]:
     for path in ("vcpus", "memory", "machine", "virtType", "cpu", "boot.commandLine"):
         yield from _cold(path, "QEMU takes it at its start only")
     yield from _disk()
-    yield from _first_boot("image")
     yield from _first_boot("seed.*")
     yield _row("Instance", "nics.*.securityGroups", Impact.LIVE, "nic.filter", "one transaction replaces the filter")
     yield _row("Instance", "nics.*.filter", Impact.LIVE, "nic.filter", "the filter is written, and the link raised")
     yield _row("Instance", "nics.*.dnsName", Impact.LIVE, "network.update", "the resolver takes up names as it runs")
     for path in ("network", "mac", "address"):
         yield from _cold(f"nics.*.{path}", "a NIC is replaced at a cold start")
-    yield _row("Network", "active", Impact.LIVE, "network.start", "it is started, and its guests plugged in again")
+    yield _row("Network", "active", Impact.LIVE, "network.start", "it is started")
     for path in ("cidr", "mode", "gateway", "addresses", "dns.domain"):
         yield from _network(path)
     for path in ("rules", "members"):

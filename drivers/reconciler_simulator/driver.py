@@ -12,7 +12,7 @@ from typing import Protocol
 from reconciler.address import Address
 from reconciler.driver import DriverError, ErrorClass, Files, HostConfig, Lease, Progress
 from reconciler.impact import Impact, ImpactTable
-from reconciler.objects import Observed, Wanted
+from reconciler.objects import Observed, Wanted, digest
 from reconciler.observation import Complete, Failed, Foreign, HostFacts, Partial, Snapshot
 from reconciler.plan import Step
 from reconciler_simulator.calls import Calls
@@ -145,8 +145,10 @@ class SimulatorDriver:
         return _find(list(self._look()), step)
 
     def _done(self, step: Step, observed: Observed | None) -> bool:
-        """Whether a create finds what it would make; raises (race) at anything but what was planned on."""
-        if step.expect is None and observed and step.wanted and _identical(step.wanted, observed):
+        """Whether a step finds what it would make, as when that came about with another step of the same plan; raises
+        (race) at anything else but what was planned on.
+        """
+        if observed and step.wanted and _identical(step.wanted, observed) and _told(step, step.wanted, observed):
             return True
         self._expect(step, observed)
         return False
@@ -217,6 +219,12 @@ def _refuse_foreign(step: Step, found: list[Observed | Foreign]) -> None:
             if foreign.claims in mine or table:
                 text = f"{foreign.what} {foreign.name!r} is in the way of {step.key}: it {foreign.reason}"
                 raise DriverError(ErrorClass.EXISTS, text)
+
+
+def _told(step: Step, wanted: Wanted, observed: Observed) -> bool:
+    """Whether the object bears all that an update would write on it, beside its fields."""
+    applied = {path: digest(value) for path, value in wanted.fields.items() if path not in step.waiting}
+    return step.expect is None or (observed.key == wanted.key and applied.items() <= observed.owned.items())
 
 
 def _identical(wanted: Wanted, observed: Observed) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from reconciler.impact import Impact, ImpactTable, Row
 
 FIRST_BOOT = "it is used at the first boot only, so the root disk is made anew"
+LOST = "the root disk is missing: with it goes what was on it, unless you bring it back"
 UNPLUGS = "instances are joined to it and would be cut off; declare a new network and move them"
 
 
@@ -21,7 +22,7 @@ def _cold(path: str, reason: str = "it is read at a cold start only") -> Iterato
 
 
 def _first_boot(path: str) -> Iterator[Row]:
-    """A field of an instance that none takes up without a new root disk, unless the part that shows it is missing."""
+    """What an instance takes up with a new root disk only, unless the seed, which shows it, is missing."""
     yield _row("Instance", path, Impact.REBUILD, "create_volume", FIRST_BOOT, when="running")
     yield _row("Instance", path, Impact.NONE, "create_volume", "what shows it is missing", when="absent")
     yield _row("Instance", path, Impact.REBUILD, "create_volume", FIRST_BOOT)
@@ -40,9 +41,9 @@ def _rows() -> Iterator[Row]:
     shrinks = "a disk that shrinks loses data; declare a new instance"
     yield _row("Instance", "disk.size", Impact.REFUSED, "", shrinks, when="shrinks")
     yield _row("Instance", "disk.size", Impact.LIVE, "resize_volume", "the disk grows as the guest runs", when="grows")
-    yield _row("Instance", "disk.size", Impact.REBUILD, "create_volume", "the root disk is missing", when="running")
-    yield _row("Instance", "disk.size", Impact.NONE, "create_volume", "the root disk is missing")
-    yield from _first_boot("image")
+    yield _row("Instance", "disk.size", Impact.REBUILD, "create_volume", LOST)
+    yield _row("Instance", "image", Impact.REBUILD, "create_volume", LOST, when="absent")
+    yield _row("Instance", "image", Impact.REBUILD, "create_volume", FIRST_BOOT)
     yield from _first_boot("seed.*")
     yield _row("Instance", "nics.*.securityGroups", Impact.LIVE, "write_nic", "the NIC's filter is replaced at once")
     yield _row("Instance", "nics.*.filter", Impact.LIVE, "write_nic", "the NIC's filter is put in force")

@@ -17,7 +17,17 @@ def consent(case: Case, allow: Allow, unsure: Mapping[Address, tuple[str, ...]])
     address = case.change.key.address
     if case.change.action == "create" and case.observed is None and address in unsure:
         return _creation(case, allow, unsure[address])
-    return judge_fields(case, lambda field: _field(field, address, allow))
+    return _lost(judge_fields(case, lambda field: _field(field, address, allow)))
+
+
+def _lost(case: Case) -> Case:
+    """What has lost a part that is made anew with consent only waits for that as a whole, unless it runs on."""
+    if case.observed is None or case.observed.running is not None:
+        return case
+    stored = case.observed.stored
+    lacks = (field for field in case.change.fields if field.path not in stored and field.impact is Impact.REBUILD)
+    held = next((field.consent for field in lacks if not isinstance(field.consent, Granted)), None)
+    return judge_object(case, held) if held else case
 
 
 def _field(field: FieldChange, address: Address, allow: Allow) -> Consent:

@@ -244,7 +244,7 @@ def test_an_instance_without_its_security_group_does_not_run(rig: Rig, bench: Be
     assert shown(rig.update(scene[WEB]), scene[WEB]) == scene[WEB].fields
 
 
-def test_a_lost_root_disk_is_seen_and_made_anew(rig: Rig, bench: Bench) -> None:
+def test_a_lost_root_disk_is_seen_and_made_anew_with_consent(rig: Rig, bench: Bench) -> None:
     scene = rig.scene(powerState="Stopped")
     rig.make(scene.values())
     bench.lose_volume(rig.name(WEB, "root"))
@@ -252,7 +252,7 @@ def test_a_lost_root_disk_is_seen_and_made_anew(rig: Rig, bench: Bench) -> None:
     assert observed
     assert observed.stored.get("image") is None
     assert observed.stored.get("disk.size") is None
-    assert shown(rig.update(scene[WEB], Impact.NONE), scene[WEB]) == scene[WEB].fields
+    assert shown(rig.update(scene[WEB], Impact.REBUILD), scene[WEB]) == scene[WEB].fields
 
 
 def test_a_lost_root_disk_of_a_running_guest_waits_and_holds_up_nothing_else(rig: Rig, bench: Bench) -> None:
@@ -278,6 +278,19 @@ def test_an_object_that_moved_since_the_plan_is_left_alone(rig: Rig, bench: Benc
     with pytest.raises(DriverError) as refusal:
         rig.update(with_fields(scene[WEB], vcpus=2), Impact.RESTART, expect=planned_on.digest())
     assert refusal.value.error_class is ErrorClass.RACE
+    assert bench.everything() == before
+
+
+def test_an_update_that_finds_what_it_would_make_is_done(rig: Rig, bench: Bench) -> None:
+    scene = rig.scene()
+    rig.make(scene.values())
+    bench.stop_guest(rig.name(WEB))
+    planned_on = rig.look(scene[WEB])
+    assert planned_on
+    rig.update(scene[WEB], expect=planned_on.digest())
+    before = bench.everything()
+    again = rig.update(scene[WEB], expect=planned_on.digest())
+    assert shown(again, scene[WEB]) == scene[WEB].fields
     assert bench.everything() == before
 
 

@@ -182,6 +182,30 @@ def test_on_a_host_that_no_longer_enforces_guests_can_still_be_stopped_and_delet
     ]
 
 
+@pytest.mark.parametrize(
+    ("power_state", "steps"),
+    [
+        ("Running", [("update Instance/shop/web-1@kvm-01", ("memory",))]),
+        ("Stopped", []),
+    ],
+)
+def test_a_guest_that_lost_its_root_disk_is_not_started_without_it(
+    power_state: str, steps: list[tuple[str, tuple[str, ...]]]
+) -> None:
+    world = standing(fleet.instance(powerState=power_state))
+    (key,) = (key for key in world.objects if key.address == WEB)
+    found = world.objects[key]
+    stored, running = (
+        form and {path: value for path, value in form.items() if path not in ("image", "disk.size")}
+        for form in (found.stored, found.running)
+    )
+    lost = msgspec.structs.replace(found, stored={**(stored or {}), "memory": 1}, running=running)
+    world = msgspec.structs.replace(world, objects={**world.objects, key: lost})
+    plan = world.plan(fleet.usual(fleet.instance()))
+    assert change(plan).consent == Waiting("--allow rebuild=Instance/shop/web-1")
+    assert [(step.id, step.paths) for step in plan.steps] == steps
+
+
 def test_a_group_stays_while_another_that_may_not_change_names_it() -> None:
     rule = {"remote": {"group": "front"}}
     world = standing(fleet.group("front"), fleet.group("back", ingress=[rule]), fleet.instance(securityGroups=["back"]))

@@ -40,6 +40,8 @@ def test_the_first_row_that_fits_decides(kind: str, path: str, running: bool, im
         ("shrinks", situation(1, 1), False),
         ("absent", situation(None, 1), False),
         ("absent", situation(None, 1, present=False), True),
+        ("empty", situation(None, 1), True),
+        ("empty", situation(None, 1, present=False), False),
         ("attached", situation(attached=True), True),
         ("stopped", situation(running=False), True),
     ],

@@ -125,6 +125,21 @@ def test_a_raised_link_is_all_that_changes_of_a_device() -> None:
     assert device.with_link_up(live, "other") is None
 
 
+@pytest.mark.parametrize(("path", "unit", "attribute"), [("currentMemory", "1024", "memory"), ("vcpu", "1", "vcpus")])
+def test_what_somebody_took_of_a_guests_size_is_seen(path: str, unit: str, attribute: str) -> None:
+    spec = replace(_domain("web"), memory=2 << 20, vcpus=2)
+    written = domain.write(spec)
+    assert domain.read(written, FLEET) == spec
+    node = written.find(path)
+    assert node is not None
+    if path == "vcpu":
+        node.set("current", unit)
+    else:
+        node.text = unit
+    assert getattr(domain.read(written, FLEET), attribute) == getattr(spec, attribute) // 2
+    assert domain.read(domain.write(spec, written), FLEET) == spec
+
+
 MACHINES = [("pc-q35-7.2", "q35"), ("q35", "q35"), ("pc-i440fx-7.2", "pc"), ("pc", "pc"), ("virt", None), (None, None)]
 
 

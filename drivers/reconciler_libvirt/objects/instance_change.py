@@ -134,7 +134,7 @@ def _boot(work: Work) -> BootSpec | None:
     line = work.fields.get("boot.commandLine")
     if line is None:
         return None
-    if "image" not in work.fields:
+    if work.fields.get("image") is None:
         found = work.stored.boot if work.stored else None
         return found and replace(found, command_line=str(line))
     kernel, initrd = disks.image_file(work, "kernel"), disks.image_file(work, "initrd")

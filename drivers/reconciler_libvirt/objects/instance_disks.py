@@ -35,7 +35,7 @@ def ensure_root(work: Work, anew: bool) -> None:
     While a lost one waits for consent, its fields are not among the wanted ones.
     """
     size = work.fields.get("disk.size")
-    if not isinstance(size, int) or "image" not in work.fields:
+    if not isinstance(size, int) or work.fields.get("image") is None:
         return
     root = _root(work)
     if root is None or anew:
@@ -79,7 +79,7 @@ def _grow_root(work: Work, root: Volume, size: int) -> None:
 def root_outdated(work: Work) -> bool:
     """Whether the root disk stands on another image than the wanted one, or is larger than it should be."""
     size, root = work.fields.get("disk.size"), _root(work)
-    if root is None or not isinstance(size, int) or "image" not in work.fields:
+    if root is None or not isinstance(size, int) or work.fields.get("image") is None:
         return False
     base = image_of(work.site.identity, root.backing)
     found = f"{base[0].name}@{base[1]}" if base else ""
@@ -101,7 +101,7 @@ def seed_told(work: Work) -> bool:
         "seed.keys": tuple(sorted(fingerprint(line) for line in _keys(work))),
         "seed.userData": None if user_data is None else "sha256:" + hashlib.sha256(user_data.encode()).hexdigest()[:16],
     }
-    complete = all(path in fields for path in (*SEED, "image"))
+    complete = all(path in fields for path in SEED) and fields.get("image") is not None
     return complete and all(fields[path] == mark for path, mark in marks.items())
 
 

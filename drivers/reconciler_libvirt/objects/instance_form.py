@@ -26,8 +26,14 @@ Names = Mapping[tuple[str, bool], Mapping[str, str]]
 
 
 def dns_names(host: HostReading) -> Names:
-    """All names of a host's networks."""
-    forms = {(one.name, live): one.running if live else one.stored for one in host.networks for live in (False, True)}
+    """All names of a host's networks. Of one that has lost a form, or has not started, those that the other form has
+    are what it will answer: such a network is what is to be repaired, not the names in it.
+    """
+    forms = {
+        (one.name, live): (one.running or one.stored) if live else (one.stored or one.running)
+        for one in host.networks
+        for live in (False, True)
+    }
     return {key: dict(form.names) for key, form in forms.items() if isinstance(form, NetworkSpec)}
 
 
@@ -116,18 +122,16 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 def root_fields(
     identity: Identity, volumes: Mapping[str, Volume], origin: Address, spec: DomainSpec | None
 ) -> dict[str, Value]:
-    """What the root disk shows, nothing if it is missing. The image is unknown where the kernel is of another one,
-    as after a rebuild that was cut off.
+    """What the root disk shows, nothing if it is missing. The image is none where the kernel is of another one, as
+    after a rebuild that was cut off.
     """
     root = volumes.get(names.root(identity, origin))
     if root is None:
         return {}
     base = image_of(identity, root.backing)
     kernel = image_of(identity, spec.boot.kernel) if spec and spec.boot else base
-    fields: dict[str, Value] = {"disk.size": root.capacity}
-    if base and base == kernel:
-        fields["image"] = f"{base[0].name}@{base[1]}"
-    return fields
+    known = base if base == kernel else None
+    return {"disk.size": root.capacity, "image": f"{known[0].name}@{known[1]}" if known else None}
 
 
 def image_of(identity: Identity, path: str | None) -> tuple[Address, str] | None:
@@ -140,7 +144,7 @@ def needs_of(site: Site, fields: Mapping[str, Value]) -> tuple[ObjectKey, ...]:
     """The objects that an instance is seen to use."""
     found: set[ObjectKey] = set()
     for path, value in fields.items():
-        if path == "image":
+        if path == "image" and value is not None:
             name, _, content = str(value).partition("@")
             found.add(site.key(Address("Image", None, name), content))
         elif path.endswith(".network") and str(value).startswith("Network/"):

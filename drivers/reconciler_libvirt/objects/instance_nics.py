@@ -138,10 +138,12 @@ def join(work: Work, domain: libvirt.virDomain) -> None:
     for wanted in _filters(work, running):
         if wanted.nic not in live:
             continue
+        if wanted.tap in plugged and live[wanted.nic].up:
+            continue
+        _require(work, wanted, there.get((work.origin, wanted.nic)))
         if wanted.tap not in plugged:
             _plug_in(work, live[wanted.nic].network, wanted.tap)
         if not live[wanted.nic].up:
-            _require(work, wanted, there.get((work.origin, wanted.nic)))
             _raise(work, domain, wanted.nic)
 
 
@@ -154,7 +156,7 @@ def _plug_in(work: Work, where: str, tap: str) -> None:
 def _require(work: Work, wanted: NicFilter, state: NicState | None) -> None:
     if not _stands(state, wanted):
         why = f": {state.reason}" if state and state.reason else ""
-        message = f"{work.task.name}: the filter of NIC {wanted.nic} is not in force, so its link stays down{why}"
+        message = f"{work.task.name}: the filter of NIC {wanted.nic} is not in force, so it is not joined{why}"
         raise DriverError(ErrorClass.NOT_FOLLOWED, message)
 
 

@@ -19,7 +19,6 @@ from reconciler_libvirt.ledger import Record
 from reconciler_libvirt.reading import HostReading, Reading, look
 from reconciler_libvirt.site import Site, Task
 from reconciler_libvirt.xml import network as xml
-from reconciler_libvirt.xml.domain import DomainSpec
 from reconciler_libvirt.xml.network import NetworkSpec
 from reconciler_libvirt.xml.tree import parse, render
 
@@ -134,7 +133,11 @@ def find(site: Site, name: str) -> libvirt.virNetwork | None:
 
 
 def ensure(task: Task) -> None:
-    """Define what is missing or marked differently, and start it."""
+    """Define what is missing or marked differently, and start it.
+
+    A network that starts anew has a new bridge, into which libvirt does not plug the guests that run. Their own steps
+    do that: each of their NICs is plugged in behind its filter.
+    """
     handle = find(task.site, task.name)
     if handle is None:
         handle = _define(task, render(xml.write(spec_of(task))))
@@ -147,7 +150,6 @@ def ensure(task: Task) -> None:
         task.progress.call("network.start", task.name)
         with calls(f"starting the network {task.name}"):
             handle.create()
-        _plug_in_again(task, handle)
 
 
 def _mark(task: Task, handle: libvirt.virNetwork) -> None:
@@ -169,17 +171,6 @@ def _define(task: Task, text: str) -> libvirt.virNetwork:
     task.progress.call("network.define", task.name)
     with calls(f"defining the network {task.name}"):
         return task.site.connection.networkDefineXML(text)
-
-
-def _plug_in_again(task: Task, handle: libvirt.virNetwork) -> None:
-    """A network that starts anew has a new bridge, into which libvirt does not plug the guests that run."""
-    for domain in task.site.connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE):
-        reading = look(task.site, domain) if domain.name().startswith(task.site.identity.prefix) else None
-        running = reading.running if reading else None
-        for nic in running.nics if isinstance(running, DomainSpec) else ():
-            if nic.network == task.name:
-                task.progress.call("nic.plug", nic.tap)
-                task.site.channel.run("ip", "link", "set", "dev", nic.tap, "master", handle.bridgeName())
 
 
 def delete(site: Site, observed: Observed, progress: Progress) -> None:

@@ -161,7 +161,7 @@ def read(tree: Element, fleet_id: str) -> DomainSpec:
         record=ledger.read(tree, fleet_id, "Instance"),
         virt_type=tree.get("type") or "",
         machine=machine_family(attribute(tree, "os/type", "machine")) or "",
-        vcpus=int(tree.findtext("vcpu") or 0),
+        vcpus=int(attribute(tree, "vcpu", "current") or tree.findtext("vcpu") or 0),
         memory=_memory(tree),
         root=disk_source(tree, ROOT),
         seed=disk_source(tree, SEED),
@@ -172,7 +172,9 @@ def read(tree: Element, fleet_id: str) -> DomainSpec:
 
 
 def _memory(tree: Element) -> int:
-    node = tree.find("memory")
+    """What the guest has, which is less than what it could have when somebody took some of it away."""
+    node = tree.find("currentMemory")
+    node = tree.find("memory") if node is None else node
     return 0 if node is None else int(node.text or 0) * _UNITS[node.get("unit", "KiB")]
 
 

@@ -164,7 +164,7 @@ def _in_use(resource: Resource, nic: str, address: str, holder: Address) -> Diag
 
 def _exhausted(resource: Resource, nic: str, network: Address) -> Diagnostic:
     detail = (
-        f"{resource.address} needs an address in {network}, and every one of its range is taken. Widen `addresses`, "
-        "or remove an instance; what is freed can be assigned by the next run."
+        f"{resource.address} needs an address in {network}, and every one of its range is taken. Remove an instance "
+        "(what it frees can be assigned by the next run), or declare another network and join this one to that."
     )
     return resource.mistake(Problem(f"spec.networks.{nic}", "addresses-exhausted", "no free address", detail))

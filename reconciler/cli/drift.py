@@ -20,9 +20,8 @@ from reconciler.report.screen import Screen
 def command(screen: Screen, /, output: str, **values: Any) -> Exit:
     """Show what was changed on the hosts without a commit. Changes nothing; `apply` repairs it.
 
-    Exits with 2 when something drifted. Not everything on a host records who changed it: a security
-    group that differs, or an object that is missing, counts, and it is said that it may be a commit
-    which was not yet applied.
+    Exits with 2 when something drifted. Not everything on a host records who changed it: an object
+    that is missing counts, and it is said that it may be a commit which was not yet applied.
 
     \b
       reconciler drift

@@ -26,15 +26,35 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._decoder = msgspec.json.Decoder(State)
+        self._last: tuple[bytes | None, State] | None = None
 
     def read(self) -> State:
-        """The state; that of an empty host while there is no file. Raises `DriverError` when the file is damaged."""
+        """The state; that of an empty host while there is no file. Raises `DriverError` when the file is damaged.
+
+        It is for reading only: while the file's content is the same, all who ask share one.
+        """
+        data, last = self._bytes(), self._last
+        if last is None or last[0] != data:
+            self._last = last = data, self._decoded(data)
+        return last[1]
+
+    def _bytes(self) -> bytes | None:
+        """The file's content; None while there is no file."""
         try:
-            state = self._decoder.decode(self.path.read_bytes())
+            return self.path.read_bytes()
         except FileNotFoundError:
-            return State()
-        except (OSError, ValueError) as failure:
-            raise DriverError(ErrorClass.YOURS, f"{self.path} is no simulator's state: {failure}") from None
+            return None
+        except OSError as failure:
+            raise self._damaged(failure) from None
+
+    def _damaged(self, failure: Exception) -> DriverError:
+        return DriverError(ErrorClass.YOURS, f"{self.path} is no simulator's state: {failure}")
+
+    def _decoded(self, data: bytes | None) -> State:
+        try:
+            state = State() if data is None else self._decoder.decode(data)
+        except ValueError as failure:
+            raise self._damaged(failure) from None
         if state.format != FORMAT:
             raise DriverError(ErrorClass.UNSUPPORTED, f"{self.path} has format {state.format}; this is for {FORMAT}")
         return state
@@ -43,7 +63,7 @@ class Store:
     def changing(self) -> Iterator[State]:
         """Hold the state still. What is to be kept must be given to `write` before leaving."""
         with held(self.path.with_name(self.path.name + ".mutex"), wait=True):
-            yield self.read()
+            yield self._decoded(self._bytes())
 
     def write(self, state: State) -> None:
         """Replace the file at once: after a crash there is the old state or the new one."""

@@ -76,6 +76,13 @@ def entries_of(site: Site, state: State, origin: Address) -> dict[str, tuple[str
     return {entry.nic: (tap, entry) for tap, entry in found if entry.domain == name}
 
 
+def entry_of(site: Site, state: State, origin: Address, nic: str) -> Entry | None:
+    """The filter of one NIC."""
+    table = table_of(site, state)
+    entry = table.nics.get(site.tap(origin, nic)) if table else None
+    return entry if entry and (entry.domain, entry.nic) == (site.identity.name(origin), nic) else None
+
+
 def fields_of(site: Site, state: State, origin: Address, form: Form) -> dict[str, Value]:
     """What one form of an instance shows, with what both forms share."""
     fields: dict[str, Value] = {path: getattr(form, attribute) for path, attribute in PATHS.items()}
@@ -101,12 +108,12 @@ def volume_fields(site: Site, state: State, origin: Address) -> dict[str, Value]
 def _nic_fields(site: Site, state: State, origin: Address, name: str, nic: Nic) -> Iterator[tuple[str, Value]]:
     named = site.named("Network", nic.network)
     network = state.networks.get(nic.network)
-    entry = entries_of(site, state, origin).get(name)
+    entry = entry_of(site, state, origin, name)
     yield "network", str(named[0]) if named else nic.network
     yield "mac", nic.mac
     yield "address", nic.address
     yield "dnsName", network.names.get(nic.address) if network else None
-    yield "securityGroups", groups_of(site, entry[1]) if entry else ()
+    yield "securityGroups", groups_of(site, entry) if entry else ()
 
 
 def groups_of(site: Site, entry: Entry) -> tuple[str, ...]:
@@ -118,12 +125,12 @@ def _filter(site: Site, state: State, origin: Address, domain: Domain, name: str
     """Whether the kernel filters a NIC, and the NIC may be reached at all: a link left down is broken as well."""
     if table_of(site, state) is None:
         return "unknown"
-    entry = entries_of(site, state, origin).get(name)
+    entry = entry_of(site, state, origin, name)
     if entry is None:
         return "absent"
     live = domain.running.nics.get(name) if domain.running else None
     nic = live or domain.stored.nics[name]
-    same = (entry[1].mac, entry[1].address) == (nic.mac, nic.address)
+    same = (entry.mac, entry.address) == (nic.mac, nic.address)
     return "enforced" if same and (live is None or live.link == "up") else "broken"
 
 

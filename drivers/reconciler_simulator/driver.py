@@ -145,10 +145,11 @@ class SimulatorDriver:
         return _find(list(self._look()), step)
 
     def _done(self, step: Step, observed: Observed | None) -> bool:
-        """Whether a step finds what it would make, as when that came about with another step of the same plan; raises
-        (race) at anything else but what was planned on.
+        """Whether a step finds, instead of what was planned on, all that it would make, as when that came about with
+        another step of the same plan. Raises (race) at anything else.
         """
-        if observed and step.wanted and _identical(step.wanted, observed) and _told(step, step.wanted, observed):
+        moved = observed and observed.digest() != step.expect
+        if moved and observed and step.wanted and _identical(step.wanted, observed) and _told(step, observed):
             return True
         self._expect(step, observed)
         return False
@@ -221,10 +222,12 @@ def _refuse_foreign(step: Step, found: list[Observed | Foreign]) -> None:
                 raise DriverError(ErrorClass.EXISTS, text)
 
 
-def _told(step: Step, wanted: Wanted, observed: Observed) -> bool:
-    """Whether the object bears all that an update would write on it, beside its fields."""
-    applied = {path: digest(value) for path, value in wanted.fields.items() if path not in step.waiting}
-    return step.expect is None or (observed.key == wanted.key and applied.items() <= observed.owned.items())
+def _told(step: Step, observed: Observed) -> bool:
+    """Whether the object bears what an update would write on it beside its fields, and nothing else of ours."""
+    fields = step.wanted.fields if step.wanted else {}
+    applied = {path: digest(value) for path, value in fields.items() if path not in step.waiting}
+    owned = {path: known for path, known in observed.owned.items() if path not in step.waiting}
+    return step.expect is None or (observed.key == step.key and applied == owned)
 
 
 def _identical(wanted: Wanted, observed: Observed) -> bool:

@@ -294,6 +294,17 @@ def test_an_update_that_finds_what_it_would_make_is_done(rig: Rig, bench: Bench)
     assert bench.everything() == before
 
 
+def test_a_nic_that_is_no_longer_wanted_goes(rig: Rig, bench: Bench) -> None:
+    fixed = {"address": f"{bench.subnet()}.10"}
+    before = rig.scene(networks={"lan": fixed, "spare": {"network": "lan", "address": f"{bench.subnet()}.11"}})
+    rig.make(before.values())
+    after = rig.scene(networks={"lan": fixed})
+    gone = tuple(path for path in before[WEB].fields if path.startswith("nics.spare."))
+    updated = rig.update(after[WEB], Impact.RESTART, paths=gone)
+    assert shown(updated, after[WEB]) == after[WEB].fields
+    assert not [path for form in (updated.stored, updated.running or {}) for path in form if path in gone]
+
+
 def test_a_create_that_finds_another_object_is_a_race(rig: Rig, bench: Bench) -> None:
     scene = rig.scene()
     rig.make(scene.values())

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
-from reconciler.source.content import Entry, EntryType, too_large
+from reconciler.source.content import Entry, EntryType, by_name, too_large
 from reconciler.source.revision import damaged
 
 if TYPE_CHECKING:
@@ -26,11 +27,17 @@ class CommitTree:
         self._repo = repo
         self._turn = threading.RLock()
         self._sizes: dict[str, int] = {}
+        self._children: dict[str, Mapping[str, Entry]] = {}
         header = self._data(commit).partition(b"\n")[0]
         self._folders: dict[str, str] = {"": header.removeprefix(b"tree ").decode()}
 
-    def children(self, folder: str) -> list[Entry]:
+    def children(self, folder: str) -> Mapping[str, Entry]:
         """What a folder holds; nothing when it is no folder."""
+        if folder not in self._children:
+            self._children[folder] = by_name(self._listed(folder))
+        return self._children[folder]
+
+    def _listed(self, folder: str) -> list[Entry]:
         from git.objects.fun import tree_entries_from_data
 
         tree = self._folder_id(folder)
@@ -40,10 +47,12 @@ class CommitTree:
             rows = tree_entries_from_data(self._data(tree))
         except ValueError as problem:
             raise damaged(self._repo, tree) from problem
+        if len({name for _, _, name in rows}) < len(rows):  # Git makes no such tree, and one of both would be hidden
+            raise damaged(self._repo, tree)
         prefix = f"{folder}/" if folder else ""
         entries = [self._entry(prefix + name, mode, identity.hex()) for identity, mode, name in rows]
         self._folders |= {entry.path: entry.id for entry in entries if entry.type == "folder"}
-        return sorted(entries, key=lambda entry: entry.path)
+        return entries
 
     def size(self, entry: Entry) -> int:
         """The size of a file in bytes."""

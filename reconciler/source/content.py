@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from typing import BinaryIO, Literal, Protocol
 
 import msgspec
@@ -39,8 +40,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 class Content(Protocol):
     """The files of one commit or of the work tree. Links are never followed; raises `SourceError` when damaged."""
 
-    def children(self, folder: str) -> list[Entry]:
-        """What a folder holds, sorted by name; nothing when it is no folder."""
+    def children(self, folder: str) -> Mapping[str, Entry]:
+        """What a folder holds, by name and in order; nothing when it is no folder. It is listed once, and the same
+        is told again.
+        """
 
     def size(self, entry: Entry) -> int:
         """The size of a file in bytes."""
@@ -55,6 +58,11 @@ class Content(Protocol):
         """Write a whole file to `target`."""
 
 
+def by_name(entries: Iterable[Entry]) -> dict[str, Entry]:
+    """Entries of one folder by their names, in order."""
+    return {entry.name: entry for entry in sorted(entries, key=lambda entry: entry.path)}
+
+
 def too_large(entry: Entry, most: int) -> SourceError:
     """A file has more bytes than may be read of it; never read in part, which could be taken for the whole."""
     detail = f"It has more than {most:,} bytes."
@@ -66,7 +74,7 @@ def find(content: Content, path: str) -> Entry | None:
     folder, _, name = path.rpartition("/")
     if folder and ((holder := find(content, folder)) is None or holder.type != "folder"):
         return None
-    return next((entry for entry in content.children(folder) if entry.name == name), None)
+    return content.children(folder).get(name)
 
 
 def normal(path: str) -> str | None:

@@ -44,7 +44,7 @@ def _walk(content: Content, folder: str) -> Iterator[Entry]:
     """All entries that matter, and the folders on the way. Names with a leading dot are for other programs."""
     folders, seen = [folder], 0
     while folders:
-        for entry in content.children(folders.pop()):
+        for entry in content.children(folders.pop()).values():
             seen += 1
             if seen > MOST_ENTRIES or entry.path.count("/") > DEEPEST:
                 raise _beyond(f"It has more than {MOST_ENTRIES:,} names, or folders deeper than {DEEPEST}.")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from reconciler.diagnostic import Place, error
-from reconciler.source.content import Entry, EntryType, SourceError, printable, too_large
+from reconciler.source.content import Entry, EntryType, SourceError, by_name, printable, too_large
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -23,14 +23,19 @@ class WorkTree:
 
     def __init__(self, root: Path, ignored: frozenset[str] = frozenset()) -> None:
         self._root, self._ignored = root, ignored
+        self._children: dict[str, Mapping[str, Entry]] = {}
 
-    def children(self, folder: str) -> list[Entry]:
+    def children(self, folder: str) -> Mapping[str, Entry]:
         """What a folder holds; nothing when it is no folder, or reached over a link."""
+        if folder not in self._children:
+            self._children[folder] = by_name(self._listed(folder))
+        return self._children[folder]
+
+    def _listed(self, folder: str) -> list[Entry]:
         with _reading(folder), suppress(FileNotFoundError, NotADirectoryError), self._folder(folder) as descriptor:
             names = os.listdir(descriptor)  # noqa: PTH208 - a path could be swapped for a link, a descriptor cannot
             entries = [_entry(folder, name, descriptor) for name in names]
-            there = (entry for entry in entries if entry is not None and entry.path not in self._ignored)
-            return sorted(there, key=lambda entry: entry.path)
+            return [entry for entry in entries if entry is not None and entry.path not in self._ignored]
         return []
 
     def size(self, entry: Entry) -> int:

@@ -249,6 +249,12 @@ def test_a_damaged_object_is_an_error(repository: Repository) -> None:
     assert refused(repository)[0] == "missing-object"
 
 
+def test_a_tree_that_has_one_name_twice_is_refused(repository: Repository) -> None:
+    blobs = [repository.blob(content) for content in (b"a", b"b")]
+    repository.commit_tree(*(f"100644 blob {blob}\ta.yaml" for blob in blobs))
+    assert refused(repository)[0] == "missing-object"
+
+
 def test_a_shallow_clone_reads_its_tip_and_says_how_to_fetch_the_rest(repository: Repository, tmp_path: Path) -> None:
     first = repository.commit({"a.yaml": "a"})
     repository.commit({"a.yaml": "b"})
@@ -299,7 +305,7 @@ def test_a_link_that_takes_the_place_of_a_file_or_folder_is_not_followed(
     (repository.path / "folder").symlink_to(tmp_path / "outside")
     (repository.path / "x.yaml").symlink_to(tmp_path / "outside" / "x.yaml")
     content = WorkTree(repository.path)
-    assert content.children("folder") == []
+    assert content.children("folder") == {}
     for path in ("x.yaml", "folder/x.yaml"):
         with pytest.raises(SourceError):
             content.read(Entry(path=path, type="file"), MOST_BYTES)

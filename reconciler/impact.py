@@ -26,12 +26,15 @@ class Impact(enum.StrEnum):
     @property
     def rank(self) -> int:
         """Position in the order of harm."""
-        return list(Impact).index(self)
+        return _RANKS[self]
 
     @property
     def needs_consent(self) -> bool:
         """`none` and `live` need no consent; all that a guest's user would notice does."""
         return self.rank > Impact.LIVE.rank
+
+
+_RANKS = {impact: rank for rank, impact in enumerate(Impact)}
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):

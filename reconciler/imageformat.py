@@ -21,35 +21,37 @@ _ALLOWED = {"qcow2": frozenset({"qcow2"}), "raw": frozenset({"raw", "gpt"})}
 _MAX_VIRTUAL_SIZE = 16 * 2**40
 
 
-def inspect(path: Path, declared: str) -> int:
+def inspect(path: Path, declared: str, named: str = "") -> int:
     """Check that a file is a self-contained image of the declared format, and return its virtual size in bytes.
 
-    Raises `DriverError` (yours) that says what is wrong with it.
+    `named` is what people call the file, where that is not its path. Raises `DriverError` (yours) that says what is
+    wrong with it.
     """
+    name = named or str(path)
     # Late, since only runs that bring in an image need it; it loads a cryptography library.
     from oslo_utils.imageutils import format_inspector
 
     if declared not in _ALLOWED:
-        raise _refused(path, f"format {declared!r} is none of {', '.join(sorted(_ALLOWED))}")
+        raise _refused(name, f"format {declared!r} is none of {', '.join(sorted(_ALLOWED))}")
     try:
         inspector = format_inspector.detect_file_format(str(path))
         found = str(inspector)
         if inspector is None or found not in _ALLOWED[declared]:
-            raise _refused(path, f"it is declared as {declared}, but its content is {found}; correct `format`")
+            raise _refused(name, f"it is declared as {declared}, but its content is {found}; correct `format`")
         inspector.safety_check()
     except format_inspector.SafetyCheckFailed as problem:
         failures = "; ".join(sorted(str(failure) for failure in problem.failures.values()))
-        raise _refused(path, f"{failures}; convert it to a self-contained {declared} file") from problem
+        raise _refused(name, f"{failures}; convert it to a self-contained {declared} file") from problem
     except (format_inspector.ImageFormatError, OSError) as problem:
-        raise _refused(path, str(problem)) from problem
-    return _sized(path, path.stat().st_size if declared == "raw" else inspector.virtual_size)
+        raise _refused(name, str(problem)) from problem
+    return _sized(name, path.stat().st_size if declared == "raw" else inspector.virtual_size)
 
 
-def _sized(path: Path, size: int) -> int:
+def _sized(name: str, size: int) -> int:
     if not 0 < size <= _MAX_VIRTUAL_SIZE:
-        raise _refused(path, f"it claims to be a disk of {size} bytes; allowed are up to {_MAX_VIRTUAL_SIZE}")
+        raise _refused(name, f"it claims to be a disk of {size} bytes; allowed are up to {_MAX_VIRTUAL_SIZE}")
     return size
 
 
-def _refused(path: Path, why: str) -> DriverError:
-    return DriverError(ErrorClass.YOURS, f"image file {path} is refused: {why}")
+def _refused(name: str, why: str) -> DriverError:
+    return DriverError(ErrorClass.YOURS, f"image file {name} is refused: {why}")

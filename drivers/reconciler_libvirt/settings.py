@@ -5,6 +5,7 @@ A URI is never taken from anybody: libvirt runs commands that a URI names (`qemu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 from urllib.parse import quote
@@ -47,4 +48,5 @@ def settings(host: str, connection: Mapping[str, object]) -> Settings:
     try:
         return msgspec.convert(connection, Settings)
     except msgspec.ValidationError as error:
-        raise DriverError(ErrorClass.YOURS, f"the trusted configuration of host {host} is not valid: {error}") from None
+        why = re.sub(r"matching regex '.*'", "that is an absolute path, without odd characters", str(error))
+        raise DriverError(ErrorClass.YOURS, f"the trusted configuration of host {host} is not valid: {why}") from None

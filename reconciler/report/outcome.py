@@ -52,7 +52,8 @@ def summary_words(plan: Plan, outcomes: Sequence[Outcome]) -> str:
     verbs = {step.id: step.verb for step in plan.steps}
     statuses = Counter[str](outcome.status for outcome in outcomes)
     done = Counter[str](verbs[outcome.step] for outcome in outcomes if outcome.status == "succeeded")
-    good = ", ".join(f"{done[verb]} {word}" for verb, word in PAST.items() if done[verb]) or "nothing done"
+    nothing = "no step finished" if statuses["failed"] else "nothing done"  # one that failed may have done some of it
+    good = ", ".join(f"{done[verb]} {word}" for verb, word in PAST.items() if done[verb]) or nothing
     words = {"failed": "failed", "skipped": "skipped", "not-run": "not run"}
     bad = ", ".join(f"{statuses[status]} {word}" for status, word in words.items() if statuses[status])
     return f"Applied: {good}; {bad}." if bad else f"Applied: {good}; nothing failed."

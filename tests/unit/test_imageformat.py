@@ -84,3 +84,9 @@ def test_a_refusal_is_told_once_and_only_in_the_error(tmp_path: Path, capfd: pyt
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DriverError):
         inspect(tmp_path / "none", "raw")
+
+
+def test_a_refusal_names_the_file_as_people_know_it(tmp_path: Path) -> None:
+    (tmp_path / "copy").write_bytes(qcow2(backing=b"/etc/shadow"))
+    with pytest.raises(DriverError, match=r"image file images/web\.qcow2 is refused"):
+        inspect(tmp_path / "copy", "qcow2", "images/web.qcow2")

@@ -40,6 +40,11 @@ def test_a_run_without_trouble_is_one_line() -> None:
     assert plain(outcomes_lines(PLAN, outcomes)) == "Applied: 3 created, 1 deleted; nothing failed.\n"
 
 
+def test_a_step_that_failed_is_not_said_to_have_done_nothing() -> None:
+    last = plain(outcomes_lines(PLAN, OUTCOMES[:2])).splitlines()[-1]
+    assert last == "Applied: no step finished; 1 failed, 1 skipped."
+
+
 def test_programs_learn_what_blocked_a_step() -> None:
     value = outcomes_value(PLAN, OUTCOMES)
     assert value[1] == {

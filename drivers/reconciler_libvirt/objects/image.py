@@ -55,7 +55,7 @@ def _fetched(task: Task, role: str) -> Path:
     payload = task.wanted.payload
     path = task.site.files.fetch(payload[f"{role}.source"], payload[f"{role}.sha256"])
     if role == "disk":
-        inspect(path, str(task.wanted.fields["format"]))
+        inspect(path, str(task.wanted.fields["format"]), payload[f"{role}.source"])
     return path
 
 

@@ -6,6 +6,7 @@ import hashlib
 
 import libvirt
 
+from reconciler import quantity
 from reconciler.address import Address
 from reconciler.driver import DriverError, ErrorClass
 from reconciler.objects import digest
@@ -53,7 +54,8 @@ def _make_root(work: Work, size: int) -> None:
     if base is None:
         raise DriverError(ErrorClass.YOURS, f"{name}: the image {work.fields['image']} is not on this host")
     if base.capacity > size:
-        message = f"{name}: the image is {base.capacity} bytes large, more than the disk of {size}; use a larger flavor"
+        large, small = quantity.render(base.capacity), quantity.render(size)
+        message = f"{name}: the image is a disk of {large}, and the flavor has {small}; use a larger flavor"
         raise DriverError(ErrorClass.YOURS, message)
     volume = names.read_volume(work.site.identity, base.name)
     assert volume is not None
@@ -64,7 +66,8 @@ def _make_root(work: Work, size: int) -> None:
 def _grow_root(work: Work, root: Volume, size: int) -> None:
     """A shrink is refused here again, right before the call: QEMU would carry it out, and the data would be gone."""
     if root.capacity > size:
-        message = f"{root.name}: a disk cannot shrink from {root.capacity} to {size} bytes"
+        large, small = quantity.render(root.capacity), quantity.render(size)
+        message = f"{root.name}: a disk cannot shrink from {large} to {small}"
         raise DriverError(ErrorClass.UNSUPPORTED, message)
     if work.domain is None or not work.active:
         work.site.storage.grow(root.name, size, work.task.progress)

@@ -60,9 +60,10 @@ def ensure(site: Site, calls: Calls, task: Task) -> None:
             continue
         if name + PARTIAL in state.volumes:
             calls.make(hypervisor.delete_volume, name + PARTIAL)
-        source = site.files.fetch(wanted.payload[f"{role}.source"], wanted.payload[f"{role}.sha256"])
+        named = wanted.payload[f"{role}.source"]
+        source = site.files.fetch(named, wanted.payload[f"{role}.sha256"])
         form = str(wanted.fields["format"]) if role == "disk" else "raw"
-        size = inspect(source, form) if role == "disk" else source.stat().st_size
+        size = inspect(source, form, named) if role == "disk" else source.stat().st_size
         calls.make(hypervisor.create_volume, name + PARTIAL, Volume(capacity=0, format=form))
         calls.make(hypervisor.upload_volume, name + PARTIAL, size)
         calls.make(hypervisor.rename_volume, name + PARTIAL, name)

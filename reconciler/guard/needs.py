@@ -89,8 +89,7 @@ def prunes(cases: Cases, snapshots: Snapshots) -> Cases:
     """Deletions, users first: what its user will go on using stays, with the verdict on that user's change."""
     judged = dict(cases)
     for key in _users_first(cases, snapshots):
-        for user in snapshots.users(key):
-            judged[key] = _unless_used(judged[key], user, judged.get(identity(user)))
+        judged[key] = _unless_used(judged[key], snapshots.users(key), judged)
     return judged
 
 
@@ -105,12 +104,18 @@ def _users_first(cases: Cases, snapshots: Snapshots) -> list[ObjectKey]:
     return list(nx.topological_sort(graph))
 
 
-def _unless_used(case: Case, user: Observed, using: Case | None) -> Case:
-    if using is None or using.identity == case.identity or releases(using, case.identity):
-        return case
-    why = f"{user.key.address} still uses it"
-    judged = judge_object(case, _inherited(using.change.consent, why) or Refused(why))
-    return because(judged, f"goes once {user.key.address} no longer uses it")
+def _unless_used(case: Case, users: Iterable[Observed], judged: Cases) -> Case:
+    """Every user that stays is told: the consent to change one of them is not enough."""
+    staying: list[str] = []
+    for user in users:
+        using = judged.get(identity(user))
+        if using is None or using.identity == case.identity or releases(using, case.identity):
+            continue
+        staying.append(str(user.key.address))
+        why = f"{user.key.address} still uses it"
+        case = judge_object(case, _inherited(using.change.consent, why) or Refused(why))
+    verb = "uses" if len(staying) == 1 else "use"
+    return because(case, f"goes once {', '.join(staying)} no longer {verb} it") if staying else case
 
 
 def releases(using: Case, key: ObjectKey) -> bool:

@@ -222,3 +222,15 @@ def test_a_group_stays_while_another_that_may_not_change_names_it() -> None:
 def _unenforced(snapshot: Any) -> Any:
     facts = msgspec.structs.replace(snapshot.facts, enforcement="", enforcement_reason="no channel")
     return msgspec.structs.replace(snapshot, facts=facts)
+
+
+def test_an_old_image_tells_all_who_still_use_it() -> None:
+    world = World().applied(World().plan(_two("a")))
+    plan = world.plan(_two("b"))
+    told = [each.reason for each in plan.changes if each.action == "delete"]
+    assert told == ["goes once Instance/shop/web-1, Instance/shop/web-2 no longer use it"]
+
+
+def _two(content: str) -> Any:
+    few = (fleet.fleet(), fleet.host(), fleet.flavor(), fleet.network(), fleet.image(content=content))
+    return fleet.desired(*few, fleet.instance(), fleet.instance("web-2"))

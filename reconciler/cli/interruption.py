@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
+import sys
 import threading
 from types import FrameType
 from typing import Any
@@ -11,6 +13,20 @@ from typing import Any
 from reconciler.cli.exits import Exit
 from reconciler.report.progress import Progress
 from reconciler.report.screen import Screen
+
+
+def keep_interrupts() -> None:
+    """Lose no Ctrl-C: one that lands in a finalizer is swallowed there by Python, so it is sent again a moment later,
+    when that finalizer is over.
+    """
+
+    def unraisable(lost: Any) -> None:
+        if isinstance(lost.exc_value, KeyboardInterrupt):
+            threading.Timer(0.02, _thread.interrupt_main).start()
+        else:
+            sys.__unraisablehook__(lost)
+
+    sys.unraisablehook = unraisable
 
 
 class Interruption:

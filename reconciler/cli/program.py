@@ -16,6 +16,7 @@ import click
 from reconciler import __version__
 from reconciler.cli.exits import Exit
 from reconciler.cli.failures import exit_of, failure_lines
+from reconciler.cli.interruption import keep_interrupts
 from reconciler.report.line import Span, line
 from reconciler.report.screen import Screen, Stream
 
@@ -83,6 +84,7 @@ def program() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command; returns the exit code and raises nothing."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    keep_interrupts()
     screen = Screen(Stream(sys.stdout, os.environ), Stream(sys.stderr, os.environ))
     code = _run(arguments, screen)
     complete = screen.close()

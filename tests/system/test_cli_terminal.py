@@ -95,5 +95,5 @@ def test_an_interrupted_plan_leaves_although_a_host_hangs(desk: Desk) -> None:
     session = desk.start("plan", terminal=True, RECONCILER_SIMULATOR=hanging, **TERMINAL)
     session.wait_for("looking at the hosts")
     session.signal(signal.SIGINT)
-    assert session.end() == 130
+    assert session.end() == 130, session.text
     assert "Interrupted." in session.text

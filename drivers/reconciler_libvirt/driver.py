@@ -9,8 +9,9 @@ from typing import Protocol
 
 from reconciler.address import Address
 from reconciler.driver import DriverError, ErrorClass, Files, HostConfig, Lease, Progress
+from reconciler.expectation import Expectations
 from reconciler.identity import Identity
-from reconciler.objects import Observed, Wanted, digest
+from reconciler.objects import Observed
 from reconciler.observation import Complete, Failed, Foreign, Partial, Snapshot
 from reconciler.plan import Step
 from reconciler_libvirt import doctor, facts, reading
@@ -72,7 +73,7 @@ class LibvirtDriver:
         self._files = files
         self._site = _site(host, files)
         self._connecting = threading.Lock()
-        self._begun: set[str] = set()
+        self._expectations = Expectations()
 
     def _connected(self) -> Site:
         """The host, connected to anew if its daemon was restarted meanwhile."""
@@ -111,18 +112,23 @@ class LibvirtDriver:
     def apply(self, step: Step, commit: str, progress: Progress) -> Observed | None:
         """Carry a step out and return what is there now, read back (None when it is gone)."""
         self._connected()
+        result = self._carry_out(step, commit, progress)
+        self._expectations.over(step)
+        return result
+
+    def _carry_out(self, step: Step, commit: str, progress: Progress) -> Observed | None:
         kind = KINDS[step.key.address.kind]
         observed = self._look(step)
         if step.verb == "delete":
             if observed:
-                self._expect(step, observed)
+                self._expectations.check(step, observed)
                 kind.delete(self._site, observed, progress)
             if step.key.address.kind in STORED:
                 self._site.storage.remove_if_empty(progress)
             return self._look(step)
         if step.wanted is None:
             raise DriverError(ErrorClass.YOURS, f"step {step.id} wants nothing")
-        if not self._done(step, observed):
+        if not self._expectations.done(step, observed):
             try:
                 kind.ensure(Task.of(self._site, step, step.wanted, commit, progress))
             except ValueError as error:
@@ -165,22 +171,6 @@ class LibvirtDriver:
                 message = f"{reading_.name} has the UUID of {step.key}; rename it back, or remove it if nobody needs it"
                 raise DriverError(ErrorClass.EXISTS, message)
 
-    def _done(self, step: Step, observed: Observed | None) -> bool:
-        """Whether a step finds, instead of what was planned on, all that it would make, as when that came about with
-        another step of the same plan. Raises (race) at anything else.
-        """
-        moved = observed and observed.digest() != step.expect
-        if moved and observed and step.wanted and _identical(step.wanted, observed) and _told(step, observed):
-            return True
-        self._expect(step, observed)
-        return False
-
-    def _expect(self, step: Step, observed: Observed | None) -> None:
-        """The object must be what was planned on, unless this very step has begun: then it is our own half work."""
-        if step.id not in self._begun and (observed.digest() if observed else None) != step.expect:
-            raise DriverError(ErrorClass.RACE, f"{step.key} is not what the plan was made for; plan again")
-        self._begun.add(step.id)
-
     def console(self, address: Address) -> Sequence[str]:
         """The command that shows an instance's serial console."""
         for found in instance.observe(self._site, reading.read(self._site)):
@@ -217,19 +207,3 @@ def _means(step: Step, observed: Observed) -> bool:
     """Whether it is the object of the step: by its identity, whatever address is written on it."""
     same = observed.key.address == step.key.address or observed.origin == _origin(step)
     return same and observed.key.part == step.key.part
-
-
-def _told(step: Step, observed: Observed) -> bool:
-    """Whether the object bears what an update would write on it beside its fields, and nothing else of ours."""
-    fields = step.wanted.fields if step.wanted else {}
-    applied = {path: digest(value) for path, value in fields.items() if path not in step.waiting}
-    owned = {path: known for path, known in observed.owned.items() if path not in step.waiting}
-    return step.expect is None or (observed.key == step.key and applied == owned)
-
-
-def _identical(wanted: Wanted, observed: Observed) -> bool:
-    """Whether an object is what is wanted already, in each of its forms."""
-    forms = [observed.stored] + ([observed.running] if observed.running else [])
-    same = all(form.get(path, value) == value for form in forms for path, value in wanted.fields.items())
-    whole = wanted.fields.keys() <= observed.stored.keys() and not observed.incomplete
-    return same and whole and wanted.guards == observed.guards

@@ -11,8 +11,9 @@ from typing import Protocol
 
 from reconciler.address import Address
 from reconciler.driver import DriverError, ErrorClass, Files, HostConfig, Lease, Progress
+from reconciler.expectation import Expectations
 from reconciler.impact import Impact, ImpactTable
-from reconciler.objects import Observed, Wanted, digest
+from reconciler.objects import Observed, Wanted
 from reconciler.observation import Complete, Failed, Foreign, HostFacts, Partial, Snapshot
 from reconciler.plan import Step
 from reconciler_simulator.calls import Calls
@@ -73,7 +74,7 @@ class SimulatorDriver:
         self._site = Site.of(host, files)
         self._store = Store(Path(path))
         self._faults = faults or Faults.from_environment()
-        self._begun: set[tuple[str, str | None]] = set()
+        self._expectations = Expectations()
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[Lease]:
@@ -124,7 +125,7 @@ class SimulatorDriver:
     def apply(self, step: Step, commit: str, progress: Progress) -> Observed | None:
         """Carry a step out and return what is there now."""
         result = self._carry_out(step, commit, progress)
-        self._begun.discard((step.id, step.expect))
+        self._expectations.over(step)
         return result
 
     def _carry_out(self, step: Step, commit: str, progress: Progress) -> Observed | None:
@@ -135,31 +136,14 @@ class SimulatorDriver:
         kind = KINDS[step.key.address.kind]
         if step.verb == "delete":
             if observed:
-                self._expect(step, observed)
+                self._expectations.check(step, observed)
                 kind.delete(self._site, calls, observed)
             return None
         if step.wanted is None:
             raise DriverError(ErrorClass.YOURS, f"step {step.id} wants nothing")
-        if not self._done(step, observed):
+        if not self._expectations.done(step, observed):
             kind.ensure(self._site, calls, _task(step, step.wanted, commit))
         return _find(list(self._look()), step)
-
-    def _done(self, step: Step, observed: Observed | None) -> bool:
-        """Whether a step finds, instead of what was planned on, all that it would make, as when that came about with
-        another step of the same plan. Raises (race) at anything else.
-        """
-        moved = observed and observed.digest() != step.expect
-        if moved and observed and step.wanted and _identical(step.wanted, observed) and _told(step, observed):
-            return True
-        self._expect(step, observed)
-        return False
-
-    def _expect(self, step: Step, observed: Observed | None) -> None:
-        """The object must be what was planned on, unless this very step has begun: then it is our own half work."""
-        begun = (step.id, step.expect) in self._begun
-        if not begun and (observed.digest() if observed else None) != step.expect:
-            raise DriverError(ErrorClass.RACE, f"{step.key} is not what the plan was made for; plan again")
-        self._begun.add((step.id, step.expect))
 
     def console(self, address: Address) -> Sequence[str]:
         """A command that says what a guest would."""
@@ -220,22 +204,6 @@ def _refuse_foreign(step: Step, found: list[Observed | Foreign]) -> None:
             if foreign.claims in mine or table:
                 text = f"{foreign.what} {foreign.name!r} is in the way of {step.key}: it {foreign.reason}"
                 raise DriverError(ErrorClass.EXISTS, text)
-
-
-def _told(step: Step, observed: Observed) -> bool:
-    """Whether the object bears what an update would write on it beside its fields, and nothing else of ours."""
-    fields = step.wanted.fields if step.wanted else {}
-    applied = {path: digest(value) for path, value in fields.items() if path not in step.waiting}
-    owned = {path: known for path, known in observed.owned.items() if path not in step.waiting}
-    return step.expect is None or (observed.key == step.key and applied == owned)
-
-
-def _identical(wanted: Wanted, observed: Observed) -> bool:
-    """Whether an object is what is wanted already, in each of its forms."""
-    forms = [observed.stored] + ([observed.running] if observed.running else [])
-    same = all(form.get(path, value) == value for form in forms for path, value in wanted.fields.items())
-    whole = wanted.fields.keys() <= observed.stored.keys() and not observed.incomplete
-    return same and whole and wanted.guards == observed.guards
 
 
 def _task(step: Step, wanted: Wanted, commit: str) -> Task:

@@ -38,11 +38,6 @@ def pool(name: str, uuid: str, path: str) -> Element:
     return tree
 
 
-def pool_path(tree: Element) -> str:
-    """The folder of a pool."""
-    return tree.findtext("target/path") or ""
-
-
 def volume(spec: VolumeSpec) -> Element:
     """A volume that only root can read; libvirt hands it to QEMU's user while a guest needs it."""
     tree = Element("volume", type="file")

@@ -14,7 +14,7 @@ from reconciler.diagnostic import Diagnostic
 from reconciler.identity import Identity
 from reconciler.kinds.base import Nic, Problem, Resource
 from reconciler.kinds.instance import nic_network
-from reconciler.kinds.network import addresses_of
+from reconciler.kinds.network import address6_of, addresses_of
 from reconciler.objects import Observed
 from reconciler.placement import Placement
 from reconciler.snapshots import Snapshots
@@ -98,7 +98,10 @@ class _Settling:
                 self.diagnostics.append(_exhausted(resource, name, network))
 
     def _take(self, resource: Resource, name: str, network: Address, address: str) -> None:
-        self.nics[resource.address, name] = Nic(network, address, self._identity.mac(network, address))
+        mac = self._identity.mac(network, address)
+        declared6: str | None = resource.spec.networks[name].address6
+        address6 = declared6 or address6_of(self._desired.resources[network].spec, address)
+        self.nics[resource.address, name] = Nic(network, address, mac, address6)
 
     def _observed(self, resource: Resource, name: str, network: Address) -> str | None:
         """The address that the NIC has, as long as it stays in its network."""

@@ -13,6 +13,7 @@ from reconciler.decode import MOST_MISTAKES
 from reconciler.diagnostic import Diagnostic, error, in_order
 from reconciler.graph import cycles
 from reconciler.kinds.base import Problem, Resource, resource_kind
+from reconciler.kinds.instance import InstanceSpec, with_defaults
 from reconciler.kinds.keypair import KeypairSpec, key_problem
 from reconciler.manifest import UNREAD, Blob, read
 from reconciler.text import decode
@@ -70,6 +71,8 @@ def desired(
         if isinstance(resource.spec, KeypairSpec) and resource.spec.public_key_file:
             whole[address], problems = _with_key(resource, resource.spec.public_key_file, read_file)
             diagnostics += problems
+        elif isinstance(resource.spec, InstanceSpec):
+            whole[address] = _with_defaults(resource, whole, fleets)
     found = Desired(fleet=next((fleet for fleet in fleets if not fleet.broken), None), resources=whole)
     if not mistakes:
         diagnostics += cycles(found)
@@ -111,6 +114,13 @@ def _further_fleets(fleets: list[Resource]) -> Iterator[Mistake]:
     for fleet in ordered[1:]:
         detail = f"The first one is in {ordered[0].place}. A repository, or the folder that --path names, is one fleet."
         yield fleet, Problem("metadata.name", "two-fleets", "there is more than one Fleet", detail)
+
+
+def _with_defaults(instance: Resource, known: Mapping[Address, Resource], fleets: list[Resource]) -> Resource:
+    """An instance with what it leaves to its project and its fleet."""
+    project = known.get(Address("Project", None, str(instance.address.project)))
+    layers = [each.spec.defaults for each in (project, *fleets[:1]) if each is not None and not each.broken]
+    return msgspec.structs.replace(instance, spec=with_defaults(instance.spec, *layers))
 
 
 def _with_key(keypair: Resource, file: str, read_file: ReadFile) -> tuple[Resource, list[Diagnostic]]:

@@ -16,7 +16,7 @@ import msgspec
 from reconciler.address import Address
 from reconciler.impact import ImpactTable
 from reconciler.objects import Observed
-from reconciler.observation import Snapshot
+from reconciler.observation import Sighting, Snapshot
 from reconciler.plan import Step
 
 
@@ -59,6 +59,12 @@ class Files(Protocol):
     def fetch(self, source: str, sha256: str) -> Path:
         """A local file with that content, verified; raises `DriverError` (yours) when it cannot be had."""
 
+    def secret(self, name: str) -> str:
+        """A secret of the trusted configuration, resolved now; raises `DriverError` (yours) when it cannot be had.
+
+        What it gives must reach no log, plan, digest, error or command line.
+        """
+
 
 class Progress(Protocol):
     """What a driver tells while it works."""
@@ -92,11 +98,24 @@ class Driver(Protocol):
         Idempotent: creating what stands identically and deleting what is gone both succeed. Raises `DriverError`.
         """
 
+    def ready(self, instance: Address, check: str) -> str:
+        """Look once, for seconds at most, whether an instance passes a readiness check: empty when it does, else
+        what is still missing, in a few words. Never modifies. Raises `DriverError` when it cannot become ready.
+        """
+
+    def survey(self) -> Sequence[Sighting]:
+        """Everything on the host, ours or not; never modifies."""
+
     def console(self, address: Address) -> Sequence[str]:
         """The command that shows an instance's serial console."""
 
     def reach(self) -> Sequence[str]:
         """A command prefix under which this host's guests can be connected to (empty: from here)."""
+
+    def proxy(self) -> Sequence[str]:
+        """A command that carries a TCP connection to a guest on its standard input and output, with `%h` and `%p` for
+        where to; empty when none is needed. SSH takes it as `ProxyCommand`.
+        """
 
     def doctor(self) -> Sequence[tuple[bool, str, str]]:
         """Checks of the host: (passed, what was checked, what to do when it failed)."""

@@ -57,6 +57,10 @@ class FleetFiles:
                 self._found[sha256] = self._remote(source, sha256) if "://" in source else self._local(source, sha256)
             return self._found[sha256]
 
+    def secret(self, name: str) -> str:
+        """A secret of the trusted configuration, resolved now; raises `DriverError`."""
+        raise _yours(f"there is no secret {name!r} in the trusted configuration")
+
     @cached_property
     def _folder(self) -> Path:
         """A private folder, made when it is needed: a plan writes nothing."""

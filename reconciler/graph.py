@@ -47,9 +47,9 @@ def cycles(desired: Resources) -> list[Diagnostic]:
 
 
 def circles(graph: nx.DiGraph[Address]) -> list[list[Address]]:
-    """A circle over `needs` for each group of addresses that has any; its least address stands at both ends."""
+    """A circle over what orders for each group of addresses that has any; its least address stands at both ends."""
     needs: nx.DiGraph[Address] = nx.DiGraph(
-        (user, used) for user, used, data in graph.edges(data=True) if data["role"] == "needs"
+        (user, used) for user, used, data in graph.edges(data=True) if data["role"] != "member"
     )
     found = []
     for group in nx.strongly_connected_components(needs):

@@ -28,6 +28,10 @@ class Identity:
         names = [self.prefix, address.project or "-", address.name]
         return ".".join([*names, part] if part else names)
 
+    def serial(self, origin: Address) -> str:
+        """The serial of a volume's disk: 20 characters, all that guests see of it in `/dev/disk/by-id`."""
+        return self.short(f"serial {origin}", 20)
+
     def short(self, text: str, length: int = 10) -> str:
         """A short stable hex digest of `text` in this fleet, for names of bounded length (bridges, taps, chains)."""
         return uuid.uuid5(self._namespace, text).hex[:length]

@@ -24,13 +24,30 @@ def digest(value: object) -> str:
     return hashlib.sha256(_ENCODER.encode(value)).hexdigest()[:16]
 
 
+class Readiness(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """When an instance counts as ready: `check` is `none`, `running`, `address`, `agent`, `cloud-init` or `tcp:PORT`;
+    `deadline` is how many seconds it has.
+    """
+
+    check: str = "running"
+    deadline: int = 300
+
+
+class Await(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """An object that has to be ready before another is made or changed."""
+
+    key: ObjectKey
+    readiness: Readiness
+
+
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """What one object should be.
 
     `fields` are compared with what is observed; every one of them is owned by us. `payload` is what a driver needs
     to make the object but cannot read back (the text behind a digest, where an image comes from): it is never
     compared and never shown. `needs` are the objects that must stand before this one. `guards` are marks that the
-    object carries and that deletion asks for.
+    object carries and that deletion or consent asks for. `ready` is when it counts as ready once it was started;
+    `awaits` are those that must be ready before (`dependsOn`).
     """
 
     key: ObjectKey
@@ -39,6 +56,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     payload: dict[str, str] = {}
     needs: tuple[ObjectKey, ...] = ()
     guards: tuple[str, ...] = ()
+    ready: Readiness | None = None
+    awaits: tuple[Await, ...] = ()
     place: Place | None = None
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import msgspec
 
 from reconciler.address import ObjectKey
-from reconciler.objects import Observed
+from reconciler.objects import Observed, Value
 
 
 class HostFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What a host can do. Memory and disk are bytes. `enforcement` names what filters its guests' traffic
     (`nftables`, or `simulated`), or is empty when nothing does; `enforcement_reason` then says why and what to do.
+    `other_vcpus` and `other_memory` are held by guests that are not ours. `features` are words such as `uefi` and
+    `secure-boot`; `pools` has the capacity of each storage pool that may be used by name, `physical_networks` the
+    wires that networks of mode bridge may join.
     """
 
     host: str
@@ -20,6 +23,11 @@ class HostFacts(msgspec.Struct, frozen=True, kw_only=True):
     vcpus: int = 0
     memory: int = 0
     disk: int = 0
+    other_vcpus: int = 0
+    other_memory: int = 0
+    features: tuple[str, ...] = ()
+    pools: dict[str, int] = {}
+    physical_networks: tuple[str, ...] = ()
     enforcement: str = ""
     enforcement_reason: str = ""
 
@@ -31,6 +39,20 @@ class Foreign(msgspec.Struct, frozen=True, order=True):
     name: str
     reason: str
     claims: ObjectKey | None = None
+
+
+class Sighting(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """Anything that stands on a host, ours or not, as a first look at an existing estate shows it.
+
+    `kind` is the hypervisor's word (`domain`, `network`, `pool`, `volume`, `filter`). `address` says whose it is when
+    it is ours. `details` are for people: state, size, addresses.
+    """
+
+    kind: str
+    name: str
+    uid: str = ""
+    address: str = ""
+    details: dict[str, Value] = {}
 
 
 class Complete(msgspec.Struct, frozen=True, tag="complete"):

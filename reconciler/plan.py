@@ -9,7 +9,7 @@ import msgspec
 from reconciler.address import Address, ObjectKey
 from reconciler.diagnostic import Diagnostic, Place
 from reconciler.impact import Impact
-from reconciler.objects import Value, Wanted
+from reconciler.objects import Await, Readiness, Value, Wanted
 
 Action = Literal["create", "update", "replace", "delete"]
 Verb = Literal["create", "update", "delete"]
@@ -77,6 +77,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     `paths` are the fields that an update changes; beside fields of `wanted` they may say `address` (renamed) and
     `guards`, which live in the metadata only. `waiting` are the fields whose change is not granted: `wanted` has the
     values that were observed of them, and they do not count as applied. `after` are step ids that must have succeeded.
+    `ready` is set when the step starts a guest: it has succeeded only once the guest is ready. `awaits` are guests
+    without a step that must be ready before this one begins.
     """
 
     id: str
@@ -88,6 +90,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     waiting: tuple[str, ...] = ()
     expect: str | None = None
     after: tuple[str, ...] = ()
+    ready: Readiness | None = None
+    awaits: tuple[Await, ...] = ()
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,7 +106,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     `basis` has a digest per object that the plan touches or relies on, by its `ObjectKey` under its origin; empty
     when the object was absent. `partial`: a host was not completely seen, so nothing is planned there. Diagnostics
-    never hold up the steps: what they are about has none.
+    never hold up the steps: what they are about has none. `retained` are objects that nobody declares any more and
+    that stay, such as volumes with data.
     """
 
     fleet: str
@@ -112,6 +117,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     changes: tuple[Change, ...] = ()
     steps: tuple[Step, ...] = ()
     unchanged: int = 0
+    retained: tuple[ObjectKey, ...] = ()
     partial: bool = False
     diagnostics: tuple[Diagnostic, ...] = ()
 

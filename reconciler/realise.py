@@ -16,7 +16,7 @@ from reconciler.kinds.base import Resource, World, resource_kind
 from reconciler.objects import Fields, Wanted
 from reconciler.placement import Placement
 
-PLACED = frozenset({"Instance", "Network"})
+PLACED = frozenset({"Instance", "Network", "Volume"})
 """Kinds that stand on one host, by a decision of their own; all others stand wherever something needs them."""
 
 
@@ -60,20 +60,20 @@ def realise(world: World, held: frozenset[Address], kinds: Iterable[str] | None 
 
 
 def references(resource: Resource) -> list[Address]:
-    """The resources that a resource names, in both roles."""
-    return [reference.target for reference in resource_kind(resource).references(resource)]
+    """The resources that a resource names and that have to stand where it stands."""
+    return [each.target for each in resource_kind(resource).references(resource) if each.role != "after"]
 
 
 def _hosts(desired: Desired, placement: Placement) -> dict[Address, tuple[str, ...]]:
-    """The hosts of every resource: its own, or those of the instances that reach it over references."""
+    """The hosts of every resource: its own, or those of the instances and volumes that reach it over references."""
     hosts: dict[Address, set[str]] = defaultdict(set)
-    instances: dict[str, list[Address]] = defaultdict(list)
+    roots: dict[str, list[Address]] = defaultdict(list)
     for address, host in placement.hosts.items():
         hosts[address].add(host)
-        if address.kind == "Instance":
-            instances[host].append(address)
-    for host, roots in sorted(instances.items()):
-        for address in closure(desired, roots):
+        if address.kind in ("Instance", "Volume"):
+            roots[host].append(address)
+    for host, placed in sorted(roots.items()):
+        for address in closure(desired, placed):
             if address.kind not in PLACED:
                 hosts[address].add(host)
     return {address: tuple(sorted(names)) for address, names in hosts.items()}
@@ -97,7 +97,8 @@ def members(forms: Iterable[Fields]) -> dict[Address, tuple[str, ...]]:
     for fields in forms:
         for path, groups in fields.items():
             if path.startswith("nics.") and path.endswith(".securityGroups") and isinstance(groups, tuple):
-                address = fields.get(path.removesuffix("securityGroups") + "address")
-                for group in groups if isinstance(address, str) else ():
-                    found[group].add(str(address))
+                base = path.removesuffix("securityGroups")
+                addresses = {str(each) for name in ("address", "address6") if (each := fields.get(base + name))}
+                for group in groups:
+                    found[group] |= addresses
     return {Address.parse(group): in_order(addresses) for group, addresses in found.items()}

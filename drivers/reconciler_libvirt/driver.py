@@ -12,7 +12,7 @@ from reconciler.driver import DriverError, ErrorClass, Files, HostConfig, Lease,
 from reconciler.expectation import Expectations
 from reconciler.identity import Identity
 from reconciler.objects import Observed
-from reconciler.observation import Complete, Failed, Foreign, Partial, Snapshot
+from reconciler.observation import Complete, Failed, Foreign, Partial, Sighting, Snapshot
 from reconciler.plan import Step
 from reconciler_libvirt import doctor, facts, reading
 from reconciler_libvirt.channel import Channel
@@ -170,6 +170,18 @@ class LibvirtDriver:
             if reading_.uuid == identity.uuid(origin) and reading_.name != identity.name(origin):
                 message = f"{reading_.name} has the UUID of {step.key}; rename it back, or remove it if nobody needs it"
                 raise DriverError(ErrorClass.EXISTS, message)
+
+    def ready(self, instance: Address, check: str) -> str:
+        """Look once whether an instance passes a readiness check: empty when it does."""
+        return ""
+
+    def survey(self) -> Sequence[Sighting]:
+        """Everything on the host, ours or not."""
+        return ()
+
+    def proxy(self) -> Sequence[str]:
+        """The command that SSH takes as `ProxyCommand`; empty when none is needed."""
+        return ()
 
     def console(self, address: Address) -> Sequence[str]:
         """The command that shows an instance's serial console."""

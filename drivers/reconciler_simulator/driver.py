@@ -14,7 +14,7 @@ from reconciler.driver import DriverError, ErrorClass, Files, HostConfig, Lease,
 from reconciler.expectation import Expectations
 from reconciler.impact import Impact, ImpactTable
 from reconciler.objects import Observed, Wanted
-from reconciler.observation import Complete, Failed, Foreign, HostFacts, Partial, Snapshot
+from reconciler.observation import Complete, Failed, Foreign, HostFacts, Partial, Sighting, Snapshot
 from reconciler.plan import Step
 from reconciler_simulator.calls import Calls
 from reconciler_simulator.faults import Faults
@@ -144,6 +144,18 @@ class SimulatorDriver:
         if not self._expectations.done(step, observed):
             kind.ensure(self._site, calls, _task(step, step.wanted, commit))
         return _find(list(self._look()), step)
+
+    def ready(self, instance: Address, check: str) -> str:
+        """Look once whether an instance passes a readiness check: empty when it does."""
+        return ""
+
+    def survey(self) -> Sequence[Sighting]:
+        """Everything on the host, ours or not."""
+        return ()
+
+    def proxy(self) -> Sequence[str]:
+        """The command that SSH takes as `ProxyCommand`; empty when none is needed."""
+        return ()
 
     def console(self, address: Address) -> Sequence[str]:
         """A command that says what a guest would."""

@@ -1,6 +1,29 @@
 """The kinds of resources, one module each. Importing this package registers them all."""
 
-from reconciler.kinds import flavor, fleet, host, image, instance, keypair, network, security_group
+from reconciler.kinds import (
+    flavor,
+    fleet,
+    host,
+    image,
+    instance,
+    keypair,
+    network,
+    project,
+    security_group,
+    volume,
+)
 from reconciler.kinds.base import REGISTRY
 
-__all__ = ["REGISTRY", "flavor", "fleet", "host", "image", "instance", "keypair", "network", "security_group"]
+__all__ = [
+    "REGISTRY",
+    "flavor",
+    "fleet",
+    "host",
+    "image",
+    "instance",
+    "keypair",
+    "network",
+    "project",
+    "security_group",
+    "volume",
+]

@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from reconciler import quantity
+from reconciler import duration, quantity
 from reconciler.address import NAME_PATTERN, Address, ObjectKey
 from reconciler.diagnostic import Diagnostic, Place, Severity
 from reconciler.identity import Identity
-from reconciler.objects import Wanted
+from reconciler.objects import Observed, Wanted
 
 API_VERSION = "reconciler/v1"
 DEFAULT_PROJECT = "default"
@@ -44,6 +44,18 @@ Sha256 = Annotated[
     ),
 ]
 Text = Annotated[str, Meta(max_length=1024, description="Free text for people.")]
+Duration = Annotated[
+    str, Meta(pattern=duration.PATTERN, title="a duration: a whole number and s, m or h, such as 90s or 5m")
+]
+ShareWith = Annotated[
+    tuple[
+        Annotated[
+            str, Meta(pattern=NAME_PATTERN.replace("^", r"^(\*|", 1).replace("$", ")$", 1), title="a project, or `*`")
+        ],
+        ...,
+    ],
+    Meta(max_length=1000, description="Projects whose resources may refer to it; `*` means all of them."),
+]
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -108,11 +120,13 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reference(msgspec.Struct, frozen=True):
-    """A field that names another resource. `needs` orders and may form no cycle; `member` orders nothing."""
+    """A field that names another resource. `needs` orders and may form no cycle, and what is needed stands on the
+    same host; `member` orders nothing; `after` only orders: what is named stands wherever it stands.
+    """
 
     path: str
     target: Address
-    role: Literal["needs", "member"] = "needs"
+    role: Literal["needs", "member", "after"] = "needs"
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -130,11 +144,12 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 class Nic(msgspec.Struct, frozen=True):
-    """An instance's address in a network, settled."""
+    """An instance's addresses in a network, settled; `address6` is None where the network has no IPv6."""
 
     network: Address
     address: str
     mac: str
+    address6: str | None = None
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,7 +185,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
 
     `references` are the resources that a spec names; `check` finds mistakes across its fields; `implied` are
     resources that exist without a manifest; `realise` makes the objects wanted for it. `movable`: its identity can
-    stay when it is renamed.
+    stay when it is renamed. `retained`: whether an object of it stays, untouched, once nobody declares it.
     """
 
     name: str
@@ -181,6 +196,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     implied: Callable[[Resource], Iterable[Resource]] = lambda resource: ()
     realise: Callable[[Resource, World], Iterator[Wanted]] = nothing
     movable: bool = False
+    retained: Callable[[Observed], bool] = lambda observed: False
 
     @property
     def metadata(self) -> type[Metadata]:

@@ -3,12 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta
 
 from reconciler import quantity
 from reconciler.kinds.base import Kind, Problem, Size, Spec, Text, register
+from reconciler.objects import Value
+
+
+class ExtraSpecs(
+    Spec,
+    frozen=True,
+    kw_only=True,
+    rename={
+        "cpu_sockets": "hw:cpu_sockets",
+        "cpu_cores": "hw:cpu_cores",
+        "cpu_threads": "hw:cpu_threads",
+        "watchdog_action": "hw:watchdog_action",
+        "mem_page_size": "hw:mem_page_size",
+        "rng_allowed": "hw_rng:allowed",
+        "cpu_shares": "quota:cpu_shares",
+        "cpu_period": "quota:cpu_period",
+        "cpu_quota": "quota:cpu_quota",
+        "disk_total_bytes_sec": "quota:disk_total_bytes_sec",
+        "disk_total_iops_sec": "quota:disk_total_iops_sec",
+        "vif_inbound_average": "quota:vif_inbound_average",
+        "vif_outbound_average": "quota:vif_outbound_average",
+    },
+):
+    """Names and meaning are OpenStack's: https://docs.openstack.org/nova/latest/configuration/extra-specs.html."""
+
+    cpu_sockets: Annotated[int, Meta(ge=1, le=512, description="Sockets that the guest sees.")] | None = None
+    cpu_cores: Annotated[int, Meta(ge=1, le=512, description="Cores per socket.")] | None = None
+    cpu_threads: Annotated[int, Meta(ge=1, le=8, description="Threads per core.")] | None = None
+    watchdog_action: (
+        Annotated[Literal["poweroff", "reset", "pause", "none"], Meta(description="What a guest that hangs gets.")]
+        | None
+    ) = None
+    mem_page_size: Annotated[Literal["small", "large"], Meta(description="Pages that back its memory.")] | None = None
+    rng_allowed: Annotated[bool, Meta(description="Whether it has a random number generator.")] | None = None
+    cpu_shares: Annotated[int, Meta(ge=2, le=262144, description="Its weight when CPUs are short.")] | None = None
+    cpu_period: Annotated[int, Meta(ge=1000, le=1000000, description="Microseconds of `quota:cpu_quota`.")] | None = (
+        None
+    )
+    cpu_quota: (
+        Annotated[int, Meta(ge=1000, le=17592186044415, description="Microseconds of CPU time in a period, per vCPU.")]
+        | None
+    ) = None
+    disk_total_bytes_sec: Annotated[int, Meta(ge=1, le=1 << 50, description="Bytes per second, per disk.")] | None = (
+        None
+    )
+    disk_total_iops_sec: (
+        Annotated[int, Meta(ge=1, le=1 << 40, description="Operations per second, per disk.")] | None
+    ) = None
+    vif_inbound_average: Annotated[int, Meta(ge=1, le=1 << 31, description="KiB per second into a NIC.")] | None = None
+    vif_outbound_average: Annotated[int, Meta(ge=1, le=1 << 31, description="KiB per second out of a NIC.")] | None = (
+        None
+    )
+
+
+def extra_fields(spec: FlavorSpec) -> dict[str, Value]:
+    """The declared extra specs as fields: `extra.hw:cpu_cores`."""
+    values = {f"extra.{name}": value for name, value in msgspec.to_builtins(spec.extra_specs).items()}
+    return {path: value for path, value in values.items() if value is not None}
 
 
 class FlavorSpec(Spec, frozen=True, kw_only=True):
@@ -17,6 +76,11 @@ class FlavorSpec(Spec, frozen=True, kw_only=True):
     vcpus: Annotated[int, Meta(ge=1, le=512, description="Virtual CPUs.")]
     memory: Annotated[Size, Meta(description="Guest memory, in whole MiB.")]
     disk: Annotated[Size, Meta(description="Size of the root disk; it can grow, never shrink.")]
+    max_vcpus: (
+        Annotated[int, Meta(ge=1, le=512, description="Virtual CPUs that a running guest can grow to.")] | None
+    ) = None
+    max_memory: Annotated[Size, Meta(description="Memory that a running guest can grow to.")] | None = None
+    extra_specs: Annotated[ExtraSpecs, Meta(description="Finer traits, under OpenStack's names.")] = ExtraSpecs()
     description: Text = ""
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from msgspec import Meta
 
-from reconciler.kinds.base import Kind, Spec, Text, register
+from reconciler.kinds.base import DEFAULT_PROJECT, Kind, Reference, Resource, Spec, Text, register
+from reconciler.kinds.defaults import Defaults
+from reconciler.kinds.project import default_references
+from reconciler.kinds.quotas import Quotas
 
 FleetId = Annotated[
     str,
@@ -33,6 +37,14 @@ class FleetSpec(Spec, frozen=True, kw_only=True):
     deletion_budget: Annotated[
         DeletionBudget, Meta(description="Deletions beyond it are refused, unless allowed by number.")
     ] = DeletionBudget()
+    limits: Annotated[Quotas, Meta(description="How much all projects together may declare.")] = Quotas()
+    defaults: Annotated[
+        Defaults, Meta(description="What instances take where neither they nor their project say it.")
+    ] = Defaults()
 
 
-KIND = register(Kind(name="Fleet", scope="fleet", spec=FleetSpec))
+def _references(resource: Resource) -> Iterator[Reference]:
+    yield from default_references(resource, DEFAULT_PROJECT)
+
+
+KIND = register(Kind(name="Fleet", scope="fleet", spec=FleetSpec, references=_references))

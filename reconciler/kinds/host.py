@@ -6,7 +6,23 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from reconciler.kinds.base import Kind, Name, Spec, Text, register
+from reconciler.kinds.base import Kind, Name, Size, Spec, Text, register
+
+
+class Ratios(Spec, frozen=True, kw_only=True):
+    """How much more than it has a host may promise; what is used may reach total times ratio, less what is reserved."""
+
+    vcpus: Annotated[float, Meta(ge=0.1, le=64, description="Virtual CPUs per logical CPU.")] = 4.0
+    memory: Annotated[float, Meta(ge=0.1, le=8, description="Promised per installed memory.")] = 1.0
+    disk: Annotated[float, Meta(ge=0.1, le=64, description="Promised per space of the pool; disks are thin.")] = 1.0
+
+
+class Reserved(Spec, frozen=True, kw_only=True):
+    """What a host keeps for itself."""
+
+    vcpus: Annotated[int, Meta(ge=0, le=4096, description="Virtual CPUs.")] = 0
+    memory: Annotated[Size | None, Meta(description="Memory; 512Mi if absent.")] = None
+    disk: Annotated[Size | None, Meta(description="Space of the pool; none if absent.")] = None
 
 
 class HostSpec(Spec, frozen=True, kw_only=True):
@@ -33,6 +49,8 @@ class HostSpec(Spec, frozen=True, kw_only=True):
         ]
         | None
     ) = None
+    ratios: Annotated[Ratios, Meta(description="How much more than it has it may promise.")] = Ratios()
+    reserved: Annotated[Reserved, Meta(description="What it keeps for itself.")] = Reserved()
     description: Text = ""
 
 

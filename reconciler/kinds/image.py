@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from msgspec import Meta
 
 from reconciler.address import ObjectKey
-from reconciler.kinds.base import Kind, Problem, Resource, Sha256, Spec, Text, World, register
+from reconciler.kinds.base import Kind, Problem, Resource, Sha256, Size, Spec, Text, World, register
 from reconciler.objects import Wanted
 from reconciler.treepath import flaw
 
@@ -40,6 +40,33 @@ class Boot(Spec, frozen=True, kw_only=True):
     command_line: Annotated[str, Meta(max_length=2048, description="The kernel's command line.")] = ""
 
 
+class Properties(
+    Spec,
+    frozen=True,
+    kw_only=True,
+    rename={
+        "machine_type": "hw_machine_type",
+        "firmware_type": "hw_firmware_type",
+        "secure_boot": "os_secure_boot",
+        "guest_agent": "hw_qemu_guest_agent",
+        "min_disk": "min_disk",
+        "min_ram": "min_ram",
+    },
+):
+    """What the content needs to run, under OpenStack's names."""
+
+    machine_type: (
+        Annotated[Literal["q35", "pc"], Meta(description="The machine type, whatever the host's is.")] | None
+    ) = None
+    firmware_type: Annotated[Literal["bios", "uefi"], Meta(description="What boots it.")] | None = None
+    secure_boot: (
+        Annotated[Literal["required", "disabled"], Meta(description="Secure boot; only with UEFI and q35.")] | None
+    ) = None
+    guest_agent: Annotated[bool, Meta(description="Whether the QEMU guest agent runs in it.")] | None = None
+    min_disk: Annotated[Size, Meta(description="The smallest disk that it fits on.")] | None = None
+    min_ram: Annotated[Size, Meta(description="The least memory that it runs in.")] | None = None
+
+
 class ImageSpec(Spec, frozen=True, kw_only=True):
     """Content never changes under a digest; a new digest is new content, and a rebuild of who uses it."""
 
@@ -49,6 +76,7 @@ class ImageSpec(Spec, frozen=True, kw_only=True):
         "qcow2"
     )
     boot: Annotated[Boot | None, Meta(description="Direct kernel boot.")] = None
+    properties: Annotated[Properties, Meta(description="What it needs to run.")] = Properties()
     admin_user: Annotated[
         str,
         Meta(

@@ -8,7 +8,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from reconciler import publickey
-from reconciler.kinds.base import Kind, Problem, Spec, Text, register
+from reconciler.kinds.base import Kind, Problem, ShareWith, Spec, Text, register
 from reconciler.treepath import flaw
 
 
@@ -19,6 +19,7 @@ class KeypairSpec(Spec, frozen=True, kw_only=True):
     public_key_file: (
         Annotated[str, Meta(max_length=512, description="A file of the same commit, relative to the manifest.")] | None
     ) = None
+    share_with: ShareWith = ()
     description: Text = ""
 
 

@@ -10,8 +10,20 @@ from msgspec import Meta
 
 from reconciler import cidr
 from reconciler.address import ObjectKey
-from reconciler.kinds.base import Kind, Name, Problem, Reference, Resource, Spec, Text, World, register, resolve
-from reconciler.objects import Wanted
+from reconciler.kinds.base import (
+    Kind,
+    Name,
+    Problem,
+    Reference,
+    Resource,
+    ShareWith,
+    Spec,
+    Text,
+    World,
+    register,
+    resolve,
+)
+from reconciler.objects import Value, Wanted
 from reconciler.suggest import shown
 
 MOST_ADDRESSES = 4096
@@ -35,13 +47,29 @@ class Dns(Spec, frozen=True, kw_only=True):
         ]
         | None
     ) = None
+    servers: Annotated[
+        tuple[str, ...], Meta(max_length=8, description="Resolvers for the guests; the network's own if absent.")
+    ] = ()
 
 
 class NetworkSpec(Spec, frozen=True, kw_only=True):
     """nat reaches the world through its host; isolated reaches nothing but itself."""
 
     cidr: Annotated[str, Meta(description="The IPv4 network, such as 10.10.0.0/24.")]
-    mode: Annotated[Literal["nat", "isolated"], Meta(description="How the network is joined to the rest.")] = "nat"
+    cidr6: Annotated[str, Meta(description="The IPv6 network, such as fd00:10::/64, beside the IPv4 one.")] | None = (
+        None
+    )
+    mode: Annotated[
+        Literal["nat", "routed", "isolated", "bridge"], Meta(description="How the network is joined to the rest.")
+    ] = "nat"
+    physical_network: (
+        Annotated[Name, Meta(description="With mode bridge: what the hosts' trusted configuration calls the wire.")]
+        | None
+    ) = None
+    vlan: (
+        Annotated[int, Meta(ge=1, le=4094, description="With mode bridge: the VLAN on the wire; untagged if absent.")]
+        | None
+    ) = None
     addresses: (
         Annotated[str, Meta(description="FROM-TO: the range that instances get addresses from; at most 4,096.")] | None
     ) = None
@@ -52,12 +80,33 @@ class NetworkSpec(Spec, frozen=True, kw_only=True):
     host: (
         Annotated[Name, Meta(description="The host it lives on; if absent, where its first instance is placed.")] | None
     ) = None
+    dhcp: Annotated[
+        bool, Meta(description="Whether the network answers DHCP; without, guests read their address from the seed.")
+    ] = True
+    share_with: ShareWith = ()
     description: Text = ""
 
 
-def gateway_of(spec: NetworkSpec) -> str:
-    """The host's address in the network."""
-    return spec.gateway or str(ipaddress.IPv4Network(spec.cidr)[1])
+def gateway_of(spec: NetworkSpec) -> str | None:
+    """The host's address in the network; of one on a wire, the router's there, if it has one."""
+    return spec.gateway if spec.gateway or spec.mode == "bridge" else str(ipaddress.IPv4Network(spec.cidr)[1])
+
+
+def address6_of(spec: NetworkSpec, address: str) -> str | None:
+    """The IPv6 address beside an IPv4 one: as far into `cidr6` as that is into `cidr`; None without `cidr6`.
+
+    So it needs no table of its own, and nobody has to hand it out.
+    """
+    if not spec.cidr6:
+        return None
+    offset = int(ipaddress.IPv4Address(address)) - int(ipaddress.IPv4Network(spec.cidr)[0])
+    return str(ipaddress.IPv6Network(spec.cidr6)[offset])
+
+
+def gateway6_of(spec: NetworkSpec) -> str | None:
+    """The IPv6 address of the gateway, if it has one."""
+    gateway = gateway_of(spec)
+    return address6_of(spec, gateway) if gateway else None
 
 
 def range_of(spec: NetworkSpec) -> tuple[ipaddress.IPv4Address, ipaddress.IPv4Address]:
@@ -153,21 +202,30 @@ def _references(resource: Resource) -> Iterator[Reference]:
         yield Reference("spec.host", resolve("Host", resource.spec.host, None))
 
 
+def _fields(spec: NetworkSpec) -> dict[str, Value]:
+    fields: dict[str, Value] = {"active": True, "mode": spec.mode, "cidr": spec.cidr}
+    if spec.mode == "bridge":
+        fields["physicalNetwork"] = spec.physical_network
+        fields["vlan"] = spec.vlan
+    else:
+        first, last = range_of(spec)
+        fields |= {"gateway": gateway_of(spec), "addresses": f"{first}-{last}", "dns.domain": spec.dns.domain}
+    if spec.cidr6:
+        fields |= {"cidr6": spec.cidr6, "gateway6": gateway6_of(spec)}
+    if not spec.dhcp and spec.mode != "bridge":
+        fields["dhcp"] = False
+    if spec.dns.servers:
+        fields["dns.servers"] = spec.dns.servers
+    return fields
+
+
 def _realise(resource: Resource, world: World) -> Iterator[Wanted]:
     spec: NetworkSpec = resource.spec
-    first, last = range_of(spec)
     for host in world.hosts.get(resource.address, ()):
         yield Wanted(
             key=ObjectKey(host, resource.address),
             origin=resource.origin,
-            fields={
-                "active": True,
-                "mode": spec.mode,
-                "cidr": spec.cidr,
-                "gateway": gateway_of(spec),
-                "addresses": f"{first}-{last}",
-                "dns.domain": spec.dns.domain,
-            },
+            fields=_fields(spec),
             place=resource.place,
         )
 

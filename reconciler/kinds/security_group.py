@@ -11,7 +11,19 @@ from reconciler import cidr
 from reconciler.address import Address, ObjectKey
 from reconciler.diagnostic import Place
 from reconciler.firewall.rule import NUMBERS, PORT_PROTOCOLS, Rule, canonical, render
-from reconciler.kinds.base import Kind, Problem, Ref, Reference, Resource, Spec, Text, World, register, resolve
+from reconciler.kinds.base import (
+    Kind,
+    Problem,
+    Ref,
+    Reference,
+    Resource,
+    ShareWith,
+    Spec,
+    Text,
+    World,
+    register,
+    resolve,
+)
 from reconciler.objects import Wanted
 from reconciler.suggest import shown
 
@@ -62,6 +74,7 @@ class SecurityGroupSpec(Spec, frozen=True, kw_only=True):
         Annotated[tuple[RuleSpec, ...], Meta(max_length=1000, description="What may leave; everything if absent.")]
         | UnsetType
     ) = UNSET
+    share_with: ShareWith = ()
     description: Text = ""
 
 

@@ -12,9 +12,9 @@ from reconciler.desired import Desired
 from reconciler.diff import Case, diff, pairs
 from reconciler.guard import Allow, Circumstances, guard
 from reconciler.impact import ImpactTable
-from reconciler.kinds.base import World
+from reconciler.kinds.base import REGISTRY, World
 from reconciler.kinds.fleet import DeletionBudget
-from reconciler.objects import Wanted
+from reconciler.objects import Observed, Wanted
 from reconciler.observation import Snapshot
 from reconciler.placement import placement
 from reconciler.plan import Change, Plan, Source
@@ -68,6 +68,7 @@ def plan(
         changes=tuple(_shown(case, seen) for case in sorted(decision.cases.values(), key=_by_address)),
         steps=made,
         unchanged=decision.unchanged,
+        retained=decision.retained,
         partial=bool(scope.unseen),
         diagnostics=notes([*placed.diagnostics, *settled.diagnostics], placed, decision.cases, scope, around),
     )
@@ -90,10 +91,18 @@ class _Decision:
     def _decide(self, wanted: list[Wanted]) -> None:
         both = list(pairs(wanted, self._seen, self._scope.hosts, self._scope.held_origins))
         both = [pair for pair in both if self._scope.includes(pair)]
+        left = {each.key for wanted, each in both if wanted is None and each is not None and _retained(each)}
+        self.retained = tuple(sorted(left))
+        both = [pair for pair in both if pair[0] is not None or (pair[1] and pair[1].key not in left)]
         cases = diff(both, self._impacts, self._seen, self._around.declared)
         self.cases = guard(cases, self._around)
         kept = sum(each is not None for each, _ in both)
         self.unchanged = kept - sum(case.wanted is not None for case in self.cases.values())
+
+
+def _retained(observed: Observed) -> bool:
+    """Whether an object that nobody declares stays all the same."""
+    return REGISTRY[observed.key.address.kind].retained(observed)
 
 
 def _by_address(case: Case) -> tuple[Address, str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 import networkx as nx
@@ -11,7 +11,8 @@ from reconciler.address import ObjectKey
 from reconciler.diff import Case
 from reconciler.guard.verdict import granted, granted_fields, ungranted_fields
 from reconciler.impact import Impact
-from reconciler.plan import Step, Verb
+from reconciler.objects import Readiness
+from reconciler.plan import FieldChange, Step, Verb
 from reconciler.planning.effect import merged
 from reconciler.snapshots import Snapshots
 
@@ -37,12 +38,12 @@ def _of(case: Case) -> Iterator[Step]:
     expect = case.observed.digest() if case.observed else None
     action = case.change.action
     if action == "create" and granted(case):
-        yield _step(case, "create", wanted=case.wanted, expect=expect, impact=case.change.impact)
+        yield _step(case, "create", wanted=case.wanted, expect=expect, impact=case.change.impact, ready=_ready(case))
     elif action == "delete" and granted(case):
         yield _step(case, "delete", expect=expect)
     elif action == "replace" and granted(case):
         yield _step(case, "delete", expect=expect, impact=Impact.REPLACE)
-        yield _step(case, "create", wanted=case.wanted, impact=Impact.REPLACE)
+        yield _step(case, "create", wanted=case.wanted, impact=Impact.REPLACE, ready=_ready(case))
     elif action in ("update", "replace") and (fields := granted_fields(case)):
         impact = max((field.impact for field in fields), key=lambda each: each.rank)
         yield _step(
@@ -53,7 +54,17 @@ def _of(case: Case) -> Iterator[Step]:
             impact=impact,
             paths=tuple(sorted(field.path for field in fields)),
             waiting=tuple(sorted(field.path for field in ungranted_fields(case))),
+            ready=_ready(case) if _starts(fields) else None,
         )
+
+
+def _ready(case: Case) -> Readiness | None:
+    return case.wanted.ready if case.wanted else None
+
+
+def _starts(fields: Iterable[FieldChange]) -> bool:
+    """Whether an update starts the guest, from cold or anew."""
+    return any(field.impact.rank >= Impact.RESTART.rank or field.path == "powerState" for field in fields)
 
 
 def _step(case: Case, verb: Verb, **more: object) -> Step:
@@ -75,6 +86,8 @@ def _edges(made: _Made, cases: Cases, snapshots: Snapshots) -> Iterator[tuple[st
         for verb in ("create", "update"):
             for need in wanted.needs if wanted and verb in verbs else ():
                 yield from ((step.id, verbs[verb].id) for step in _making(made.get(need, {})))
+            for each in wanted.awaits if wanted and verb in verbs else ():
+                yield from ((step.id, verbs[verb].id) for step in _making(made.get(each.key, {})))
 
 
 def _making(verbs: Mapping[Verb, Step]) -> Iterator[Step]:

@@ -1,0 +1,35 @@
+"""Project: what belongs together, who is to be billed, and how much it may have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from msgspec import Meta
+
+from reconciler.kinds.base import Kind, Reference, Resource, Spec, Text, register, resolve
+from reconciler.kinds.defaults import Defaults
+from reconciler.kinds.quotas import Quotas
+
+
+class ProjectSpec(Spec, frozen=True, kw_only=True):
+    """Where any Project is declared, all projects but `default` have to be."""
+
+    quotas: Annotated[Quotas, Meta(description="How much its resources may take together.")] = Quotas()
+    defaults: Annotated[Defaults, Meta(description="What its instances take where they say nothing.")] = Defaults()
+    description: Text = ""
+
+
+def default_references(resource: Resource, project: str | None) -> Iterator[Reference]:
+    """What the defaults of a project or fleet name; `project` is where a plain name is looked for."""
+    for index, name in enumerate(resource.spec.defaults.keypairs or ()):
+        yield Reference(f"spec.defaults.keypairs.{index}", resolve("Keypair", name, project), "member")
+    for index, name in enumerate(resource.spec.defaults.security_groups or ()):
+        yield Reference(f"spec.defaults.securityGroups.{index}", resolve("SecurityGroup", name, project), "member")
+
+
+def _references(resource: Resource) -> Iterator[Reference]:
+    yield from default_references(resource, resource.address.name)
+
+
+KIND = register(Kind(name="Project", scope="fleet", spec=ProjectSpec, references=_references))

@@ -14,7 +14,8 @@ _EXCERPT = 110
 
 def diagnostic_lines(diagnostic: Diagnostic) -> list[Line]:
     """One diagnostic."""
-    head = line(Span(diagnostic.severity, _STYLES[diagnostic.severity]), f": {diagnostic.summary}")
+    code = Span(f" [{diagnostic.code}]", "dim")  # what `explain` takes
+    head = line(Span(diagnostic.severity, _STYLES[diagnostic.severity]), f": {diagnostic.summary}", code)
     where = [line(Span(f"  {diagnostic.place}", "cyan"))] if diagnostic.place else []
     detail = indented(paragraphs(diagnostic.detail), 2) if diagnostic.detail else []
     return [head, *where, *indented(_excerpt(diagnostic), 4), *detail]

@@ -19,7 +19,7 @@ def test_a_mistake_is_told_with_its_place_its_line_and_a_remedy() -> None:
         length=7,
     )
     assert plain(diagnostic_lines(mistake)) == (
-        "error: unknown field\n"
+        "error: unknown field [unknown-field]\n"
         "  flavors.yaml:12:3\n"
         "    12 |   memoryy: 512Mi\n"
         "       |   ^^^^^^^\n"
@@ -51,7 +51,7 @@ def test_the_same_mistake_is_told_once_and_all_are_counted() -> None:
     first = error("b", "second by place", place=Place("b.yaml", 1))
     other = Diagnostic(severity="warning", code="a", summary="first by place", place=Place("a.yaml", 9))
     assert plain(diagnostics_lines([first, other, first])) == (
-        "warning: first by place\n  a.yaml:9\n\nerror: second by place\n  b.yaml:1\n\n1 error, 1 warning.\n"
+        "warning: first by place [a]\n  a.yaml:9\n\nerror: second by place [b]\n  b.yaml:1\n\n1 error, 1 warning.\n"
     )
 
 

@@ -187,7 +187,7 @@ def test_a_replacement_a_deletion_and_a_refusal_are_told_apart() -> None:
         "      disk.size: 2Gi → 1Gi\n"
         "      refused: a disk cannot shrink; declare a new instance\n"
         "\n"
-        "error: a foreign network is in the way\n"
+        "error: a foreign network is in the way [clash]\n"
         "\n"
         "1 error.\n"
         "\n"

@@ -41,6 +41,9 @@ def decode(document: Document, node: Node, flawed: bool) -> Found:
     except msgspec.ValidationError:
         yield from _mistaken(kind, document, node, plain)
         return
+    if _has_null(plain):
+        yield from _mistaken(kind, document, node, plain)
+        return
     yield from _accepted(kind, manifest, document, node, flawed)
 
 
@@ -99,6 +102,12 @@ def _resource(kind: Kind, manifest: Any, document: Document, node: Node) -> Reso
     )
 
 
+def _has_null(plain: Any) -> bool:
+    """Whether a field has no value. The types take it for absent; whoever emptied a list did not mean its default."""
+    inner = plain.values() if isinstance(plain, dict) else plain if isinstance(plain, list) else ()
+    return plain is None or any(map(_has_null, inner))
+
+
 def _place(document: Document, node: Node) -> Place:
     return Place(document.path, node.line, node.column)
 
@@ -139,8 +148,8 @@ def _of_kind(kind: Kind, mistake: Mistake) -> Mistake:
         case ("metadata", "origin"), "unknown-field":
             movable = listed(sorted(name for name, other in REGISTRY.items() if other.movable))
             detail = (
-                f"Only {movable} can keep its identity under a new name; a {kind.name} with a new name is another one,"
-                " and the old one is deleted. Remove this line."
+                f"Only resources of kind {movable} keep their identity under a new name; a {kind.name} with a new name"
+                " is another one, and the old one is deleted. Remove this line."
             )
             return msgspec.structs.replace(mistake, code="not-movable", summary="cannot be renamed", detail=detail)
         case (str() as name,), "unknown-field" if name in _field_names(kind):

@@ -84,15 +84,23 @@ def _components(names: list[str]) -> tuple[dict[str, str], dict[str, Any]]:
 
 
 def _for_editors(node: Any) -> Any:
-    """Descriptions where editors look for them: on the field itself, not on one of its alternatives."""
+    """No field may be null: absent says the same. Descriptions stand where editors look for them: on the field
+    itself, not on one of its alternatives.
+    """
     if isinstance(node, list):
         return [_for_editors(item) for item in node]
     if not isinstance(node, dict):
         return node
     found = {key: _for_editors(value) for key, value in node.items()}
-    described = [branch for branch in found.get("anyOf", ()) if "description" in branch]
-    if described and "description" not in found:
-        found = {"description": described[0].pop("description"), **found}
     if found.get("default", "") is None:
         del found["default"]
-    return found
+    if "enum" in found:
+        found["enum"] = [value for value in found["enum"] if value is not None]
+    return _without_null(found) if "anyOf" in found else found
+
+
+def _without_null(field: dict[str, Any]) -> dict[str, Any]:
+    branches = [branch for branch in field.pop("anyOf") if branch != {"type": "null"}]
+    described = [branch.pop("description") for branch in branches if "description" in branch]
+    about = {"description": described[0]} if described else {}
+    return {**about, **(branches[0] if len(branches) == 1 else {"anyOf": branches}), **field}

@@ -100,7 +100,7 @@ class InstanceSpec(Spec, frozen=True, kw_only=True):
     user_data: (
         Annotated[str, Meta(max_length=65535, description="cloud-init user data. Not secret: it stands in Git.")] | None
     ) = None
-    user_data_from: Annotated[UserDataFrom, Meta(description="Where user data comes from, instead.")] | None = None
+    user_data_from: Annotated[UserDataFrom | None, Meta(description="Where user data comes from, instead.")] = None
     power_state: Annotated[Literal["Running", "Stopped"], Meta(description="Whether it runs.")] = "Running"
     placement: Annotated[Placement, Meta(description="Where it runs.")] = Placement()
     depends_on: Annotated[
@@ -110,7 +110,7 @@ class InstanceSpec(Spec, frozen=True, kw_only=True):
     readiness_deadline: Annotated[Duration, Meta(description="How long it has to become so; 5m if absent.")] | None = (
         None
     )
-    update_policy: Annotated[UpdatePolicy, Meta(description="Consent given in advance.")] | None = None
+    update_policy: Annotated[UpdatePolicy | None, Meta(description="Consent given in advance.")] = None
     autostart: Annotated[bool, Meta(description="Whether it starts with its host; false if absent.")] | None = None
     protected: Annotated[
         bool,

@@ -23,7 +23,9 @@ SPECS: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "Network": ("lan", {"cidr": "10.10.0.0/24", "dns": {"domain": "lan.example"}, "addresses": "10.10.0.9-10.10.0.99"}),
+    "Project": ("default", {"quotas": {"instances": 100, "memory": "64Gi"}, "defaults": {"readiness": "address"}}),
     "Keypair": ("ops", {"publicKey": KEY}),
+    "Volume": ("data", {"size": "10Gi", "format": "raw", "deletionPolicy": "Delete"}),
     "SecurityGroup": (
         "web",
         {
@@ -44,6 +46,9 @@ SPECS: dict[str, tuple[str, dict[str, Any]]] = {
             "keypairs": ["ops"],
             "securityGroups": ["web", "default"],
             "networks": {"lan": {"address": "10.10.0.5", "primary": True}, "second": {"network": "lan"}},
+            "volumes": {
+                "data": {"readOnly": True},
+            },
             "placement": {"host": "kvm-01"},
             "userData": "#cloud-config\n",
         },

@@ -39,6 +39,7 @@ def test_a_resource_depends_on_what_its_manifest_names() -> None:
         ("Network/default/lan", "needs"),
         ("SecurityGroup/default/default", "needs"),
         ("SecurityGroup/default/web", "needs"),
+        ("Volume/default/data", "needs"),
     ]
 
 

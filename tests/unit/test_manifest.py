@@ -49,6 +49,8 @@ def test_a_resource_without_a_project_is_in_the_default_one() -> None:
         "Flavor/small",
         "Image/tiny",
         "Network/default/lan",
+        "Project/default",
+        "Volume/default/data",
         "Keypair/default/ops",
         "SecurityGroup/default/web",
         "Instance/default/web-1",

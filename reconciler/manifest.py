@@ -14,7 +14,7 @@ from reconciler.document import Document
 from reconciler.kinds.base import Resource
 from reconciler.yaml import Node
 
-MOST_FILES = 5_000
+MOST_FILES = 50_000
 MOST_TOTAL_BYTES = 64 << 20
 UNREAD = frozenset(
     {

@@ -20,6 +20,9 @@ from reconciler.yaml_syntax import explain
 
 MOST_DEPTH = 64
 MOST_NODES = 100_000
+"""In one document."""
+MOST_NODES_OF_FILE = 1_000_000
+"""The manifests of 10,000 instances have 600,000."""
 MOST_DIGITS = 20
 _WORDS = dict.fromkeys(("", "~", "null", "Null", "NULL")) | {
     form: word == "true" for word in ("true", "false") for form in (word, word.capitalize(), word.upper())
@@ -98,18 +101,21 @@ class _Composer:
         self.diagnostics = diagnostics
         self.events = yaml.parse(source.text, Loader=yaml.CSafeLoader)
         self.nodes = 0
+        self.most = MOST_NODES
 
     def documents(self) -> Iterator[Node]:
         for event in self.events:
             if isinstance(event, yaml.DocumentStartEvent):
+                self.most = min(self.nodes + MOST_NODES, MOST_NODES_OF_FILE)
                 node = self.node(next(self.events), 1)
                 if node.value is not None:
                     yield node
 
     def node(self, event: Any, depth: int) -> Node:
         self.nodes += 1
-        if self.nodes > MOST_NODES:
-            self.stop("too-many-values", "file has too many values", f"A file may have {MOST_NODES:,}.", event)
+        if self.nodes > self.most:
+            detail = f"A document may have {MOST_NODES:,}, a file {MOST_NODES_OF_FILE:,}."
+            self.stop("too-many-values", "file has too many values", detail, event)
         if isinstance(event, yaml.ScalarEvent):
             return self.scalar(event)
         if isinstance(event, yaml.AliasEvent):

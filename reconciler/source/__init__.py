@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SourceError", "Tree", "open_source"]
 
+MOST_NAMED_BYTES = 1 << 20
+"""A key or user data has a few kilobytes; a file that a manifest names may hold 1 MiB."""
+
 _ENVIRONMENT = {
     # Objects are read and nothing else: no configuration but the repository's own, no replaced objects, and nothing
     # fetched behind our back from the remote of a partial clone.
@@ -61,9 +64,9 @@ class Tree:
         fleet's folder, reached without links or `..`, of 1 MiB at most).
         """
         entry = self._file(path)
-        if entry is None or self._content.size(entry) > MOST_BYTES:
+        if entry is None or self._content.size(entry) > MOST_NAMED_BYTES:
             return None
-        return self._content.read(entry, MOST_BYTES)
+        return self._content.read(entry, MOST_NAMED_BYTES)
 
     def copy_file(self, path: str, target: BinaryIO) -> bool:
         """Write a file of any size, named relative to the fleet's folder, to `target`; False when there is none."""

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from reconciler.desired import load
-from reconciler.manifest import Blob, read
+from reconciler.manifest import MOST_FILES, Blob, read
+from reconciler.text import MOST_BYTES
 from tests.support.manifests import SPECS, blob, manifest
 
 MEBIBYTE = 1 << 20
@@ -158,9 +159,9 @@ def test_mistakes_between_resources_of_many_files_are_found_file_by_file() -> No
 
 
 def test_a_fleet_of_too_many_files_is_refused() -> None:
-    _, diagnostics = read(Blob(f"{number:05}.yaml", b"") for number in range(5_001))
+    _, diagnostics = read(Blob(f"{number:05}.yaml", b"") for number in range(MOST_FILES + 1))
     assert [(diagnostic.code, str(diagnostic.place)) for diagnostic in diagnostics] == [
-        ("too-many-files", "05000.yaml")
+        ("too-many-files", f"{MOST_FILES}.yaml")
     ]
 
 
@@ -172,6 +173,6 @@ def test_a_fleet_of_too_many_bytes_is_refused() -> None:
     ]
 
 
-def test_a_file_of_more_than_a_mebibyte_is_refused_unread() -> None:
-    _, diagnostics = read([Blob("big.yaml", b"#" * (MEBIBYTE + 1))])
+def test_a_file_that_is_too_large_is_refused_unread() -> None:
+    _, diagnostics = read([Blob("big.yaml", b"#" * (MOST_BYTES + 1))])
     assert [diagnostic.code for diagnostic in diagnostics] == ["file-too-large"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.manifest import MOST_FILES
 from reconciler.source import SourceError, Tree, open_source
 from reconciler.source.content import Entry, normal
 from reconciler.source.worktree import WorkTree
@@ -390,7 +391,7 @@ def test_a_folder_or_pipe_named_like_a_manifest_is_refused(repository: Repositor
 @pytest.mark.parametrize("rev", ["HEAD", None])
 def test_a_huge_file_is_refused_unread(repository: Repository, rev: str | None) -> None:
     with (repository.path / "huge.yaml").open("wb") as huge:
-        huge.truncate(40 * MOST_BYTES)
+        huge.truncate(MOST_BYTES + 1)
     repository.commit({"a.yaml": "a", "full.yaml": b"#" * MOST_BYTES})
     tree = open_source(repository.path, rev=rev)
     assert (sorted(read(tree)), codes(tree)) == (["a.yaml", "full.yaml"], [("file-too-large", "huge.yaml")])
@@ -399,10 +400,10 @@ def test_a_huge_file_is_refused_unread(repository: Repository, rev: str | None) 
 
 def test_too_many_files_are_refused(repository: Repository) -> None:
     blob = repository.blob(b"a")
-    repository.commit_tree(*(f"100644 blob {blob}\t{number}.yaml" for number in range(5_001)))
+    repository.commit_tree(*(f"100644 blob {blob}\t{number}.yaml" for number in range(MOST_FILES + 1)))
     code, detail = refused(repository)
     assert code == "source-too-large"
-    assert "5,001" in detail
+    assert f"{MOST_FILES + 1:,}" in detail
 
 
 def test_too_much_together_is_refused(repository: Repository) -> None:
@@ -442,7 +443,7 @@ def test_a_named_file_lies_in_the_fleets_folder_and_is_no_link(
 
 @pytest.mark.parametrize("rev", ["HEAD", None])
 def test_a_file_of_any_size_can_be_copied(repository: Repository, rev: str | None) -> None:
-    content = os.urandom(3 * MOST_BYTES + 1)
+    content = os.urandom((3 << 20) + 1)
     repository.commit({"lab/images/disk.raw": content})
     target = io.BytesIO()
     tree = open_source(repository.path, rev=rev, path="lab")

@@ -169,8 +169,14 @@ def _impact(
     runs = observed.running is not None and field.path not in WHETHER_IT_RUNS
     if field.form == "stored" and runs and (observed.running or {}).get(field.path) == field.after:
         return Impact.NONE, "what runs has it already"
-    present = field.path in observed.stored
-    situation = Situation(before=field.before, after=field.after, running=stays, attached=attached, present=present)
+    situation = Situation(
+        before=field.before,
+        after=field.after,
+        running=stays,
+        attached=attached,
+        present=field.path in observed.stored,
+        most=(observed.running or {}).get(f"{field.path}.max"),
+    )
     impact, reason = evaluate(table, kind, field.path, situation)
     if field.form == "running" and not stays:
         return Impact.NONE, "what runs is to be stopped"

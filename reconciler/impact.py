@@ -58,7 +58,8 @@ ImpactTable = tuple[Row, ...]
 
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """What a row's condition may look at: one field of one object. `present`: the object showed the field, if only to
-    say that it holds nothing (no user data is something else than no seed).
+    say that it holds nothing (no user data is something else than no seed). `most` is how far a running object can be
+    raised in place: what its running form shows as `<path>.max`.
     """
 
     before: Value
@@ -66,6 +67,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     running: bool
     attached: bool
     present: bool = True
+    most: Value = None
 
 
 def _grows(situation: Situation) -> bool:
@@ -78,6 +80,12 @@ def _shrinks(situation: Situation) -> bool:
     return isinstance(before, int) and isinstance(after, int) and after < before
 
 
+def _headroom(situation: Situation) -> bool:
+    after, most = situation.after, situation.most
+    within = isinstance(after, int) and isinstance(most, int) and after <= most
+    return situation.running and _grows(situation) and within
+
+
 CONDITIONS: dict[str, Callable[[Situation], bool]] = {
     "always": lambda situation: True,
     "running": lambda situation: situation.running,
@@ -85,11 +93,13 @@ CONDITIONS: dict[str, Callable[[Situation], bool]] = {
     "attached": lambda situation: situation.attached,
     "grows": _grows,
     "shrinks": _shrinks,
+    "headroom": _headroom,
     "absent": lambda situation: not situation.present,
     "empty": lambda situation: situation.present and situation.before is None,
 }
 """`attached`: some observed object needs this one. `absent`: the object did not show the field; `empty`: it did, and
-there is nothing in it.
+there is nothing in it. `headroom`: it runs, and grows within the maximum that it was started with, so that `vcpus` and
+`memory` can grow live.
 """
 
 

@@ -107,7 +107,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     `basis` has a digest per object that the plan touches or relies on, by its `ObjectKey` under its origin; empty
     when the object was absent. `partial`: a host was not completely seen, so nothing is planned there. Diagnostics
     never hold up the steps: what they are about has none. `retained` are objects that nobody declares any more and
-    that stay, such as volumes with data.
+    that stay, such as volumes with data. `held` says in one line, by address, why a declared resource is left as it is:
+    it has no host, no address, or needs something that is held.
     """
 
     fleet: str
@@ -118,6 +119,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[Step, ...] = ()
     unchanged: int = 0
     retained: tuple[ObjectKey, ...] = ()
+    held: dict[str, str] = {}
     partial: bool = False
     diagnostics: tuple[Diagnostic, ...] = ()
 

@@ -100,7 +100,6 @@ KIND = register(
         references=_references,
         check=_check,
         realise=_realise,
-        movable=True,
         retained=_retained,
     )
 )

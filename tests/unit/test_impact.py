@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from reconciler.impact import CONDITIONS, Impact, Row, Situation, evaluate
@@ -12,7 +14,7 @@ TABLE = (
 )
 
 
-def situation(before: Value = 1, after: Value = 2, **more: bool) -> Situation:
+def situation(before: Value = 1, after: Value = 2, **more: Any) -> Situation:
     return Situation(before=before, after=after, **{"running": True, "attached": False, **more})
 
 
@@ -44,6 +46,11 @@ def test_the_first_row_that_fits_decides(kind: str, path: str, running: bool, im
         ("empty", situation(None, 1, present=False), False),
         ("attached", situation(attached=True), True),
         ("stopped", situation(running=False), True),
+        ("headroom", situation(1, 2, most=2), True),
+        ("headroom", situation(1, 3, most=2), False),
+        ("headroom", situation(2, 1, most=2), False),
+        ("headroom", situation(1, 2), False),
+        ("headroom", situation(1, 2, most=2, running=False), False),
     ],
 )
 def test_conditions_look_at_one_field_of_one_object(name: str, given: Situation, holds: bool) -> None:

@@ -10,10 +10,11 @@ from reconciler.cli.interruption import Interruption
 from reconciler.cli.showing import show_plan
 from reconciler.plan import Outcome, Plan
 from reconciler.reconcile import Round, apply_round
+from reconciler.report.data import dump
 from reconciler.report.grouping import carried_out
 from reconciler.report.line import counted
 from reconciler.report.outcome import outcomes_lines, outcomes_value
-from reconciler.report.plan_json import dump, plan_value
+from reconciler.report.plan_json import plan_value
 from reconciler.report.progress import Progress
 from reconciler.report.screen import Screen
 

@@ -13,7 +13,7 @@ from reconciler.report.screen import Screen
 
 
 @click.command("console")
-@click.argument("address", metavar="ADDRESS", type=options.address_of)
+@options.address
 @options.source
 @options.rev("the work tree")
 @options.talk

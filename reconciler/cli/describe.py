@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("describe")
-@click.argument("address", metavar="ADDRESS", type=options.address_of)
+@options.address
 @options.source
 @options.rev("the work tree")
 @options.output
@@ -31,8 +31,8 @@ def command(screen: Screen, /, address: Address, output: str, **values: Any) -> 
     """
     from reconciler.cli.waiting import looking
     from reconciler.reconcile import plan_round
+    from reconciler.report.data import dump
     from reconciler.report.description import description_lines, description_value
-    from reconciler.report.plan_json import dump
     from reconciler.report.resources import hidden_lines
 
     with looking(screen, plan_round(options.round_options(**values))) as round_:

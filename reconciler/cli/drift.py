@@ -30,8 +30,9 @@ def command(screen: Screen, /, output: str, **values: Any) -> Exit:
     from reconciler.cli.waiting import looking
     from reconciler.diagnostic import failed
     from reconciler.reconcile import plan_round
+    from reconciler.report.data import dump
     from reconciler.report.drift import drift_lines, drift_of
-    from reconciler.report.plan_json import dump, plan_value
+    from reconciler.report.plan_json import plan_value
 
     values["rev"] = values["rev"] or "HEAD"
     with looking(screen, plan_round(options.round_options(**values))) as round_:

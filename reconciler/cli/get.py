@@ -34,7 +34,7 @@ def command(screen: Screen, /, what: str | Address | None, output: str, **values
       reconciler get Instance/shop/web-1 -o json
     """
     from reconciler.reconcile import load, observe
-    from reconciler.report.plan_json import dump
+    from reconciler.report.data import dump
     from reconciler.report.resources import hidden_lines, rows, rows_lines, rows_value
 
     wanted = options.round_options(**values)

@@ -13,6 +13,8 @@ from reconciler.report.screen import Screen
 from reconciler.suggest import did_you_mean
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from reconciler.reconcile import Options
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -52,6 +54,15 @@ def _kind_meant(word: str) -> str:
     from reconciler.kinds import REGISTRY
 
     return did_you_mean(word, REGISTRY)
+
+
+def _complete_address(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from reconciler.cli.completion import complete_address
+
+    return complete_address(ctx, param, incomplete)
+
+
+address = click.argument("address", metavar="ADDRESS", type=address_of, shell_complete=_complete_address)
 
 
 def _combined(*decorators: Callable[[F], F]) -> Callable[[F], F]:
@@ -110,6 +121,7 @@ impacts = _combined(
         "--target",
         "targets",
         type=address_of,
+        shell_complete=_complete_address,
         multiple=True,
         metavar="ADDRESS",
         help="Only this resource and what it needs. Repeatable.",
@@ -126,9 +138,15 @@ detailed_exitcode = click.option(
     "--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes or waiting consents."
 )
 
-output = click.option(
-    "--output", "-o", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The format."
-)
+
+def output_of(*formats: str) -> Callable[[F], F]:
+    """`--output`; the first format is the default."""
+    return click.option(
+        "--output", "-o", type=click.Choice(formats), default=formats[0], show_default=True, help="The format."
+    )
+
+
+output = output_of("text", "json")
 
 
 def round_options(

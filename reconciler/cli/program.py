@@ -33,6 +33,7 @@ COMMANDS = {
     "console": "Attach to an instance's serial console.",
     "keypair": "Make keypairs.",
     "doctor": "Check this machine, the configuration and the hosts.",
+    "explain": "Explain a kind, a field, or the code of a message.",
     "schema": "Print or write the manifests' JSON Schemas.",
 }
 

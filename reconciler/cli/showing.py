@@ -8,7 +8,8 @@ from reconciler.report.screen import Screen
 
 def show_plan(screen: Screen, plan: Plan, output: str) -> None:
     """Data, on standard output."""
-    from reconciler.report.plan_json import dump, plan_value
+    from reconciler.report.data import dump
+    from reconciler.report.plan_json import plan_value
     from reconciler.report.plan_text import plan_lines
 
     if output == "json":

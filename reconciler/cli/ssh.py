@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("ssh")
-@click.argument("address", metavar="ADDRESS", type=options.address_of)
+@options.address
 @click.argument("remote_command", metavar="[-- COMMAND...]", nargs=-1, type=click.UNPROCESSED)
 @options.source
 @options.rev("the work tree")

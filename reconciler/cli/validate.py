@@ -28,9 +28,10 @@ def command(screen: Screen, /, output: str, **values: Any) -> Exit:
     """
     from reconciler.diagnostic import failed
     from reconciler.reconcile import load
+    from reconciler.report.data import dump
     from reconciler.report.diagnostics import diagnostics_lines
     from reconciler.report.line import counted
-    from reconciler.report.plan_json import diagnostic_value, dump
+    from reconciler.report.plan_json import diagnostic_value
 
     loaded = load(options.round_options(**values))
     mistaken = failed(loaded.diagnostics)

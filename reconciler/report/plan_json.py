@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,11 +13,6 @@ from reconciler.report.grouping import group, summarise
 from reconciler.report.value import plain_value
 
 FORMAT_VERSION = 1
-
-
-def dump(value: object) -> str:
-    """JSON for programs that is harmless on a terminal and in any encoding: all but printable ASCII is escaped."""
-    return json.dumps(value, indent=2, ensure_ascii=True) + "\n"
 
 
 def plan_value(plan: Plan) -> dict[str, Any]:

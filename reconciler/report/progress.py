@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from reconciler.apply import Silent
+from reconciler.listener import Silent
 from reconciler.plan import Outcome, Plan, Step
 from reconciler.report.line import Line, Span, escape, line
 from reconciler.report.outcome import DOING, names_of, outcome_lines, step_words

@@ -23,8 +23,9 @@ from reconciler.objects import Observed, Value
 from reconciler.observation import Failed, Foreign, Partial, Snapshot
 from reconciler.plan import Plan, Source
 from reconciler.planning import plan
+from reconciler.report.data import dump
 from reconciler.report.line import plain
-from reconciler.report.plan_json import dump, plan_value
+from reconciler.report.plan_json import plan_value
 from reconciler.report.plan_text import plan_lines
 from reconciler_simulator.impacts import IMPACTS
 from tests.laws.strategies import everything_of

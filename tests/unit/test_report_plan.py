@@ -13,8 +13,9 @@ from reconciler.address import Address, ObjectKey
 from reconciler.diagnostic import Place, error
 from reconciler.impact import Impact
 from reconciler.plan import Change, Consent, FieldChange, Granted, Plan, Refused, Source, Step, Waiting
+from reconciler.report.data import dump
 from reconciler.report.line import plain
-from reconciler.report.plan_json import dump, plan_value
+from reconciler.report.plan_json import plan_value
 from reconciler.report.plan_text import plan_lines
 
 WEB = Address("Instance", "shop", "web-1")

@@ -12,48 +12,20 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from graphlib import TopologicalSorter
-from queue import SimpleQueue
-from typing import Protocol
+from queue import Empty, SimpleQueue
 
 import msgspec
 
 from reconciler.driver import Driver, DriverError, ErrorClass, Lease
+from reconciler.listener import Calm, Listener, StepProgress
+from reconciler.objects import Await
 from reconciler.plan import Outcome, Plan, Step
 from reconciler.readback import shortfalls
+from reconciler.readiness import Pace, Waits
 
 _LOG = logging.getLogger(__name__)
-
-
-class Listener(Protocol):
-    """Hears what happens, one call at a time, from whatever thread. What it raises is logged and changes nothing."""
-
-    def started(self, step: Step) -> None:
-        """A step begins."""
-
-    def called(self, step: Step, name: str, target: str) -> None:
-        """A modifying call of the driver is about to be made: these together are the call log of the run."""
-
-    def noted(self, step: Step, text: str) -> None:
-        """Something for people about a running step."""
-
-    def finished(self, step: Step, outcome: Outcome) -> None:
-        """What became of a step; also told of those that never started."""
-
-
-class Silent:
-    """A listener that hears nothing; listeners that care for some events only inherit from it."""
-
-    def started(self, step: Step) -> None:
-        """Ignore it."""
-
-    def called(self, step: Step, name: str, target: str) -> None:
-        """Ignore it."""
-
-    def noted(self, step: Step, text: str) -> None:
-        """Ignore it."""
-
-    def finished(self, step: Step, outcome: Outcome) -> None:
-        """Ignore it."""
+_NOTICE = 0.1
+"""Seconds after which an interrupt is noticed."""
 
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,35 +54,45 @@ def apply(
     *,
     workers: int = 4,
     retry: Retry | None = None,
+    pace: Pace | None = None,
 ) -> list[Outcome]:
     """Run the steps of a plan and return their outcomes, in the plan's order.
 
     The locks of all hosts that the plan touches are held for its steps, taken in order of name so that two runs
     cannot wait for each other; raises `DriverError` (held), before anything is done, when another writer has one.
-    When `stop` is set, running steps finish, no other starts, and the rest is `not-run`. `workers` counts per host,
-    so that a slow host delays no other. An interrupt (`KeyboardInterrupt`) or a crash leaves at once: the workers
+    When `stop` is set, running steps finish, no other starts, no guest is waited for, and the rest is `not-run`.
+    `workers` counts per host, so that a slow host delays no other; waiting for a guest takes none of them. An
+    interrupt (`KeyboardInterrupt`) or a crash leaves at once: the workers
     are daemon threads, and what they leave behind is found by the next run.
     """
     with ExitStack() as locks:
         touched = sorted({step.key.host for step in plan.steps} & set(drivers))
         leases = {host: _InTurn(locks.enter_context(drivers[host].lock())) for host in touched}
-        calm = _Calm(listener)
+        calm = Calm(listener)
+        waits = Waits(drivers, calm, stop, pace)
 
         def perform(step: Step) -> Outcome:
             return _perform(step, plan.source.commit, drivers, leases, calm, stop, retry or Retry())
 
-        return _Run(plan, perform, calm, stop, workers).outcomes()
+        return _Run(plan, perform, waits, calm, stop, workers).outcomes()
 
 
 class _Run:
     """The ready set. Every step gets exactly one result, either from a worker or because it cannot start."""
 
     def __init__(
-        self, plan: Plan, perform: Callable[[Step], Outcome], listener: Listener, stop: threading.Event, workers: int
+        self,
+        plan: Plan,
+        perform: Callable[[Step], Outcome],
+        waits: Waits,
+        listener: Listener,
+        stop: threading.Event,
+        workers: int,
     ) -> None:
         self._steps = {step.id: step for step in plan.steps}
         self._order = TopologicalSorter({step.id: step.after for step in plan.steps})
-        self._perform, self._listener, self._stop, self._workers = perform, listener, stop, workers
+        self._perform, self._waits, self._listener = perform, waits, listener
+        self._stop, self._workers = stop, workers
         self._queues: dict[str, SimpleQueue[Step | None]] = {}
         self._results: SimpleQueue[Outcome | BaseException] = SimpleQueue()
         self._done: dict[str, Outcome] = {}
@@ -123,7 +105,7 @@ class _Run:
             while self._order.is_active():
                 for step_id in self._order.get_ready():
                     self._begin(self._steps[step_id])
-                self._settle(self._results.get())
+                self._settle(self._next())
         finally:
             self._left = True
             for queue in self._queues.values():
@@ -139,8 +121,27 @@ class _Run:
             self._results.put(Outcome(step=step.id, status="skipped", blocked_by=blocker))
         elif blockers:
             self._results.put(Outcome(step=step.id, status="not-run"))
+        elif step.awaits:
+            queue = self._queue(step.key.host)
+            self._waits.begin(step, step.awaits, lambda error: self._awaited(step, error, queue))
         else:
             self._queue(step.key.host).put(step)
+
+    def _awaited(self, step: Step, error: str, queue: SimpleQueue[Step | None]) -> None:
+        """Whom a step depends on is ready, or not."""
+        if error and not self._stop.is_set():
+            self._results.put(_failure(step, error))
+        else:
+            queue.put(step)
+
+    def _next(self) -> Outcome | BaseException:
+        """The next result. An interrupt ends all waiting."""
+        while True:
+            try:
+                return self._results.get(timeout=_NOTICE)
+            except Empty:
+                if self._stop.is_set():
+                    self._waits.interrupt()
 
     def _settle(self, result: Outcome | BaseException) -> None:
         if isinstance(result, BaseException):
@@ -160,11 +161,19 @@ class _Run:
     def _work(self, queue: SimpleQueue[Step | None]) -> None:
         while (step := queue.get()) is not None and not self._left:
             try:
-                idle = self._stop.is_set()
-                self._results.put(Outcome(step=step.id, status="not-run") if idle else self._perform(step))
+                self._work_on(step)
             except BaseException as crash:  # whatever ends a worker must end the run, in the thread that waits for it
                 self._results.put(crash)
                 return
+
+    def _work_on(self, step: Step) -> None:
+        """A step that starts a guest has succeeded only once that is ready."""
+        outcome = Outcome(step=step.id, status="not-run") if self._stop.is_set() else self._perform(step)
+        if outcome.status != "succeeded" or step.ready is None:
+            self._results.put(outcome)
+            return
+        own = Await(key=step.key, readiness=step.ready)
+        self._waits.begin(step, (own,), lambda error: self._results.put(_failure(step, error) if error else outcome))
 
 
 def _perform(
@@ -180,7 +189,7 @@ def _perform(
     host = step.key.host
     if host not in leases:
         return _failure(step, f"host {host} is not reached")
-    progress = _Progress(step, listener)
+    progress = StepProgress(step, listener)
     sleep = retry.sleep or stop.wait
     for failures in range(1, retry.attempts + 1):
         try:
@@ -215,43 +224,3 @@ class _InTurn:
     def check(self) -> None:
         with self._turn:
             self._lease.check()
-
-
-class _Progress:
-    """Passes on what a driver tells, with the step that it tells it about."""
-
-    def __init__(self, step: Step, listener: Listener) -> None:
-        self._step, self._listener = step, listener
-
-    def call(self, name: str, target: str) -> None:
-        self._listener.called(self._step, name, target)
-
-    def note(self, text: str) -> None:
-        self._listener.noted(self._step, text)
-
-
-class _Calm:
-    """Speaks to a listener from any thread, one call at a time; a listener that fails never fails a step."""
-
-    def __init__(self, listener: Listener) -> None:
-        self._listener = listener
-        self._turn = threading.Lock()
-
-    def started(self, step: Step) -> None:
-        self._tell(self._listener.started, step)
-
-    def called(self, step: Step, name: str, target: str) -> None:
-        self._tell(self._listener.called, step, name, target)
-
-    def noted(self, step: Step, text: str) -> None:
-        self._tell(self._listener.noted, step, text)
-
-    def finished(self, step: Step, outcome: Outcome) -> None:
-        self._tell(self._listener.finished, step, outcome)
-
-    def _tell(self, method: Callable[..., None], *values: object) -> None:
-        with self._turn:
-            try:
-                method(*values)
-            except Exception:
-                _LOG.debug("a listener failed", exc_info=True)

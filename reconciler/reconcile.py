@@ -11,7 +11,7 @@ import msgspec
 
 from reconciler import desired, planfile, planning, trust
 from reconciler.address import Address
-from reconciler.apply import Listener, apply
+from reconciler.apply import apply
 from reconciler.desired import Desired
 from reconciler.diagnostic import Diagnostic, DiagnosticError, error, failed, in_order
 from reconciler.driver import Driver
@@ -19,6 +19,7 @@ from reconciler.files import FleetFiles
 from reconciler.guard import Allow
 from reconciler.hosts import Reached, reach
 from reconciler.installed import driver_type, impacts
+from reconciler.listener import Listener
 from reconciler.observation import Snapshot
 from reconciler.plan import Outcome, Plan
 from reconciler.source import Tree, open_source

@@ -11,11 +11,12 @@ from pathlib import Path
 import msgspec
 from hypothesis import given, settings
 
-from reconciler.apply import Silent, apply
+from reconciler.apply import apply
 from reconciler.desired import Desired
 from reconciler.driver import Driver, HostConfig
 from reconciler.guard import Allow
 from reconciler.impact import Impact
+from reconciler.listener import Silent
 from reconciler.plan import Granted, Outcome, Plan, Source
 from reconciler.planning import plan
 from reconciler_simulator import DRIVER

@@ -14,9 +14,10 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from reconciler.apply import Retry, Silent, apply
+from reconciler.apply import Retry, apply
 from reconciler.driver import Driver, HostConfig
 from reconciler.guard import Allow
+from reconciler.listener import Silent
 from reconciler.plan import Outcome, Plan, Source, Step
 from reconciler.planning import plan
 from reconciler_simulator import DRIVER, admin, hypervisor

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from reconciler.address import Address, ObjectKey
 from reconciler.driver import DriverError, ErrorClass, Progress
 from reconciler.objects import Observed, Wanted
-from reconciler.observation import Snapshot
+from reconciler.observation import Sighting, Snapshot
 from reconciler.plan import Plan, Source, Step
 
 
 class MemoryHost:
     """One host. `script` gives per step id what its attempts do before they succeed: an error to raise, or a callable
-    that may wait, raise, or return what is to be read back.
+    that may wait, raise, or return what is to be read back. `readiness` has what looks at a guest find, by its name.
     """
 
     def __init__(self, name: str, order: list[str] | None = None) -> None:
@@ -25,6 +25,8 @@ class MemoryHost:
         self.commits: list[str] = []
         self.script: defaultdict[str, list[BaseException | Callable[[Observed | None], Observed | None]]]
         self.script = defaultdict(list)
+        self.readiness: dict[str, list[str | DriverError]] = {}
+        self.asked: list[str] = []
         self.locked = self.lost = self.closed = False
         self.most_at_once = 0
         self._order = [] if order is None else order
@@ -74,6 +76,21 @@ class MemoryHost:
         self._order.append(step.id)
         now = self.objects.get(step.key)
         return event(now) if event else now
+
+    def ready(self, instance: Address, check: str) -> str:
+        """The last of the script's answers stays."""
+        self.asked.append(f"{instance.name} {check}")
+        answers = self.readiness.get(instance.name, [""])
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(answer, DriverError):
+            raise answer
+        return answer
+
+    def survey(self) -> Sequence[Sighting]:
+        return ()
+
+    def proxy(self) -> Sequence[str]:
+        return ()
 
     def console(self, address: Address) -> Sequence[str]:
         return ()

@@ -19,8 +19,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from reconciler.apply import Retry, Silent, apply
+from reconciler.apply import Retry, apply
 from reconciler.guard import parse_allow
+from reconciler.listener import Silent
 from reconciler.plan import Step
 from reconciler.reconcile import Options, plan_round
 from reconciler_simulator import admin

@@ -9,10 +9,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from reconciler.apply import Silent
 from reconciler.diagnostic import DiagnosticError
 from reconciler.driver import DriverError, ErrorClass
 from reconciler.guard import parse_allow
+from reconciler.listener import Silent
 from reconciler.observation import Failed, Snapshot
 from reconciler.plan import Plan, Step
 from reconciler.planfile import dump

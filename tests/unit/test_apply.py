@@ -7,10 +7,13 @@ import threading
 import msgspec
 import pytest
 
-from reconciler.apply import Listener, Retry, Silent, apply
+from reconciler.address import Address
+from reconciler.apply import Retry, apply
 from reconciler.driver import DriverError, ErrorClass
-from reconciler.objects import Observed
+from reconciler.listener import Listener, Silent
+from reconciler.objects import Await, Observed, Readiness
 from reconciler.plan import Outcome, Step
+from reconciler.readiness import Pace
 from tests.support.memory_driver import MemoryHost, plan, step
 
 
@@ -38,11 +41,12 @@ class Recorder(Silent):
 
 def run(
     steps: list[Step], *hosts: MemoryHost, listener: Listener | None = None, stop: threading.Event | None = None,
-    workers: int = 1, retry: Retry | None = None,
+    workers: int = 1, retry: Retry | None = None, pace: Pace | None = None,
 ) -> list[Outcome]:  # fmt: skip
     retry = retry or Retry(sleep=lambda pause: None)
     drivers = {host.name: host for host in hosts}
-    return apply(plan(*steps), drivers, listener or Silent(), stop or threading.Event(), workers=workers, retry=retry)
+    listener, stop = listener or Silent(), stop or threading.Event()
+    return apply(plan(*steps), drivers, listener, stop, workers=workers, retry=retry, pace=pace)
 
 
 def statuses(outcomes: list[Outcome]) -> dict[str, str]:
@@ -337,3 +341,129 @@ def test_a_listener_that_fails_changes_nothing(host: MemoryHost) -> None:
             raise BrokenPipeError
 
     assert statuses(run([step("a"), step("b", "a")], host, listener=Broken())) == {"a": "succeeded", "b": "succeeded"}
+
+
+# Readiness
+
+
+def starting(name: str, *after: str, check: str = "agent", deadline: int = 60, host: str = "kvm-01") -> Step:
+    """A step that starts a guest."""
+    readiness = Readiness(check=check, deadline=deadline)
+    return msgspec.structs.replace(step(name, *after, host=host), ready=readiness)
+
+
+def awaiting(step_: Step, *names: str, host: str = "kvm-01") -> Step:
+    """A step that needs other guests to be ready."""
+    readiness = Readiness(check="agent", deadline=60)
+    awaits = tuple(Await(key=step(name, host=host).key, readiness=readiness) for name in names)
+    return msgspec.structs.replace(step_, awaits=awaits)
+
+
+class Clock:
+    """Time that passes only by sleeping."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.pace = Pace(clock=lambda: self.now, sleep=self._sleep)
+
+    def _sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def test_a_step_that_starts_a_guest_succeeds_once_the_guest_is_ready(host: MemoryHost) -> None:
+    host.readiness["db"] = ["no answer yet", "no answer yet", ""]
+    assert statuses(run([starting("db"), step("web", "db")], host, pace=Clock().pace)) == {
+        "db": "succeeded",
+        "web": "succeeded",
+    }
+    assert host.asked == ["db agent"] * 3
+
+
+def test_a_guest_that_is_not_ready_in_time_blocks_its_dependents_alone(host: MemoryHost) -> None:
+    host.readiness["db"] = ["the agent does not answer"]
+    steps = [starting("db", deadline=5), step("web", "db"), step("mail")]
+    outcomes = {outcome.step: outcome for outcome in run(steps, host, pace=Clock().pace)}
+    assert statuses(list(outcomes.values())) == {"db": "failed", "web": "skipped", "mail": "succeeded"}
+    assert outcomes["db"].error == (
+        "it is not ready (agent): the agent does not answer, 5 s after it was asked first;"
+        " look at it with `reconciler console Instance/shop/db`"
+    )
+
+
+def test_a_guest_that_cannot_become_ready_is_not_waited_for(host: MemoryHost) -> None:
+    host.readiness["db"] = ["booting", DriverError(ErrorClass.YOURS, "there is no cloud-init in it")]
+    clock = Clock()
+    (outcome,) = run([starting("db")], host, pace=clock.pace)
+    assert "there is no cloud-init in it" in outcome.error
+    assert clock.now == 1.0
+
+
+def test_a_transient_error_of_a_look_is_no_verdict(host: MemoryHost) -> None:
+    host.readiness["db"] = [transient("libvirtd is away"), ""]
+    assert statuses(run([starting("db")], host, pace=Clock().pace)) == {"db": "succeeded"}
+
+
+def test_people_hear_what_is_waited_for_when_it_changes_and_now_and_then(host: MemoryHost) -> None:
+    host.readiness["db"] = ["no address"] * 12 + ["no agent", ""]
+    recorder = Recorder()
+    run([starting("db")], host, listener=recorder, pace=Clock().pace)
+    assert recorder.notes == [
+        "waiting for Instance/shop/db to be ready (agent): no address; 60 s left",
+        "waiting for Instance/shop/db to be ready (agent): no address; 50 s left",
+        "waiting for Instance/shop/db to be ready (agent): no agent; 48 s left",
+    ]
+
+
+def test_nothing_is_asked_of_a_guest_whose_readiness_is_none(host: MemoryHost) -> None:
+    assert statuses(run([starting("db", check="none")], host)) == {"db": "succeeded"}
+    assert host.asked == []
+
+
+def test_a_guest_that_is_waited_for_keeps_no_worker_from_other_steps(host: MemoryHost) -> None:
+    made = threading.Event()
+    host.readiness["db"] = ["no"]
+    host.script["last"].append(lambda now: made.set() or now)
+    pace = Pace(sleep=lambda seconds: made.wait(5) and host.readiness.update(db=[""]))
+    assert set(statuses(run([starting("db"), step("last")], host, workers=1, pace=pace)).values()) == {"succeeded"}
+
+
+def test_a_step_waits_for_the_guests_that_it_depends_on(host: MemoryHost) -> None:
+    db = MemoryHost("kvm-02")
+    db.readiness["db"] = ["no", ""]
+    steps = [awaiting(step("web"), "db", host="kvm-02")]
+    drivers = {host.name: host, db.name: db}
+    assert statuses(apply(plan(*steps), drivers, Silent(), threading.Event(), pace=Clock().pace)) == {
+        "web": "succeeded"
+    }
+    assert db.asked == ["db agent"] * 2
+
+
+def test_a_step_does_not_begin_while_a_guest_that_it_depends_on_is_not_ready(host: MemoryHost) -> None:
+    host.readiness["db"] = ["no agent"]
+    outcomes = run([awaiting(step("web"), "db"), step("mail")], host, pace=Clock().pace)
+    assert statuses(outcomes) == {"web": "failed", "mail": "succeeded"}
+    assert outcomes[0].error.startswith("Instance/shop/db, which it depends on, is not ready (agent): no agent, 60 s")
+    assert host.objects.keys() == {step("mail").key}
+
+
+def test_a_guest_on_a_host_that_is_not_reached_is_not_waited_for(host: MemoryHost) -> None:
+    (outcome,) = run([awaiting(step("web"), "db", host="kvm-09")], host)
+    assert outcome.error == "Instance/shop/db, which it depends on, is not ready (agent): host kvm-09 is not reached"
+
+
+def test_an_interrupt_ends_waiting_at_once_also_while_a_driver_is_looking(host: MemoryHost) -> None:
+    stop, leave = threading.Event(), threading.Event()
+
+    class Looking(MemoryHost):
+        def ready(self, instance: Address, check: str) -> str:
+            if instance.name == "db":
+                stop.set()
+            leave.wait(30)
+            return "no"
+
+    looking = Looking("kvm-01")
+    steps = [starting("db"), step("web", "db"), awaiting(step("mail"), "other")]
+    outcomes = run(steps, looking, stop=stop)
+    leave.set()
+    assert statuses(outcomes) == {"db": "failed", "web": "skipped", "mail": "not-run"}
+    assert outcomes[0].error == "the run was interrupted before it was ready"

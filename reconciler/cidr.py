@@ -7,8 +7,10 @@ import ipaddress
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-def parse(text: str) -> Network:
-    """The network that `text` says; raises `ValueError` with what is wrong and what was probably meant."""
+def parse(text: str, example: str = "10.10.0.0/24") -> Network:
+    """The network that `text` says; raises `ValueError` with what is wrong, and what was probably meant or an
+    `example`.
+    """
     if "%" in text:
         raise ValueError("Leave the zone (`%…`) out.")
     address, slash, prefix = text.partition("/")
@@ -16,7 +18,7 @@ def parse(text: str) -> Network:
         ipaddress.ip_address(address)
         network = ipaddress.ip_network(text, strict=False)
     except ValueError:
-        raise ValueError("Write it as ADDRESS/PREFIX, such as 10.10.0.0/24.") from None
+        raise ValueError(f"Write it as ADDRESS/PREFIX, such as {example}.") from None
     if slash and prefix != str(network.prefixlen):
         raise ValueError(f"Write the prefix as a number: {network}.")
     if ipaddress.ip_address(address) != network.network_address:
@@ -30,3 +32,16 @@ def parse_address(text: str) -> ipaddress.IPv4Address | None:
         return ipaddress.IPv4Address(text)
     except ValueError:
         return None
+
+
+def parse_address6(text: str) -> ipaddress.IPv6Address | None:
+    """The IPv6 address that `text` says, without a zone, or None when it is none."""
+    try:
+        return None if "%" in text else ipaddress.IPv6Address(text)
+    except ValueError:
+        return None
+
+
+def is_address(text: str) -> bool:
+    """Whether `text` says an address of either family."""
+    return parse_address(text) is not None or parse_address6(text) is not None

@@ -6,17 +6,30 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from reconciler.kinds.base import Duration, Ref, Spec
+from reconciler.kinds.base import Duration, Problem, Ref, Spec
 
 Check = Annotated[
     str,
     Meta(
         pattern=r"^(none|running|address|agent|cloud-init|tcp:[1-9][0-9]{0,4})$(?!\n)",
         title="one of none, running, address, agent, cloud-init, or tcp:PORT",
-        description="What has to be so before the instance counts as ready.",
+        description="What has to be so before the instance counts as ready; running if absent. none: nothing. running:"
+        " it runs. address: it is seen to use its address. tcp:PORT: it accepts connections there. agent: its guest"
+        " agent answers. cloud-init: that has finished without an error, says the guest agent.",
     ),
 ]
 Consentable = Literal["interrupt", "migrate", "restart", "rebuild", "replace"]
+
+
+MOST_PORT = 65_535
+
+
+def readiness_problem(path: str, check: str) -> Problem | None:
+    """What is wrong with a readiness check that its pattern accepts."""
+    port = check.removeprefix("tcp:")
+    if port == check or int(port) <= MOST_PORT:
+        return None
+    return Problem(path, "bad-ports", "not a port", f"{port} is no port: they go up to {MOST_PORT}.")
 
 
 class UpdatePolicy(Spec, frozen=True, kw_only=True):
@@ -28,13 +41,15 @@ class UpdatePolicy(Spec, frozen=True, kw_only=True):
 
 
 class Defaults(Spec, frozen=True, kw_only=True):
-    """Fields of instances that declare none."""
+    """Fields of instances that declare none: those of their project, then those of the fleet. A plain name means a
+    resource of that project; in the Fleet's defaults, one of project `default`, which has to be shared.
+    """
 
     keypairs: Annotated[tuple[Ref, ...], Meta(max_length=64, description="Who may log in.")] | None = None
     security_groups: (
         Annotated[tuple[Ref, ...], Meta(max_length=32, description="What may reach an instance.")] | None
     ) = None
-    readiness: Annotated[Check | None, Meta(description="When an instance counts as ready.")] = None
-    readiness_deadline: Annotated[Duration | None, Meta(description="How long it has to become so.")] = None
+    readiness: Check | None = None
+    readiness_deadline: Annotated[Duration, Meta(description="How long an instance has to become ready.")] | None = None
     update_policy: Annotated[UpdatePolicy | None, Meta(description="Consent given in advance.")] = None
-    autostart: Annotated[bool | None, Meta(description="Whether it starts with its host.")] = None
+    autostart: Annotated[bool, Meta(description="Whether an instance starts with its host.")] | None = None

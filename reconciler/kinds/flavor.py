@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
@@ -93,6 +94,52 @@ def _check(spec: FlavorSpec) -> Iterator[Problem]:
     yield from _bounds("spec.memory", spec.memory, LEAST_MEMORY, MOST_MEMORY)
     yield from _whole("spec.memory", spec.memory)
     yield from _bounds("spec.disk", spec.disk, LEAST_DISK, MOST_DISK)
+    yield from _headroom(spec)
+    yield from _topology(spec)
+    yield from _share(spec.extra_specs)
+
+
+def _headroom(spec: FlavorSpec) -> Iterator[Problem]:
+    if spec.max_vcpus is not None and spec.max_vcpus < spec.vcpus:
+        yield _below("spec.maxVcpus", "vcpus", spec.vcpus)
+    if spec.max_memory is not None:
+        yield from _bounds("spec.maxMemory", spec.max_memory, LEAST_MEMORY, MOST_MEMORY)
+        yield from _whole("spec.maxMemory", spec.max_memory)
+        if quantity.parse(spec.max_memory) < quantity.parse(spec.memory):
+            yield _below("spec.maxMemory", "memory", spec.memory)
+
+
+def _below(path: str, start: str, value: object) -> Problem:
+    detail = (
+        f"A guest starts with `{start}: {value}`, and grows from there. Write at least as much, or remove this line."
+    )
+    return Problem(path, "max-below-start", "maximum is below the start", detail)
+
+
+def _topology(spec: FlavorSpec) -> Iterator[Problem]:
+    """A guest is given its topology once, with all the CPUs that it may ever have."""
+    extra = spec.extra_specs
+    declared = {"sockets": extra.cpu_sockets, "cores": extra.cpu_cores, "threads": extra.cpu_threads}
+    named = [name for name, value in declared.items() if value is not None]
+    product = math.prod(declared[name] or 1 for name in named)
+    most = spec.max_vcpus or spec.vcpus
+    if named and product != most:
+        what = "maxVcpus" if spec.max_vcpus else "vcpus"
+        detail = (
+            f"Sockets times cores times threads is {product} (what is absent counts as 1), and `{what}` is {most}."
+            " They must be equal."
+        )
+        yield Problem(f"spec.extraSpecs.hw:cpu_{named[0]}", "bad-topology", "CPU topology does not fit", detail)
+
+
+def _share(extra: ExtraSpecs) -> Iterator[Problem]:
+    """A share of CPU time is time per period: one number alone says nothing, or something else on the next host."""
+    pair = {"quota:cpu_quota": extra.cpu_quota, "quota:cpu_period": extra.cpu_period}
+    given = [name for name, value in pair.items() if value is not None]
+    if len(given) == 1:
+        (missing,) = pair.keys() - given
+        detail = f"It means something beside `{missing}` only. Add that, such as `{missing}: 100000` (microseconds)."
+        yield Problem(f"spec.extraSpecs.{given[0]}", "half-a-pair", "half of a pair is missing", detail)
 
 
 def _bounds(path: str, size: str, least: int, most: int) -> Iterator[Problem]:

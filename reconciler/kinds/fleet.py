@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from reconciler.kinds.base import DEFAULT_PROJECT, Kind, Reference, Resource, Spec, Text, register
 from reconciler.kinds.defaults import Defaults
-from reconciler.kinds.project import default_references
+from reconciler.kinds.project import default_problems, default_references
 from reconciler.kinds.quotas import Quotas
 
 FleetId = Annotated[
@@ -47,4 +47,4 @@ def _references(resource: Resource) -> Iterator[Reference]:
     yield from default_references(resource, DEFAULT_PROJECT)
 
 
-KIND = register(Kind(name="Fleet", scope="fleet", spec=FleetSpec, references=_references))
+KIND = register(Kind(name="Fleet", scope="fleet", spec=FleetSpec, references=_references, check=default_problems))

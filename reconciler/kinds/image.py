@@ -128,6 +128,19 @@ def _check(spec: ImageSpec) -> Iterator[Problem]:
     if spec.boot and "\n" in spec.boot.command_line:
         detail = "A kernel has one line of it. Use `>-` to write it over several lines here."
         yield Problem("spec.boot.commandLine", "not-one-line", "command line is not one line", detail)
+    if spec.properties.secure_boot == "required":
+        yield from _secure_boot(spec.properties)
+
+
+def _secure_boot(properties: Properties) -> Iterator[Problem]:
+    needed = {"hw_firmware_type": "uefi", "hw_machine_type": "q35"}
+    found = {
+        "hw_firmware_type": properties.firmware_type or "bios",
+        "hw_machine_type": properties.machine_type or "q35",
+    }
+    for name in (name for name in needed if found[name] != needed[name]):
+        detail = f"It is a feature of UEFI on machine type q35. Write `{name}: {needed[name]}` beside it, or remove it."
+        yield Problem("spec.properties.os_secure_boot", "no-secure-boot", "secure boot needs UEFI and q35", detail)
 
 
 def _realise(resource: Resource, world: World) -> Iterator[Wanted]:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta
 
-from reconciler.kinds.base import Kind, Reference, Resource, Spec, Text, register, resolve
-from reconciler.kinds.defaults import Defaults
+from reconciler.kinds.base import Kind, Problem, Reference, Resource, Spec, Text, register, resolve
+from reconciler.kinds.defaults import Defaults, readiness_problem
 from reconciler.kinds.quotas import Quotas
 
 
 class ProjectSpec(Spec, frozen=True, kw_only=True):
-    """Where any Project is declared, all projects but `default` have to be."""
+    """What belongs together. Where any Project is declared, all projects but `default` have to be."""
 
     quotas: Annotated[Quotas, Meta(description="How much its resources may take together.")] = Quotas()
     defaults: Annotated[Defaults, Meta(description="What its instances take where they say nothing.")] = Defaults()
@@ -28,8 +28,15 @@ def default_references(resource: Resource, project: str | None) -> Iterator[Refe
         yield Reference(f"spec.defaults.securityGroups.{index}", resolve("SecurityGroup", name, project), "member")
 
 
+def default_problems(spec: Any) -> Iterator[Problem]:
+    """What is wrong with the defaults of a project or fleet by themselves."""
+    check = spec.defaults.readiness
+    if check and (problem := readiness_problem("spec.defaults.readiness", check)):
+        yield problem
+
+
 def _references(resource: Resource) -> Iterator[Reference]:
     yield from default_references(resource, resource.address.name)
 
 
-KIND = register(Kind(name="Project", scope="fleet", spec=ProjectSpec, references=_references))
+KIND = register(Kind(name="Project", scope="fleet", spec=ProjectSpec, references=_references, check=default_problems))

@@ -55,6 +55,36 @@ NETWORKS: list[tuple[dict[str, Any], list[str], str]] = [
     ({"addresses": "10.9.0.1-10.10.0.9"}, ["address-outside-network"], "begins before the network"),
     ({"cidr": "10.0.0.0/8", "addresses": "10.0.0.2-10.0.16.1"}, [], "4,096 addresses"),
     ({"cidr": "10.0.0.0/8", "addresses": "10.0.0.2-10.0.16.2"}, ["range-too-large"], "one more"),
+    ({"cidr6": "fd00:10::/64"}, [], "an IPv6 network"),
+    ({"cidr6": "FD00:10:0::/64"}, [], "the same one, in another form"),
+    ({"cidr6": "2001:db8::/112"}, [], "the smallest"),
+    ({"cidr6": "2001:db8::/113"}, ["unusable-cidr"], "smaller"),
+    ({"cidr6": "fd00::/8"}, ["unusable-cidr"], "too large"),
+    ({"cidr": "10.0.0.0/8", "addresses": None, "cidr6": "fd00::/104"}, [], "as many addresses as the IPv4 network"),
+    ({"cidr": "10.0.0.0/8", "addresses": None, "cidr6": "fd00::/105"}, ["unusable-cidr"], "no room for its guests"),
+    ({"cidr6": "10.20.0.0/24"}, ["unusable-cidr"], "IPv4"),
+    ({"cidr6": "fd00:10::1/64"}, ["bad-cidr"], "IPv6 host bits"),
+    ({"cidr6": "fd00:10::%lo/64"}, ["bad-cidr"], "a zone"),
+    ({"cidr6": "fd00:10::"}, ["unusable-cidr"], "an address"),
+    ({"cidr6": "fd00"}, ["bad-cidr"], "nothing of the sort"),
+    ({"cidr6": "fe80::/64"}, ["unusable-cidr"], "IPv6 link-local"),
+    ({"cidr6": "ff02::/64"}, ["unusable-cidr"], "IPv6 multicast"),
+    ({"cidr6": "::/64"}, ["unusable-cidr"], "loopback, and the unspecified address"),
+    ({"cidr6": "::ffff:0:0/96"}, ["unusable-cidr"], "IPv4 in disguise"),
+    ({"dns": {"servers": ["9.9.9.9", "2620:fe::fe"]}}, [], "resolvers of both families"),
+    ({"dns": {"servers": ["9.9.9.9", "dns.example"]}}, ["bad-address"], "a resolver by name"),
+    ({"mode": "bridge", "physicalNetwork": "office"}, [], "a wire"),
+    ({"mode": "bridge", "physicalNetwork": "office", "vlan": 100, "gateway": "10.10.0.1"}, [], "a VLAN and a router"),
+    ({"mode": "bridge"}, ["no-physical-network"], "which wire?"),
+    ({"mode": "bridge", "physicalNetwork": "office", "host": "kvm-01"}, ["not-with-bridge"], "a wire has no host"),
+    ({"mode": "bridge", "physicalNetwork": "office", "dhcp": False}, ["not-with-bridge"], "nobody would answer anyway"),
+    ({"physicalNetwork": "office"}, ["only-with-bridge"], "a wire of a local network"),
+    (
+        {"mode": "isolated", "vlan": 7, "physicalNetwork": "x"},
+        ["only-with-bridge", "only-with-bridge"],
+        "a VLAN of one",
+    ),
+    ({"mode": "routed", "dhcp": False}, [], "addresses from the seed"),
 ]
 
 
@@ -158,6 +188,74 @@ def test_a_flavor_has_a_size_that_a_guest_can_have() -> None:
     assert codes("Flavor", memory="17Ti", disk="999999999Ti") == ["out-of-bounds", "out-of-bounds"]
     assert codes("Flavor", memory="524288Ki", disk="1025Ki") == []
     assert codes("Flavor", memory="524289Ki") == ["not-whole"]
+
+
+FLAVORS: list[tuple[dict[str, Any], list[str], str]] = [
+    ({"maxVcpus": 4, "maxMemory": "4Gi"}, [], "room to grow"),
+    ({"maxVcpus": 1, "maxMemory": "512Mi"}, [], "no room to grow"),
+    ({"vcpus": 4, "maxVcpus": 2}, ["max-below-start"], "fewer vCPUs than at the start"),
+    ({"maxMemory": "256Mi"}, ["max-below-start"], "less memory than at the start"),
+    ({"maxMemory": "524289Ki"}, ["not-whole"], "not in whole MiB"),
+    ({"maxMemory": "17Ti"}, ["out-of-bounds"], "more than any guest has"),
+    ({"vcpus": 8, "extraSpecs": {"hw:cpu_sockets": 2, "hw:cpu_cores": 2, "hw:cpu_threads": 2}}, [], "2 x 2 x 2"),
+    ({"vcpus": 4, "extraSpecs": {"hw:cpu_cores": 4}}, [], "what is absent counts as 1"),
+    ({"vcpus": 4, "extraSpecs": {"hw:cpu_cores": 2}}, ["bad-topology"], "two vCPUs without a place"),
+    ({"vcpus": 2, "maxVcpus": 4, "extraSpecs": {"hw:cpu_cores": 4}}, [], "the topology of all that there may be"),
+    ({"vcpus": 2, "maxVcpus": 4, "extraSpecs": {"hw:cpu_cores": 2}}, ["bad-topology"], "that of the start alone"),
+    ({"extraSpecs": {"quota:cpu_quota": 50_000, "quota:cpu_period": 100_000}}, [], "half a CPU"),
+    ({"extraSpecs": {"quota:cpu_quota": 50_000}}, ["half-a-pair"], "a quota of what?"),
+    ({"extraSpecs": {"quota:cpu_period": 100_000}}, ["half-a-pair"], "how much of it?"),
+]
+
+
+@pytest.mark.parametrize(("changes", "expected", "reason"), FLAVORS, ids=[reason for *_, reason in FLAVORS])
+def test_a_flavor_makes_sense_as_a_whole(changes: dict[str, Any], expected: list[str], reason: str) -> None:
+    assert codes("Flavor", **changes) == expected, reason
+
+
+SECURE = {"os_secure_boot": "required"}
+PROPERTIES: list[tuple[dict[str, Any], int, str]] = [
+    ({**SECURE, "hw_firmware_type": "uefi"}, 0, "q35 is what hosts give, unless they say otherwise"),
+    ({**SECURE, "hw_firmware_type": "uefi", "hw_machine_type": "q35"}, 0, "all that it takes"),
+    (SECURE, 1, "BIOS is what boots an image that says nothing"),
+    ({**SECURE, "hw_firmware_type": "bios", "hw_machine_type": "pc"}, 2, "neither"),
+    ({**SECURE, "hw_firmware_type": "uefi", "hw_machine_type": "pc"}, 1, "an old machine"),
+    ({"os_secure_boot": "disabled"}, 0, "not asked for"),
+]
+
+
+@pytest.mark.parametrize(("properties", "expected", "reason"), PROPERTIES, ids=[reason for *_, reason in PROPERTIES])
+def test_secure_boot_needs_uefi_on_q35(properties: dict[str, Any], expected: int, reason: str) -> None:
+    assert codes("Image", properties=properties) == ["no-secure-boot"] * expected, reason
+
+
+INSTANCES: list[tuple[dict[str, Any], list[str], str]] = [
+    ({"readiness": "tcp:65535"}, [], "the last port"),
+    ({"readiness": "tcp:65536"}, ["bad-ports"], "no port"),
+    ({"userData": None, "userDataFrom": {"file": "seeds/web.yaml"}}, [], "a file"),
+    ({"userData": None, "userDataFrom": {"secretRef": "web-seed"}}, [], "a secret"),
+    ({"userDataFrom": {"secretRef": "web-seed"}}, ["one-of"], "text and a secret"),
+    ({"userData": "", "userDataFrom": {"secretRef": "web-seed"}}, ["one-of"], "an empty text is one, too"),
+    ({"userData": None, "userDataFrom": {}}, ["one-of"], "from nowhere"),
+    ({"userData": None, "userDataFrom": {"file": "a", "secretRef": "b"}}, ["one-of"], "from two places"),
+    ({"userData": None, "userDataFrom": {"file": "../a"}}, ["bad-path"], "from elsewhere"),
+    ({"networks": {"lan": {"address6": "fd00:10::5"}}}, [], "an IPv6 address"),
+    ({"networks": {"lan": {"address6": "10.10.0.5"}}}, ["bad-address"], "an IPv4 one"),
+    ({"networks": {"lan": {"address6": "fe80::5%eth0"}}}, ["bad-address"], "a zone"),
+    ({"networks": {"lan": {"address": "fd00:10::5"}}}, ["bad-address"], "the other way round"),
+]
+
+
+@pytest.mark.parametrize(("changes", "expected", "reason"), INSTANCES, ids=[reason for *_, reason in INSTANCES])
+def test_an_instance_makes_sense_by_itself(changes: dict[str, Any], expected: list[str], reason: str) -> None:
+    assert codes("Instance", **changes) == expected, reason
+
+
+@pytest.mark.parametrize("kind", ["Fleet", "Project"])
+def test_the_defaults_of_instances_are_checked_where_they_stand(kind: str) -> None:
+    assert codes(kind, defaults={"readiness": "tcp:22"}) == []
+    (problem,) = problems(kind, defaults={"readiness": "tcp:99999"})
+    assert (problem.path, problem.code) == ("spec.defaults.readiness", "bad-ports")
 
 
 def test_a_keypair_has_one_key_in_one_place() -> None:

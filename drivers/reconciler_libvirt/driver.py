@@ -18,7 +18,7 @@ from reconciler_libvirt import doctor, facts, reading
 from reconciler_libvirt.channel import Channel
 from reconciler_libvirt.connection import connect
 from reconciler_libvirt.enforcement import Table
-from reconciler_libvirt.objects import image, instance, network, security_group
+from reconciler_libvirt.objects import image, instance, network, security_group, volume
 from reconciler_libvirt.reading import HostReading
 from reconciler_libvirt.settings import settings
 from reconciler_libvirt.site import Site, Task
@@ -36,7 +36,7 @@ def _site(host: HostConfig, files: Files) -> Site:
         settings=chosen,
         connection=connection,
         channel=channel,
-        storage=Storage(connection, identity, chosen.pool, channel),
+        storage=Storage(connection, identity, chosen.pool, channel, chosen.pools),
         table=Table(identity, channel),
         files=files,
     )
@@ -57,11 +57,12 @@ class Kind(Protocol):
 
 KINDS: dict[str, Kind] = {
     "Image": image,
+    "Volume": volume,
     "Network": network,
     "SecurityGroup": security_group,
     "Instance": instance,
 }
-STORED = ("Image", "Instance")
+STORED = ("Image", "Instance", "Volume")
 """Kinds with volumes; with the last volume goes the pool."""
 
 
@@ -150,6 +151,8 @@ class LibvirtDriver:
         needs = step.wanted.needs if step.wanted else ()
         if address.kind == "Image":
             return HostReading(volumes=site.storage.read())
+        if address.kind == "Volume":
+            return reading.read_volumes(site)
         if address.kind == "SecurityGroup":
             return HostReading(table=site.table.observe())
         if address.kind == "Network":

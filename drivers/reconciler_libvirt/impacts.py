@@ -45,6 +45,16 @@ def _network(path: str) -> Iterator[Row]:
     yield _row("Network", path, Impact.REPLACE, "network.define", "a network of another shape is another network")
 
 
+def _volume() -> Iterator[Row]:
+    shrinks = "a volume that shrinks loses data; declare another one"
+    yield _row("Volume", "size", Impact.REFUSED, "", shrinks, when="shrinks")
+    yield _row("Volume", "size", Impact.LIVE, "volume.resize", "a volume grows as its guest runs", when="grows")
+    lost = "the volume is missing: with it goes what was on it, unless you bring it back"
+    yield _row("Volume", "size", Impact.REBUILD, "volume.create", lost)
+    for path in ("format", "image", "pool"):
+        yield _row("Volume", path, Impact.REFUSED, "", "its content would have to move; declare another volume")
+
+
 def _rows() -> Iterator[Row]:
     yield _row("Instance", "powerState", Impact.LIVE, "domain.start", "it is started or stopped")
     for path in ("vcpus", "memory", "machine", "virtType", "cpu", "boot.commandLine"):
@@ -61,6 +71,7 @@ def _rows() -> Iterator[Row]:
         yield from _network(path)
     for path in ("rules", "members"):
         yield _row("SecurityGroup", path, Impact.LIVE, "group.write", "one transaction replaces the group")
+    yield from _volume()
     yield _row("Image", "files", Impact.LIVE, "volume.upload", "missing files are uploaded")
     yield _row("Image", "format", Impact.REFUSED, "", "an image in another format is another image")
 

@@ -12,10 +12,15 @@ from reconciler.identity import Identity, owner_of
 PARTIAL = ".partial"
 """Ends the name of a volume whose content is not complete."""
 ROLES = ("disk", "kernel", "initrd")
+FORMATS = ("qcow2", "raw")
+MADE = "made"
+"""The mark of a volume that we have made; without it a namesake is not ours."""
 
 
 class VolumeName(msgspec.Struct, frozen=True):
-    """A volume's name, read back: whose it is, which part (an image's content id), which role, complete or not."""
+    """A volume's name, read back: whose it is, which part (an image's content id; what a mark says), which role,
+    complete or not.
+    """
 
     origin: Address
     part: str
@@ -32,6 +37,11 @@ def bridge(identity: Identity, network: Address) -> str:
 def bridge_mac(identity: Identity, network: Address, gateway: str) -> str:
     """The bridge's MAC: fixed, so that guests keep their gateway when a network is started again."""
     return identity.mac(network, gateway)
+
+
+def vlan(identity: Identity, network: Address) -> str:
+    """The device of a network's VLAN on an interface."""
+    return "rcv" + identity.short(str(network))
 
 
 def tap(identity: Identity, origin: Address, nic: str) -> str:
@@ -64,6 +74,32 @@ def image(identity: Identity, address: Address, content: str, role: str, file_fo
     return identity.name(address, f"{content}.{role}.{file_format}")
 
 
+def data(identity: Identity, origin: Address, file_format: str) -> str:
+    """The volume of a Volume. Its format is in the name: a guest can write any header it likes to its disk."""
+    return identity.name(origin, f"data.{file_format}")
+
+
+def mark(identity: Identity, origin: Address, text: str) -> str:
+    """A mark of a Volume: an empty volume in our own pool, whose name is all that it says."""
+    return identity.name(origin, f"mark.{text}")
+
+
+def made(file_format: str, pool: str | None) -> str:
+    """The text of the mark that says how and where a volume was made."""
+    return ".".join([MADE, file_format, *([pool] if pool else [])])
+
+
+def is_made(text: str) -> bool:
+    """Whether a mark tells of a volume's making."""
+    return text.split(".")[0] == MADE
+
+
+def read_made(text: str) -> tuple[str, str | None]:
+    """The format and the pool (None is our own) that `made` has put into a mark."""
+    _, file_format, *pool = text.split(".", 2)
+    return file_format, pool[0] if pool else None
+
+
 def read_volume(identity: Identity, name: str) -> VolumeName | None:
     """Whose volume this is, or None when its name is none of ours."""
     complete = name.removesuffix(PARTIAL)
@@ -76,12 +112,20 @@ def read_volume(identity: Identity, name: str) -> VolumeName | None:
     if part in ("root", "seed") and valid_name(project):
         formats = {"root": "qcow2", "seed": "raw"}
         return VolumeName(Address("Instance", project, label), "", part, formats[part], complete != name)
-    return None
+    return _data_volume(Address("Volume", project, label), part, complete != name) if valid_name(project) else None
+
+
+def _data_volume(address: Address, part: str, partial: bool) -> VolumeName | None:
+    role, _, rest = part.partition(".")
+    if role == "data" and rest in FORMATS:
+        return VolumeName(address, "", role, rest, partial)
+    understood = not is_made(rest) or rest.split(".")[1:2] in ([each] for each in FORMATS)
+    return VolumeName(address, rest, role, "raw", partial) if role == "mark" and rest and understood else None
 
 
 def _image_volume(address: Address, part: str, partial: bool) -> VolumeName | None:
     words = part.split(".")
-    if len(words) != 3 or words[1] not in ROLES or words[2] not in ("qcow2", "raw"):
+    if len(words) != 3 or words[1] not in ROLES or words[2] not in FORMATS:
         return None
     return VolumeName(address, words[0], words[1], words[2], partial)
 

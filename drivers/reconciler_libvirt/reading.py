@@ -13,9 +13,10 @@ import msgspec
 
 from reconciler.address import Address
 from reconciler.driver import DriverError, ErrorClass
-from reconciler_libvirt import ledger, names
+from reconciler_libvirt import ledger, links, names
 from reconciler_libvirt.connection import calls, unless
 from reconciler_libvirt.enforcement import TableState
+from reconciler_libvirt.links import Link, Links
 from reconciler_libvirt.site import Site
 from reconciler_libvirt.xml import domain, network
 from reconciler_libvirt.xml.domain import DomainSpec
@@ -47,16 +48,22 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HostReading(msgspec.Struct, frozen=True, kw_only=True):
-    """What was seen. `table` is None when the kernel could not be asked; `bridges` maps each plugged device to its
-    bridge; `gaps` say what was not seen.
+    """What was seen. `table` is None when the kernel could not be asked; `links` are the host's network devices;
+    `gaps` say what was not seen.
     """
 
     domains: tuple[Reading, ...] = ()
     networks: tuple[Reading, ...] = ()
     volumes: Mapping[str, Volume] = {}
+    named: Mapping[str, Mapping[str, Volume]] = {}
     table: TableState | None = None
-    bridges: Mapping[str, str] = {}
+    links: Links = {}
     gaps: tuple[str, ...] = ()
+
+    @property
+    def bridges(self) -> Mapping[str, str]:
+        """The bridge of each device that is plugged into one."""
+        return plugged(self.links)
 
 
 def read(site: Site) -> HostReading:
@@ -66,20 +73,31 @@ def read(site: Site) -> HostReading:
         domains = site.connection.listAllDomains()
         networks = site.connection.listAllNetworks()
     with ThreadPoolExecutor(_THREADS) as threads:
-        volumes = threads.submit(_part, gaps, dict[str, Volume](), site.storage.read)
+        volumes = threads.submit(_part, gaps, HostReading(), functools.partial(read_volumes, site))
         table = threads.submit(_part, gaps, None, site.table.observe)
-        plugged = threads.submit(_part, gaps, dict[str, str](), functools.partial(bridges, site))
+        devices = threads.submit(_part, gaps, dict[str, Link](), functools.partial(links.read, site.channel))
         look = functools.partial(_look, site, gaps)
         found = list(threads.map(look, _concerned(site, domains)))
         nets = list(threads.map(look, _concerned(site, networks)))
     return HostReading(
         domains=tuple(reading for reading in found if reading),
         networks=tuple(reading for reading in nets if reading),
-        volumes=volumes.result(),
+        volumes=volumes.result().volumes,
+        named=volumes.result().named,
         table=table.result(),
-        bridges=plugged.result(),
+        links=devices.result(),
         gaps=tuple(gaps),
     )
+
+
+def read_volumes(site: Site) -> HostReading:
+    """Look at storage only. Raises `DriverError` when a pool that volumes of ours lie in cannot be seen."""
+    volumes = site.storage.read()
+    marks = (named for name in volumes if (named := names.read_volume(site.identity, name)) and named.role == "mark")
+    needed = {names.read_made(mark.part)[1] for mark in marks if names.is_made(mark.part)}
+    pools = sorted({*site.storage.named, *(pool for pool in needed if pool)})
+    found = {pool: site.storage.pool(pool).look(site.identity.prefix + ".", pool in needed) for pool in pools}
+    return HostReading(volumes=volumes, named=found)
 
 
 def read_instance(site: Site, origin: Address, networks: Iterable[Address]) -> HostReading:
@@ -96,7 +114,7 @@ def read_instance(site: Site, origin: Address, networks: Iterable[Address]) -> H
         networks=tuple(read_networks(site, _networks(domains) | {site.identity.name(one) for one in networks})),
         volumes=volumes,
         table=site.table.observe(),
-        bridges=bridges(site),
+        links=links.read(site.channel),
     )
 
 
@@ -126,7 +144,12 @@ def read_network(site: Site, origin: Address) -> HostReading:
         handle = site.connection.networkLookupByUUIDString(site.identity.uuid(origin))
         if handle.name() != site.identity.name(origin):
             found.append(look(site, handle))
-    return HostReading(networks=tuple(found))
+    return HostReading(networks=tuple(found), links=links.read(site.channel) if any(map(_wired, found)) else {})
+
+
+def _wired(reading: Reading) -> bool:
+    """Whether it is a network of mode bridge, which is what its devices are."""
+    return any(isinstance(form, NetworkSpec) and form.mode == "bridge" for form in (reading.stored, reading.running))
 
 
 def _part(gaps: list[str], nothing: T, ask: Callable[[], T]) -> T:
@@ -185,7 +208,6 @@ def _read(parser: Callable[[Element, str], Spec], tree: Element | None, fleet_id
     return None if tree is None else parser(tree, fleet_id)
 
 
-def bridges(site: Site) -> dict[str, str]:
-    """The bridge of each network device of the host that is plugged into one."""
-    links = msgspec.json.decode(site.channel.run("ip", "-j", "link", "show"))
-    return {link["ifname"]: link["master"] for link in links if "master" in link}
+def plugged(there: Links) -> dict[str, str]:
+    """The bridge of each network device that is plugged into one."""
+    return {name: link.master for name, link in there.items() if link.master}

@@ -1,10 +1,13 @@
-"""The fleet's storage pool on a host: one folder, made when first needed and removed with its last volume."""
+"""The fleet's storage pool on a host: one folder, made when first needed and removed with its last volume. Beside it
+the pools of the host's own that volumes may lie in.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable
 
 import libvirt
 
@@ -14,23 +17,42 @@ from reconciler.observation import Foreign
 from reconciler_libvirt import names
 from reconciler_libvirt.channel import Channel, CommandError
 from reconciler_libvirt.connection import calls, unless
+from reconciler_libvirt.pool import NamedPool, Volumes
 from reconciler_libvirt.xml import storage as xml
-from reconciler_libvirt.xml.storage import Volume, VolumeSpec
-from reconciler_libvirt.xml.tree import parse, render
-
-CHUNK = 1 << 18
+from reconciler_libvirt.xml.tree import render
 
 
-class Storage:
-    """libvirt refuses several things on a pool while another goes on, so that its changes take turns here."""
+class Storage(Volumes):
+    """The fleet's own pool. `named` are the others by name, whether they are there or not."""
 
-    def __init__(self, connection: libvirt.virConnect, identity: Identity, folder: str, channel: Channel) -> None:
-        self.name = names.pool(identity)
+    def __init__(
+        self,
+        connection: libvirt.virConnect,
+        identity: Identity,
+        folder: str,
+        channel: Channel,
+        named: Iterable[str] = (),
+    ) -> None:
+        super().__init__(connection, names.pool(identity))
         self.path = f"{folder.rstrip('/')}/{self.name}"
+        self.named = {name: NamedPool(connection, name) for name in named}
         self._uuid = names.pool_uuid(identity)
-        self._connection = connection
         self._channel = channel
-        self._turn = threading.RLock()
+        self._making: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    def pool(self, name: str | None) -> Volumes:
+        """The pool of that name, or ours. Raises `DriverError` (yours) when it may not be used."""
+        if name is None:
+            return self
+        if name not in self.named:
+            message = f"the trusted configuration does not let volumes lie in the storage pool {name}"
+            raise DriverError(ErrorClass.YOURS, f"{message}; list it under `pools` of the host")
+        return self.named[name]
+
+    def making(self, name: str) -> threading.Lock:
+        """Held by who makes a volume that several may need at once."""
+        with self._turn:
+            return self._making[name]
 
     def find(self) -> libvirt.virStoragePool | None:
         """The pool, if there is one; raises `DriverError` (exists) when the name is taken by another's."""
@@ -51,17 +73,6 @@ class Storage:
             return None
         return Foreign("storage pool", self.name, "its UUID is not ours; every volume of this fleet would go there")
 
-    def read(self) -> dict[str, Volume]:
-        """All volumes by name, after looking at the folder anew. Raises `DriverError` when they cannot be seen."""
-        with self._turn:
-            pool = self._open()
-            if pool is None:
-                return {}
-            self._refresh(pool)
-            with calls(f"listing the volumes of {self.name}"):
-                found = [xml.read_volume(parse(volume.XMLDesc())) for volume in pool.listAllVolumes()]
-        return {volume.name: volume for volume in found}
-
     def _open(self) -> libvirt.virStoragePool | None:
         """The pool, if there is anything in it. Raises `DriverError` when there is and it cannot be seen."""
         pool = self.find()
@@ -71,10 +82,6 @@ class Storage:
             return None
         message = f"the storage pool {self.name} is not active; start it with `virsh pool-start {self.name}`"
         raise DriverError(ErrorClass.YOURS, message)
-
-    def _refresh(self, pool: libvirt.virStoragePool) -> None:
-        with calls(f"reading the folder of the storage pool {self.name}"):
-            pool.refresh()
 
     def _bare(self) -> bool:
         """Whether there is nothing in the pool's folder, or no folder."""
@@ -101,44 +108,6 @@ class Storage:
                     pool.setAutostart(1)
             return pool
 
-    def volume(self, name: str) -> Volume | None:
-        """One volume, if it is there."""
-        handle = self._volume(name)
-        if handle is None:
-            return None
-        with unless(ErrorClass.GONE), calls(f"reading the volume {name}"):
-            return xml.read_volume(parse(handle.XMLDesc()))
-        return None
-
-    def _volume(self, name: str) -> libvirt.virStorageVol | None:
-        pool = self._open()
-        if pool is None:
-            return None
-        with unless(ErrorClass.GONE), calls(f"looking for the volume {name}"):
-            return pool.storageVolLookupByName(name)
-        return None
-
-    def create(self, spec: VolumeSpec, progress: Progress) -> None:
-        """Make a volume; one of that name is replaced."""
-        with self._turn:
-            pool = self.ensure(progress)
-            self.remove(spec.name, progress)
-            progress.call("volume.create", spec.name)
-            with calls(f"creating the volume {spec.name}"):
-                pool.createXML(render(xml.volume(spec)))
-
-    def fill(self, name: str, size: int, chunks: Iterator[bytes], progress: Progress) -> None:
-        """Upload a volume's content."""
-        with self._turn, calls(f"uploading the volume {name}"):
-            progress.call("volume.upload", name)
-            stream = self._connection.newStream()
-            handle = self._volume(name)
-            if handle is None:
-                raise DriverError(ErrorClass.RACE, f"the volume {name} is gone")
-            handle.upload(stream, 0, size)
-            stream.sendAll(_feeder(chunks), None)
-            stream.finish()
-
     def settle(self, name: str, progress: Progress) -> None:
         """Give a volume that was filled under its partial name its own: it is whole from then on."""
         with self._turn:
@@ -146,25 +115,6 @@ class Storage:
             path = f"{self.path}/{name}"
             self._channel.run("mv", "-T", "--", path + names.PARTIAL, path)
             self._refresh(self.ensure(progress))
-
-    def grow(self, name: str, size: int, progress: Progress) -> None:
-        """Make a volume larger that no guest has open. The caller has made sure that it is not a shrink."""
-        with self._turn, calls(f"growing the volume {name}"):
-            handle = self._volume(name)
-            if handle is None:
-                raise DriverError(ErrorClass.GONE, f"the volume {name} is gone")
-            progress.call("volume.resize", name)
-            handle.resize(size)
-
-    def remove(self, name: str, progress: Progress) -> None:
-        """Delete a volume, if it is there."""
-        with self._turn:
-            handle = self._volume(name)
-            if handle is None:
-                return
-            progress.call("volume.delete", name)
-            with unless(ErrorClass.GONE), calls(f"deleting the volume {name}"):
-                handle.delete()
 
     def remove_if_empty(self, progress: Progress) -> None:
         """Remove the pool and its folder, which we made, when no file is left in it."""
@@ -183,17 +133,3 @@ class Storage:
         """Only if it is empty: what libvirt does not show as a volume is not ours."""
         with contextlib.suppress(CommandError):
             self._channel.run("rm", "-d", "-f", "--", self.path)
-
-
-def _feeder(chunks: Iterator[bytes]) -> Callable[[object, int, object], bytes]:
-    """libvirt asks for at most so many bytes at a time, and takes an empty answer for the end."""
-    rest = bytearray()
-
-    def feed(stream: object, most: int, opaque: object) -> bytes:
-        while len(rest) < most and (chunk := next(chunks, b"")):
-            rest.extend(chunk)
-        taken = bytes(rest[:most])
-        del rest[:most]
-        return taken
-
-    return feed

@@ -32,6 +32,10 @@ POOL_NAME = f"reconciler-{FLEET_ID[:8]}"
 TABLE = f"reconciler-{FLEET_ID[:8]}"
 STOP_DEADLINE = 0.2
 """Seconds: these guests are told to stop while they boot, when nobody looks at the power button."""
+FOLLOW_DEADLINE = 20.0
+"""Seconds: these guests are told to let go of disks while they boot, and do so once they have."""
+NAMED_POOL = "spare.folder"
+"""A pool that volumes may lie in; `add_pool` makes it."""
 MARK = "1M 512"
 """Where in a disk a mark stands, and how many bytes it has."""
 ROOT_DEVICE = "/machine/peripheral/ua-root/virtio-backend"
@@ -51,7 +55,8 @@ class LibvirtBench:
         self.image = image
         self.files = Folder(folder)
         self.connection = libvirt.open(host.uri)
-        connection = {**host.connection, "stop_deadline": STOP_DEADLINE}
+        deadlines = {"stop_deadline": STOP_DEADLINE, "follow_deadline": FOLLOW_DEADLINE}
+        connection = {**host.connection, **deadlines, "pools": [NAMED_POOL]}
         self.config = HostConfig(
             name="kvm-01", driver="libvirt", fleet="test", fleet_id=FLEET_ID, connection=connection
         )
@@ -78,6 +83,11 @@ class LibvirtBench:
 
     def subnet(self) -> str:
         return "10.77.0"
+
+    def add_pool(self) -> None:
+        """Make the pool that volumes may lie in, a plain folder."""
+        self.host.run("mkdir", "-p", f"{POOL}/{NAMED_POOL}")
+        self.host.virsh("pool-create-as", NAMED_POOL, "dir", "--target", f"{POOL}/{NAMED_POOL}")
 
     def _domain(self, name: str) -> libvirt.virDomain:
         return self.connection.lookupByName(name)
@@ -191,9 +201,10 @@ class LibvirtBench:
             with contextlib.suppress(libvirt.libvirtError):
                 domain.undefine()
         for each in (*self.connection.listAllNetworks(), *self.connection.listAllStoragePools()):
+            persistent = each.isPersistent()
             if each.isActive():
                 each.destroy()
-            if each.isPersistent():
+            if persistent:
                 each.undefine()
         for family in ("inet", "bridge"):
             self.host.run("nft", "delete", "table", family, TABLE, check=False)

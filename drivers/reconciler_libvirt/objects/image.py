@@ -13,10 +13,11 @@ from reconciler.objects import Observed, Value
 from reconciler.observation import Foreign
 from reconciler_libvirt import names
 from reconciler_libvirt.names import PARTIAL, ROLES, VolumeName
+from reconciler_libvirt.pool import CHUNK
 from reconciler_libvirt.reading import HostReading
 from reconciler_libvirt.site import Site, Task
-from reconciler_libvirt.storage import CHUNK
-from reconciler_libvirt.xml.storage import VolumeSpec
+from reconciler_libvirt.users import users
+from reconciler_libvirt.xml.storage import Volume, VolumeSpec
 
 
 def observe(site: Site, reading: HostReading) -> Iterator[Observed | Foreign]:
@@ -46,9 +47,18 @@ def ensure(task: Task) -> None:
     files = task.wanted.fields["files"]
     assert isinstance(files, tuple)
     roles = sorted(files, key=ROLES.index, reverse=True)
-    missing = [role for role in roles if task.site.storage.volume(_volume_name(task, role)) is None]
-    for role, path in [(role, _fetched(task, role)) for role in missing]:
-        _upload(task, role, path)
+    with task.site.storage.making(task.name + task.wanted.key.part):  # who needs it meanwhile finds it whole
+        missing = [role for role in roles if task.site.storage.volume(_volume_name(task, role)) is None]
+        for role, path in [(role, _fetched(task, role)) for role in missing]:
+            _upload(task, role, path)
+
+
+def file(site: Site, image: str, role: str) -> Volume | None:
+    """The volume of a file of an image (`name@contentid`), if it is on this host."""
+    name, _, content = image.partition("@")
+    formats = names.FORMATS if role == "disk" else ("raw",)
+    found = (names.image(site.identity, Address("Image", None, name), content, role, each) for each in formats)
+    return next((volume for each in found if (volume := site.storage.volume(each))), None)
 
 
 def _fetched(task: Task, role: str) -> Path:
@@ -86,13 +96,14 @@ def _chunks(path: Path, sha256: str) -> Iterator[bytes]:
 
 
 def delete(site: Site, observed: Observed, progress: Progress) -> None:
-    """Delete the volumes, the disk first: from then on the rest is a leftover. One that an overlay needs is kept."""
+    """Delete the volumes, the disk first: from then on the rest is a leftover. What a backing chain or a guest of this
+    host needs is kept, whosever that is.
+    """
     volumes = site.storage.read()
     ours = {name: volume for name in volumes if (volume := _part_of(site, observed, name))}
-    needed = {volumes[name].path for name in ours}
-    users = sorted(volume.name for volume in volumes.values() if volume.backing in needed)
-    if users:
-        raise DriverError(ErrorClass.RACE, f"{observed.key} is in use: it is the base of {', '.join(users)}")
+    found = sorted({user.name for user in users(site, [volumes[name].path for name in ours])})
+    if found:
+        raise DriverError(ErrorClass.RACE, f"{observed.key} is in use: it is the base of {', '.join(found)}")
     for name in sorted(ours, key=lambda name: ROLES.index(ours[name].role)):
         site.storage.remove(name, progress)
 

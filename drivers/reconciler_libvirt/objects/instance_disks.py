@@ -7,27 +7,22 @@ import hashlib
 import libvirt
 
 from reconciler import quantity
-from reconciler.address import Address
 from reconciler.driver import DriverError, ErrorClass
 from reconciler.objects import digest
 from reconciler.publickey import fingerprint
 from reconciler_libvirt import names, seed
 from reconciler_libvirt.connection import calls
+from reconciler_libvirt.objects import image
 from reconciler_libvirt.objects.instance_form import SEED, image_of
 from reconciler_libvirt.objects.instance_work import Nic, Work
 from reconciler_libvirt.seed import Seed, SeedNic
 from reconciler_libvirt.xml.device import ROOT, disk_target
 from reconciler_libvirt.xml.storage import Volume, VolumeSpec
 
-_FORMATS = {"disk": ("qcow2", "raw"), "kernel": ("raw",), "initrd": ("raw",)}
-
 
 def image_file(work: Work, role: str) -> Volume | None:
     """The volume of a file of the wanted image."""
-    name, _, content = str(work.fields["image"]).partition("@")
-    image = Address("Image", None, name)
-    found = (names.image(work.site.identity, image, content, role, each) for each in _FORMATS[role])
-    return next((volume for each in found if (volume := work.site.storage.volume(each))), None)
+    return image.file(work.site, str(work.fields["image"]), role)
 
 
 def ensure_root(work: Work, anew: bool) -> None:

@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 import msgspec
 
-from reconciler_libvirt.xml.tree import child, put
+from reconciler_libvirt.xml.tree import attribute, child, put
 
 
 class VolumeSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,12 +19,25 @@ class VolumeSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Volume(msgspec.Struct, frozen=True, kw_only=True):
-    """A volume that is there, with its path."""
+    """A volume that is there, with its path. `capacity` is bytes, as guests see them; `format` is what libvirt takes it
+    for, which who writes to it can change; `physical` is the size of the file or device.
+    """
 
     name: str
     path: str
     capacity: int
     backing: str | None = None
+    format: str | None = None
+    physical: int = 0
+    block: bool = False
+
+
+class PoolForm(msgspec.Struct, frozen=True, kw_only=True):
+    """A pool that somebody else made: libvirt's word for its type, where it is, and how many bytes it has."""
+
+    type: str
+    path: str
+    capacity: int
 
 
 def pool(name: str, uuid: str, path: str) -> Element:
@@ -70,4 +83,16 @@ def read_volume(tree: Element) -> Volume:
         path=tree.findtext("target/path") or "",
         capacity=int(tree.findtext("capacity") or 0),
         backing=tree.findtext("backingStore/path"),
+        format=attribute(tree, "target/format", "type"),
+        physical=int(tree.findtext("physical") or 0),
+        block=tree.get("type") == "block",
+    )
+
+
+def read_pool(tree: Element) -> PoolForm:
+    """What a pool's tree says."""
+    return PoolForm(
+        type=tree.get("type") or "",
+        path=tree.findtext("target/path") or "",
+        capacity=int(tree.findtext("capacity") or 0),
     )

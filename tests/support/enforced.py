@@ -25,6 +25,7 @@ GATEWAY, A, B, C, NEIGHBOUR, OUTSIDE = (
     "10.77.0.99",
     "198.51.100.2",
 )
+NETWORK6, OUTSIDE6 = "fd00:77::", "2001:db8:51::2"
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 SSH = "ingress IPv4 tcp 22 from anyone"
 WEB = Address("SecurityGroup", "shop", "web")
@@ -37,6 +38,11 @@ RULES = ("egress IPv4 any to anyone", f"ingress IPv4 tcp 22 from {DB}", "ingress
 def mac_of(address: str) -> str:
     """A MAC that follows from the address."""
     return f"52:54:00:00:00:{int(address.rpartition('.')[2]):02x}"
+
+
+def six(address: str) -> str:
+    """The IPv6 address beside an IPv4 one of the network."""
+    return NETWORK6 + f"{int(address.rpartition('.')[2]):x}"
 
 
 class Net(msgspec.Struct):
@@ -52,16 +58,19 @@ class Net(msgspec.Struct):
 def scene() -> Iterator[Net]:
     """Three guests, a neighbour and an outside around a host."""
     with spaces(6) as (host, a, b, c, neighbour, outside):
-        host.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
+        host.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
         host.ip("link add br0 type bridge", f"addr add {GATEWAY}/24 dev br0", "link set br0 up")
+        host.ip(f"addr add {six(GATEWAY)}/64 dev br0 nodad")
         guests = {A: a, B: b, C: c}
         for name, (address, space) in zip("abcn", [*guests.items(), (NEIGHBOUR, neighbour)], strict=True):
             _plug(host, space, f"tap-{name}", address)
-            space.ip(f"route add default via {GATEWAY}")
+            space.ip(f"addr add {six(address)}/64 dev eth0 nodad")
+            space.ip(f"route add default via {GATEWAY}", f"route add default via {six(GATEWAY)}")
             host.ip(f"link set tap-{name} master br0")
         _plug(host, outside, "veth-out", OUTSIDE)
-        host.ip("addr add 198.51.100.1/24 dev veth-out")
-        outside.ip("route add default via 198.51.100.1")
+        host.ip("addr add 198.51.100.1/24 dev veth-out", "addr add 2001:db8:51::1/64 dev veth-out nodad")
+        outside.ip(f"addr add {OUTSIDE6}/64 dev eth0 nodad")
+        outside.ip("route add default via 198.51.100.1", "route add default via 2001:db8:51::1")
         servers = [listener(space, port) for space in guests.values() for port in (22, 80)]
         servers += [listener(host, 8080), listener(outside, 8080)]
         yield Net(host, guests, neighbour, outside)
@@ -94,6 +103,7 @@ def nic(address: str, *groups: Address) -> NicFilter:
         tap=f"tap-{name}",
         mac=mac_of(address),
         address=address,
+        address6=six(address),
         gateway=GATEWAY,
         groups=groups,
     )

@@ -92,11 +92,17 @@ def spaces(number: int) -> Iterator[list[Space]]:
         yield made
 
 
+def family_of(address: str) -> int:
+    """The socket family of an address."""
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
 def listener(space: Space, port: int) -> socket.socket:
-    """A TCP server's socket; the kernel itself completes handshakes."""
-    server = space.socket(socket.AF_INET, socket.SOCK_STREAM)
+    """A TCP server's socket, for both families; the kernel itself completes handshakes."""
+    server = space.socket(socket.AF_INET6, socket.SOCK_STREAM)
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    server.bind(("0.0.0.0", port))
+    server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    server.bind(("::", port))
     server.listen(64)
     server.settimeout(ARRIVES)
     return server
@@ -104,7 +110,7 @@ def listener(space: Space, port: int) -> socket.socket:
 
 def opens(space: Space, address: str, port: int, seconds: float = STAYS_OUT) -> bool:
     """Whether a TCP connection from `space` is answered in time."""
-    with space.socket(socket.AF_INET, socket.SOCK_STREAM) as client:
+    with space.socket(family_of(address), socket.SOCK_STREAM) as client:
         client.settimeout(seconds)
         try:
             client.connect((address, port))
@@ -167,3 +173,25 @@ def arp(operation: int, sender: tuple[str, str], target: tuple[str, str]) -> byt
     """An ARP packet; sender and target are MAC and IPv4 address."""
     ends = b"".join(mac(hardware) + socket.inet_aton(address) for hardware, address in (sender, target))
     return struct.pack("!HHBBH", 1, 0x0800, 6, 4, operation) + ends
+
+
+def ip6(source: str, target: str, protocol: int, payload: bytes, hops: int = 255) -> bytes:
+    """An IPv6 packet."""
+    ends = b"".join(socket.inet_pton(socket.AF_INET6, address) for address in (source, target))
+    return struct.pack("!IHBB", 6 << 28, len(payload), protocol, hops) + ends + payload
+
+
+def icmp6(source: str, target: str, kind: int, body: bytes) -> bytes:
+    """An ICMPv6 packet with its checksum."""
+    ends = b"".join(socket.inet_pton(socket.AF_INET6, address) for address in (source, target))
+    bare = struct.pack("!BBH", kind, 0, 0) + body
+    summed = ends + struct.pack("!II", len(bare), 58) + bare + bytes(len(bare) % 2)
+    total = sum(struct.unpack(f"!{len(summed) // 2}H", summed))
+    total = (total & 0xFFFF) + (total >> 16)
+    checksum = ~(total + (total >> 16)) & 0xFFFF
+    return ip6(source, target, 58, struct.pack("!BBH", kind, 0, checksum) + body)
+
+
+def udp6(source: tuple[str, int], target: tuple[str, int], data: bytes) -> bytes:
+    """An IPv6 packet with a UDP datagram in it, without a checksum of its own: only filters look at it."""
+    return ip6(source[0], target[0], 17, struct.pack("!HHHH", source[1], target[1], 8 + len(data), 0) + data)

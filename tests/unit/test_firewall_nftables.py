@@ -19,7 +19,7 @@ from reconciler_libvirt.enforcement.layout import Names, Tables
 from reconciler_libvirt.enforcement.reading import table_state
 from reconciler_libvirt.enforcement.ruleset import Ruleset, from_kernel
 from reconciler_libvirt.enforcement.transaction import transaction
-from tests.support.enforced import DB, FLEET, GATEWAY, WEB, A, B, mac_of, nic
+from tests.support.enforced import DB, FLEET, GATEWAY, WEB, A, B, mac_of, nic, six
 from tests.support.golden import Golden
 
 NAMES = Names(FLEET)
@@ -116,7 +116,7 @@ def test_a_listing_reads_as_what_was_wanted(listed: dict[str, list[dict[str, Any
     assert state.groups == {WEB: GroupState(rules=RULES, members=(A, "fd00::11"))}
     assert state.nics == {
         (nic(A).instance, "lan"): NicState(
-            address=A, mac=mac_of(A), tap="tap-a", gateway=GATEWAY, groups=(WEB,), intact=True
+            address=A, address6=six(A), mac=mac_of(A), tap="tap-a", gateway=GATEWAY, groups=(WEB,), intact=True
         )
     }
     assert (state.foreign, state.stray) == ("", ())
@@ -173,3 +173,14 @@ def test_a_step_repairs_only_what_is_its_own(listed: dict[str, list[dict[str, An
 
 def test_an_empty_table_stands_for_none() -> None:
     assert transaction("inet", "t", Ruleset(), Ruleset()) == []
+
+
+def test_a_later_nft_may_name_what_an_earlier_one_spells_by_its_place(
+    listed: dict[str, list[dict[str, Any]]],
+) -> None:
+    text = json.dumps(listed["bridge"])
+    spelled = json.dumps({"base": "th", "offset": 64, "len": 128})
+    assert spelled in text
+    text = text.replace(spelled, json.dumps({"protocol": "icmpv6", "field": "taddr"}))
+    later = {**listed, "bridge": json.loads(text.replace("0xfd00007700000000000000000000000b", six(A)))}
+    assert table_state(read(later), NAMES) == table_state(read(listed), NAMES)

@@ -8,35 +8,35 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconciler_libvirt.enforcement.expression import ACCEPT, DROP, errors, field, jump, replies
+from reconciler_libvirt.enforcement import neighbours
+from reconciler_libvirt.enforcement.expression import ACCEPT, DROP, errors, field, jump, one_of, replies
 from reconciler_libvirt.enforcement.layout import Names
 from reconciler_libvirt.enforcement.ruleset import Chain, Statement
 from reconciler_libvirt.enforcement.state import NicFilter
 
 Entries = dict[str, dict[str, Any]]
 """Elements per verdict map: what leads to the chains."""
+Rules = list[list[Statement]]
 
 _EVERYONE = "255.255.255.255"
 _UNKNOWN = "0.0.0.0"  # noqa: S104 - what a host without an address calls itself
-_ETHERTYPES = {"set": ["ip", "arp"]}
+_ICMP, _ICMPV6 = 1, 58
 
 
 def inet_chains(nic: NicFilter, names: Names) -> dict[str, Chain]:
-    """What reaches the NIC's address and what leaves it."""
+    """What reaches the NIC's addresses and what leaves them."""
     stem = names.nic(nic.instance, nic.nic)
     groups = [names.group(group) for group in nic.groups]
+    either_way: Rules = [[*replies(), ACCEPT], [*errors(_ICMP), ACCEPT]]
+    if nic.address6:
+        either_way += [[*errors(_ICMPV6), ACCEPT], [neighbours.unicast(), ACCEPT]]
+    answered: Rules = [[field("ip", "saddr", nic.gateway), *_dhcp_answer(), ACCEPT]] if nic.gateway else []
+    servers = (nic.gateway, _EVERYONE) if nic.gateway else ()
     return {
-        f"{stem}-in": _chain(
-            [*replies(), ACCEPT],
-            [*errors(), ACCEPT],
-            [field("ip", "saddr", nic.gateway), *_dhcp_answer(), ACCEPT],
-            *([jump(f"{group}-in")] for group in groups),
-            [DROP],
-        ),
+        f"{stem}-in": _chain(*either_way, *answered, *([jump(f"{group}-in")] for group in groups), [DROP]),
         f"{stem}-out": _chain(
-            [*replies(), ACCEPT],
-            [*errors(), ACCEPT],
-            *([field("ip", "daddr", server), *_dhcp_request(), ACCEPT] for server in (nic.gateway, _EVERYONE)),
+            *either_way,
+            *([field("ip", "daddr", server), *_dhcp_request(), ACCEPT] for server in servers),
             [*_dhcp_answer(), DROP],
             *([jump(f"{group}-out")] for group in groups),
             [DROP],
@@ -48,37 +48,52 @@ def bridge_chains(nic: NicFilter, names: Names) -> dict[str, Chain]:
     """What frames pass from the NIC's tap and towards it.
 
     The ether type is asked first, as it stands in the frame: the kernel has taken a VLAN tag off by then, and would
-    match what is behind it. Guests have no IPv6 yet, so none passes, and neither do router advertisements.
+    match what is behind it.
     """
     stem = names.nic(nic.instance, nic.nic)
-    tagged = [field("ether", "type", _ETHERTYPES, "!="), DROP]
-    sender = field("arp", "saddr ether", nic.mac)
+    known = ["ip", "arp", "ip6"] if nic.address6 else ["ip", "arp"]
+    tagged = [field("ether", "type", one_of(known), "!="), DROP]
     return {
         f"{stem}-from": _chain(
             tagged,
             [field("ether", "saddr", nic.mac, "!="), DROP],
-            [sender, field("arp", "saddr ip", nic.address), ACCEPT],
-            # Asking whether an address is taken (RFC 5227) names no sender, so nobody learns anything from it.
-            [field("arp", "operation", "request"), sender, field("arp", "saddr ip", _UNKNOWN), ACCEPT],
-            [field("ip", "saddr", nic.address), *_dhcp_answer(), DROP],
-            [field("ip", "saddr", nic.address), ACCEPT],
-            [field("ip", "saddr", _UNKNOWN), field("ip", "daddr", _EVERYONE), *_dhcp_request(), ACCEPT],
+            *_from4(nic),
+            *(neighbours.sent(nic) if nic.address6 else ()),
             [DROP],
         ),
-        f"{stem}-to": _chain(
-            tagged,
-            [field("ether", "type", "arp"), ACCEPT],
-            [field("ip", "daddr", nic.address), ACCEPT],
-            [field("ip", "saddr", nic.gateway), field("ip", "daddr", _EVERYONE), *_dhcp_answer(), ACCEPT],
-            [DROP],
-        ),
+        f"{stem}-to": _chain(tagged, *_to4(nic), *(neighbours.received(nic) if nic.address6 else ()), [DROP]),
     }
+
+
+def _from4(nic: NicFilter) -> Rules:
+    sender = field("arp", "saddr ether", nic.mac)
+    asks = [field("ip", "saddr", _UNKNOWN), field("ip", "daddr", _EVERYONE), *_dhcp_request(), ACCEPT]
+    return [
+        [sender, field("arp", "saddr ip", nic.address), ACCEPT],
+        # Asking whether an address is taken (RFC 5227) names no sender, so nobody learns anything from it.
+        [field("arp", "operation", "request"), sender, field("arp", "saddr ip", _UNKNOWN), ACCEPT],
+        [field("ip", "saddr", nic.address), *_dhcp_answer(), DROP],
+        [field("ip", "saddr", nic.address), ACCEPT],
+        *([asks] if nic.gateway else ()),
+    ]
+
+
+def _to4(nic: NicFilter) -> Rules:
+    offered = [field("ip", "saddr", nic.gateway), field("ip", "daddr", _EVERYONE), *_dhcp_answer(), ACCEPT]
+    return [
+        [field("ether", "type", "arp"), ACCEPT],
+        [field("ip", "daddr", nic.address), ACCEPT],
+        *([offered] if nic.gateway else ()),
+    ]
 
 
 def inet_entries(nic: NicFilter, names: Names) -> Entries:
     """Which packets take the chains of the inet table."""
     stem = names.nic(nic.instance, nic.nic)
-    return {"in4": {nic.address: jump(f"{stem}-in")}, "out4": {nic.address: jump(f"{stem}-out")}}
+    entries = {"in4": {nic.address: jump(f"{stem}-in")}, "out4": {nic.address: jump(f"{stem}-out")}}
+    if nic.address6:
+        entries |= {"in6": {nic.address6: jump(f"{stem}-in")}, "out6": {nic.address6: jump(f"{stem}-out")}}
+    return entries
 
 
 def bridge_entries(nic: NicFilter, names: Names) -> Entries:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Iterable
 from typing import Any
 
 from reconciler.firewall.rule import Ethertype
@@ -39,9 +41,25 @@ def replies() -> list[Statement]:
     ]
 
 
-def errors() -> list[Statement]:
-    """ICMP errors about a connection, either way: a server's path MTU discovery needs those of its clients' routers."""
-    return [_match({"ct": {"key": "state"}}, RELATED, "in"), meta("l4proto", 1)]
+def errors(protocol: int) -> list[Statement]:
+    """ICMP errors about a connection, either way: a server's path MTU discovery needs those of its clients' routers.
+    `protocol` is ICMP's number in the family.
+    """
+    return [_match({"ct": {"key": "state"}}, RELATED, "in"), meta("l4proto", protocol)]
+
+
+def one_of(values: Iterable[Any]) -> Any:
+    """A set, for a field to be in; nft lists one of a single element as that."""
+    first, *more = values
+    return {"set": [first, *more]} if more else first
+
+
+def nd_target(addresses: Iterable[str]) -> Statement:
+    """Whom a neighbour solicitation or advertisement is about: 16 bytes behind the ICMPv6 header's eight. Spelled by
+    their place, since nft 1.0.6 has no name for them.
+    """
+    spelled = [f"0x{ipaddress.IPv6Address(address).packed.hex()}" for address in addresses]
+    return _match({"payload": {"base": "th", "offset": 64, "len": 128}}, one_of(spelled), "==")
 
 
 def jump(chain: str) -> Statement:

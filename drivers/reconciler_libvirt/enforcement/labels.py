@@ -13,6 +13,7 @@ from reconciler_libvirt.enforcement.state import NicFilter
 LABELS = "labels"
 _FLEET = "fleet"
 _COMMENT_BYTES = 120
+_NOTHING = "-"
 
 
 def labelled(ruleset: Ruleset, key: str, text: str) -> Ruleset:
@@ -47,15 +48,25 @@ def _texts(ruleset: Ruleset) -> dict[str, str]:
 
 def nic_label(nic: NicFilter) -> str:
     """All about a NIC but its groups: those are read from its chains."""
-    return f"{nic.instance}#{nic.nic} {nic.tap} {nic.mac} {nic.address} {nic.gateway}"
+    parts = (nic.tap, nic.mac, nic.address, nic.address6, nic.gateway)
+    return " ".join([f"{nic.instance}#{nic.nic}", *(part or _NOTHING for part in parts)])
 
 
 def labelled_nic(text: str) -> NicFilter | None:
     """Read `nic_label` back; None when the text is none."""
     try:
-        name, tap, mac, address, gateway = text.split(" ")
+        name, tap, mac, address, *more = text.split(" ")
+        address6, gateway = ("" if part == _NOTHING else part for part in more)
         instance, _, nic = name.partition("#")
-        return NicFilter(instance=Address.parse(instance), nic=nic, tap=tap, mac=mac, address=address, gateway=gateway)
+        return NicFilter(
+            instance=Address.parse(instance),
+            nic=nic,
+            tap=tap,
+            mac=mac,
+            address=address,
+            address6=address6,
+            gateway=gateway,
+        )
     except ValueError:
         return None
 

@@ -38,35 +38,39 @@ class Tables(msgspec.Struct, frozen=True):
     bridge: Ruleset = Ruleset()
 
 
-def _base(hook: str, priority: int, key: dict[str, Any], verdicts: str) -> Chain:
+def _base(hook: str, priority: int, *ways: tuple[dict[str, Any], str]) -> Chain:
     base = {"type": "filter", "hook": hook, "prio": priority, "policy": "accept"}
-    return Chain(((dispatch(key, verdicts),),), base)
+    return Chain(tuple((dispatch(key, verdicts),) for key, verdicts in ways), base)
 
 
-def _ip(name: str) -> dict[str, Any]:
-    return {"payload": {"protocol": "ip", "field": name}}
+def _by(name: str, verdicts: str) -> tuple[tuple[dict[str, Any], str], ...]:
+    """By an address of a packet, in either family."""
+    families = (("ip", "4"), ("ip6", "6"))
+    return tuple(({"payload": {"protocol": ip, "field": name}}, verdicts + number) for ip, number in families)
 
 
 _INET = Ruleset(
     chains={
         # Two priorities, both before the host's own filter (0): what egress accepts still has to pass ingress, and
         # then the host's rules. Traffic to and from the host itself passes input and output instead of forward.
-        "egress-forward": _base("forward", -20, _ip("saddr"), "out4"),
-        "egress-input": _base("input", -20, _ip("saddr"), "out4"),
-        "ingress-forward": _base("forward", -10, _ip("daddr"), "in4"),
-        "ingress-output": _base("output", -10, _ip("daddr"), "in4"),
+        "egress-forward": _base("forward", -20, *_by("saddr", "out")),
+        "egress-input": _base("input", -20, *_by("saddr", "out")),
+        "ingress-forward": _base("forward", -10, *_by("daddr", "in")),
+        "ingress-output": _base("output", -10, *_by("daddr", "in")),
     },
     collections={
         LABELS: Collection("ifname"),
         "in4": Collection("ipv4_addr", "verdict"),
         "out4": Collection("ipv4_addr", "verdict"),
+        "in6": Collection("ipv6_addr", "verdict"),
+        "out6": Collection("ipv6_addr", "verdict"),
     },
 )
 _BRIDGE = Ruleset(
     chains={
         # Before br_netfilter (0) hands frames to the inet family; no connection tracking exists here, none is needed.
-        "from-taps": _base("prerouting", -300, {"meta": {"key": "iifname"}}, "from-tap"),
-        "to-taps": _base("postrouting", -300, {"meta": {"key": "oifname"}}, "to-tap"),
+        "from-taps": _base("prerouting", -300, ({"meta": {"key": "iifname"}}, "from-tap")),
+        "to-taps": _base("postrouting", -300, ({"meta": {"key": "oifname"}}, "to-tap")),
     },
     collections={
         LABELS: Collection("ifname"),

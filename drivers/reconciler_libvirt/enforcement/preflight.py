@@ -64,6 +64,7 @@ def _sample() -> list[dict[str, object]]:
         tap="sample",
         mac="52:54:00:00:00:01",
         address="192.0.2.2",
+        address6="2001:db8::2",
         gateway="192.0.2.1",
         groups=(group,),
     )

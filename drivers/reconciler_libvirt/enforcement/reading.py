@@ -84,6 +84,7 @@ class _Reading:
             mac=nic.mac,
             tap=nic.tap,
             gateway=nic.gateway,
+            address6=nic.address6,
             groups=tuple(sorted(joined)),
             intact=not reason,
             reason=reason,

@@ -114,11 +114,20 @@ def same(one: tuple[Expression, ...], other: tuple[Expression, ...]) -> bool:
 
 def normal(value: Any) -> Any:
     """`value` with the freedom taken out that listings have: the order in sets, the spelling of addresses."""
+    if value == _NAMED_TARGET:
+        return _RAW_TARGET
     if isinstance(value, dict):
         return {key: _sorted(value["set"]) if key == "set" else normal(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [normal(item) for item in value]
-    return _address(value) if isinstance(value, str) and ":" in value else value
+    return _address(value) if isinstance(value, str) and (":" in value or len(value) == _LONG_NUMBER) else value
+
+
+_NAMED_TARGET = {"protocol": "icmpv6", "field": "taddr"}
+_RAW_TARGET = {"base": "th", "offset": 64, "len": 128}
+"""The target of neighbour discovery, as later and as earlier versions of nft list it."""
+_LONG_NUMBER = 34
+"""How long 128 bits are as text: `0x` and 32 digits."""
 
 
 def _sorted(items: list[Any]) -> list[Any]:
@@ -127,6 +136,8 @@ def _sorted(items: list[Any]) -> list[Any]:
 
 def _address(text: str) -> str:
     try:
+        if text.startswith("0x"):
+            return str(ipaddress.IPv6Address(int(text, 16)))
         return str(ipaddress.ip_address(text))
     except ValueError:
         return text

@@ -9,8 +9,9 @@ from reconciler.address import Address
 
 class NicFilter(msgspec.Struct, frozen=True, kw_only=True):
     """What confines one NIC: whose it is (`instance` and the name of the `nic` there), the `tap` device that it has
-    on the host, and the `mac` and IPv4 `address` that it may bear. `gateway` is its network's own address, the only
-    one that may answer its DHCP requests. `groups` are the security groups that allow what is not denied by default.
+    on the host, and the `mac`, IPv4 `address` and IPv6 `address6` that it may bear; without one it has no IPv6 at all.
+    `gateway` is its network's own address, the only one that may answer its DHCP requests; without one nobody may.
+    `groups` are the security groups that allow what is not denied by default.
     """
 
     instance: Address
@@ -18,7 +19,8 @@ class NicFilter(msgspec.Struct, frozen=True, kw_only=True):
     tap: str
     mac: str
     address: str
-    gateway: str
+    address6: str = ""
+    gateway: str = ""
     groups: tuple[Address, ...] = ()
 
 
@@ -29,6 +31,7 @@ class NicState(msgspec.Struct, frozen=True, kw_only=True):
     mac: str
     tap: str
     gateway: str
+    address6: str
     groups: tuple[Address, ...]
     intact: bool
     reason: str = ""

@@ -8,12 +8,12 @@ import libvirt
 
 from reconciler.address import Address
 from reconciler.driver import DriverError, ErrorClass, Progress
-from reconciler_libvirt import names
+from reconciler_libvirt import links, names
 from reconciler_libvirt.connection import calls
 from reconciler_libvirt.enforcement import NicFilter, NicState
 from reconciler_libvirt.objects import network
 from reconciler_libvirt.objects.instance_work import Work
-from reconciler_libvirt.reading import bridges, look
+from reconciler_libvirt.reading import look, plugged
 from reconciler_libvirt.site import Site
 from reconciler_libvirt.xml.device import with_link_up
 from reconciler_libvirt.xml.domain import DomainSpec
@@ -133,15 +133,15 @@ def join(work: Work, domain: libvirt.virDomain) -> None:
     running = work.running(domain)
     if running is None:
         raise DriverError(ErrorClass.NOT_FOLLOWED, f"{work.task.name} was started, and does not run")
-    there, plugged = work.site.table.observe().nics, bridges(work.site)
+    there, taps = work.site.table.observe().nics, plugged(links.read(work.site.channel))
     live = {nic.name: nic for nic in running.nics}
     for wanted in _filters(work, running):
         if wanted.nic not in live:
             continue
-        if wanted.tap in plugged and live[wanted.nic].up:
+        if wanted.tap in taps and live[wanted.nic].up:
             continue
         _require(work, wanted, there.get((work.origin, wanted.nic)))
-        if wanted.tap not in plugged:
+        if wanted.tap not in taps:
             _plug_in(work, live[wanted.nic].network, wanted.tap)
         if not live[wanted.nic].up:
             _raise(work, domain, wanted.nic)

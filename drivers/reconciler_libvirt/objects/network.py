@@ -1,29 +1,28 @@
-"""Networks: nat and isolated, with the whole DHCP table written at define."""
+"""Networks: nat, routed and isolated ones, with the whole DHCP table written at define, and those of mode bridge.
+
+Of one of mode bridge libvirt holds no more than a bridge's name: what it is for is noted on it, and its devices are
+made and removed beside it (`network_wire`).
+"""
 
 from __future__ import annotations
 
-import functools
-import ipaddress
 from collections.abc import Iterator
 
 import libvirt
 
-from reconciler.address import Address
 from reconciler.driver import DriverError, ErrorClass, Progress
-from reconciler.identity import Identity
-from reconciler.objects import Observed, Value
+from reconciler.objects import Observed
 from reconciler.observation import Foreign
-from reconciler_libvirt import ledger, names, ownership
+from reconciler_libvirt import ledger, ownership
 from reconciler_libvirt.connection import calls, unless
 from reconciler_libvirt.ledger import Record
+from reconciler_libvirt.objects import network_form as form
+from reconciler_libvirt.objects import network_wire as wires
 from reconciler_libvirt.reading import HostReading, Reading, look
 from reconciler_libvirt.site import Site, Task
 from reconciler_libvirt.xml import network as xml
 from reconciler_libvirt.xml.network import NetworkSpec
 from reconciler_libvirt.xml.tree import parse, render
-
-MOST_ADDRESSES = 4096
-"""Rows of a DHCP table: so many cost libvirt 8 ms at define."""
 
 
 def observe(site: Site, reading: HostReading) -> Iterator[Observed | Foreign]:
@@ -33,7 +32,7 @@ def observe(site: Site, reading: HostReading) -> Iterator[Observed | Foreign]:
         if isinstance(verdict, Foreign):
             yield verdict
         elif verdict:
-            yield _observed(site, network, verdict)
+            yield _observed(site, reading, network, verdict)
 
 
 def _judge(site: Site, reading: Reading) -> Record | Foreign | None:
@@ -42,9 +41,9 @@ def _judge(site: Site, reading: Reading) -> Record | Foreign | None:
     return ownership.judge(site.identity, site.host, "Network", reading.name, reading.uuid, record, reading.reason)
 
 
-def _observed(site: Site, reading: Reading, record: Record) -> Observed:
+def _observed(site: Site, host: HostReading, reading: Reading, record: Record) -> Observed:
     forms = [
-        _fields(site.identity, spec, record, reading.active) if isinstance(spec, NetworkSpec) else None
+        form.fields(site, host, spec, record, reading.active) if isinstance(spec, NetworkSpec) else None
         for spec in (reading.stored, reading.running)
     ]
     return Observed(
@@ -56,72 +55,6 @@ def _observed(site: Site, reading: Reading, record: Record) -> Observed:
         owned=record.owned,
         guards=record.guards,
         commit=record.commit,
-    )
-
-
-def _fields(identity: Identity, spec: NetworkSpec, record: Record, active: bool) -> dict[str, Value]:
-    return {
-        "active": active,
-        "mode": spec.mode,
-        "cidr": spec.cidr,
-        "gateway": spec.gateway,
-        "addresses": _addresses(identity, spec, record),
-        "dns.domain": spec.domain,
-    }
-
-
-def _addresses(identity: Identity, spec: NetworkSpec, record: Record) -> Value:
-    """The range that was written, as long as the DHCP table is the one that follows from it."""
-    noted = record.noted.get("addresses")
-    if isinstance(noted, str) and spec.cidr and spec.gateway:
-        table = leases(identity, record.origin, spec.cidr, noted, spec.gateway)
-        if set(table) == set(spec.leases):
-            return noted
-    return f"altered ({len(spec.leases)} DHCP entries)"
-
-
-@functools.lru_cache
-def leases(identity: Identity, origin: Address, cidr: str, addresses: str, gateway: str) -> tuple[tuple[str, str], ...]:
-    """The DHCP table: MAC and address of whoever holds an address, for all that an instance may have. Of a network
-    that is too large for that it covers the range from which addresses are given.
-    """
-    network = ipaddress.IPv4Network(cidr)
-    first, last = network[1], network[-2]
-    if network.num_addresses > MOST_ADDRESSES:
-        first, last = (ipaddress.IPv4Address(part) for part in addresses.split("-"))
-    found = (str(ipaddress.IPv4Address(number)) for number in range(int(first), int(last) + 1))
-    return tuple((identity.mac(origin, address), address) for address in found if address != gateway)
-
-
-def spec_of(task: Task) -> NetworkSpec:
-    """What is to be defined for a wanted network."""
-    identity, wanted = task.site.identity, task.wanted
-    text = {path: str(wanted.fields[path]) for path in ("mode", "cidr", "gateway", "addresses")}
-    domain = wanted.fields["dns.domain"]
-    return NetworkSpec(
-        name=task.name,
-        uuid=task.uuid,
-        record=_record(task, None),
-        mode=text["mode"],
-        bridge=names.bridge(identity, wanted.origin),
-        mac=names.bridge_mac(identity, wanted.origin, text["gateway"]),
-        cidr=text["cidr"],
-        gateway=text["gateway"],
-        leases=leases(identity, wanted.origin, text["cidr"], text["addresses"], text["gateway"]),
-        domain=domain if isinstance(domain, str) else None,
-    )
-
-
-def _record(task: Task, last: Record | None) -> Record:
-    wanted = task.wanted
-    return Record(
-        fleet_id=task.site.identity.fleet_id,
-        address=wanted.key.address,
-        origin=wanted.origin,
-        commit=task.commit,
-        owned=ledger.owned(wanted.fields, task.waiting, last),
-        guards=wanted.guards,
-        noted=last.noted if last else {"addresses": wanted.fields["addresses"]},
     )
 
 
@@ -140,12 +73,14 @@ def ensure(task: Task) -> None:
     """
     handle = find(task.site, task.name)
     if handle is None:
-        handle = _define(task, render(xml.write(spec_of(task))))
+        handle = _define(task, render(xml.write(form.spec_of(task))))
     else:
         _mark(task, handle)
     if not handle.autostart():
         with calls(f"setting the network {task.name} to start with the host"):
             handle.setAutostart(1)
+    if task.wanted.fields["mode"] == "bridge":
+        wires.ensure(task.site, form.wire_of(task), task.progress)
     if task.wanted.fields["active"] and not handle.isActive():
         task.progress.call("network.start", task.name)
         with calls(f"starting the network {task.name}"):
@@ -157,11 +92,11 @@ def _mark(task: Task, handle: libvirt.virNetwork) -> None:
     undefined as it ran. Its shape never changes in place.
     """
     reading = look(task.site, handle)
-    form = reading.stored or reading.running
-    if not isinstance(form, NetworkSpec):
+    found = reading.stored or reading.running
+    if not isinstance(found, NetworkSpec):
         raise DriverError(ErrorClass.EXISTS, f"the network {task.name} exists and is not ours: {reading.reason}")
-    record = _record(task, form.record)
-    if reading.stored is None or not ledger.same(form.record, record):
+    record = form.record(task, found.record)
+    if reading.stored is None or not ledger.same(found.record, record):
         with calls(f"reading the network {task.name}"):
             tree = parse(handle.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE))
         _define(task, render(xml.marked(tree, record)))
@@ -187,6 +122,7 @@ def delete(site: Site, observed: Observed, progress: Progress) -> None:
         progress.call("network.stop", name)
         with unless(ErrorClass.RACE), calls(f"stopping the network {name}"):
             handle.destroy()
+    wires.remove(site, observed.origin, progress)
     progress.call("network.undefine", name)
     with unless(ErrorClass.GONE), calls(f"undefining the network {name}"):
         handle.undefine()

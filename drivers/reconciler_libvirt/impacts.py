@@ -64,10 +64,11 @@ def _rows() -> Iterator[Row]:
     yield _row("Instance", "nics.*.securityGroups", Impact.LIVE, "nic.filter", "one transaction replaces the filter")
     yield _row("Instance", "nics.*.filter", Impact.LIVE, "nic.filter", "the filter is written, and the link raised")
     yield _row("Instance", "nics.*.dnsName", Impact.LIVE, "network.update", "the resolver takes up names as it runs")
-    for path in ("network", "mac", "address"):
+    for path in ("network", "mac", "address", "address6"):
         yield from _cold(f"nics.*.{path}", "a NIC is replaced at a cold start")
     yield _row("Network", "active", Impact.LIVE, "network.start", "it is started")
-    for path in ("cidr", "mode", "gateway", "addresses", "dns.domain"):
+    shape = ("cidr", "cidr6", "mode", "gateway", "gateway6", "addresses", "dhcp", "dns.*", "physicalNetwork", "vlan")
+    for path in shape:
         yield from _network(path)
     for path in ("rules", "members"):
         yield _row("SecurityGroup", path, Impact.LIVE, "group.write", "one transaction replaces the group")

@@ -85,6 +85,7 @@ def _leftover(site: Site, reading: HostReading, origin: Address) -> Observed:
     for (owner, nic), state in (reading.table.nics if reading.table else {}).items():
         if owner == origin:
             stored[f"nics.{nic}.address"] = state.address
+            stored[f"nics.{nic}.address6"] = state.address6 or None
             stored[f"nics.{nic}.securityGroups"] = tuple(sorted(str(group) for group in state.groups))
     return Observed(
         key=site.key(origin),

@@ -155,8 +155,13 @@ def _record(work: Work, told: bool) -> Record:
         commit=work.task.commit,
         owned=ledger.owned(wanted.fields, work.task.waiting, last),
         guards=tuple(sorted(wanted.guards)),
-        noted={**noted, **{f"nics.{nic.name}.address": nic.address for nic in work.nics}},
+        noted={**noted, **_noted_addresses(work)},
     )
+
+
+def _noted_addresses(work: Work) -> dict[str, Value]:
+    noted: dict[str, Value] = {f"nics.{nic.name}.address": nic.address for nic in work.nics}
+    return noted | {f"nics.{nic.name}.address6": nic.address6 for nic in work.nics if nic.address6}
 
 
 def delete(site: Site, observed: Observed, progress: Progress) -> None:

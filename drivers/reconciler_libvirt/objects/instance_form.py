@@ -11,6 +11,7 @@ from reconciler.address import Address, ObjectKey
 from reconciler.identity import Identity
 from reconciler.objects import Value
 from reconciler_libvirt import names
+from reconciler_libvirt.objects.instance_nics import noted_addresses
 from reconciler_libvirt.reading import HostReading, Reading
 from reconciler_libvirt.site import Site
 from reconciler_libvirt.xml.device import NicSpec
@@ -78,26 +79,31 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
     def _nic(self, spec: DomainSpec, nic: NicSpec, live: bool) -> Iterator[tuple[str, Value]]:
         network = names.read_name(self.site.identity, "Network", nic.network)
-        address = spec.record.noted.get(f"nics.{nic.name}.address")
+        address, address6 = (spec.record.noted.get(f"nics.{nic.name}.{path}") for path in ("address", "address6"))
         table = self.host.table
         state = table.nics.get((self.origin, nic.name)) if table else None
         yield "network", str(network) if network else nic.network
         yield "mac", nic.mac
         yield "address", address
+        yield "address6", address6
         yield "dnsName", self._dns_name(spec, nic, live)
         yield "securityGroups", tuple(sorted(str(group) for group in state.groups)) if state else ()
-        yield "filter", self._filter(nic, str(address))
+        yield "filter", self._filter(nic, str(address), str(address6 or ""))
 
     def _dns_name(self, spec: DomainSpec, nic: NicSpec, live: bool) -> str | None:
-        """The name of the first of the instance's NICs in the network that has one: it stands for all of them."""
+        """The name of the first of the instance's NICs in the network that has one: it stands for all of them. One
+        that not all addresses of that NIC have is none.
+        """
         known = self.names.get((nic.network, live), {})
-        alike = [one.name for one in spec.nics if one.network == nic.network]
-        addresses = (str(spec.record.noted.get(f"nics.{name}.address")) for name in alike)
-        return next((known[address] for address in addresses if address in known), None)
+        for alike in (one.name for one in spec.nics if one.network == nic.network):
+            held = {known.get(address) for address in noted_addresses(spec.record, alike)}
+            if held - {None}:
+                return held.pop() if len(held) == 1 else None
+        return None
 
-    def _filter(self, nic: NicSpec, address: str) -> str:
+    def _filter(self, nic: NicSpec, address: str, address6: str) -> str:
         """`enforced` means that the kernel filters the NIC and that it is reachable behind that filter alone: stored
-        with its link down, and if it runs, raised and plugged into its network's bridge.
+        with its link down, and if it runs, raised and plugged into its network's bridge. `broken` says what is amiss.
         """
         table = self.host.table
         if table is None or table.foreign:
@@ -105,18 +111,23 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
         state = table.nics.get((self.origin, nic.name))
         if state is None:
             return "absent"
-        same = (state.mac.lower(), state.address, state.tap) == (nic.mac, address, nic.tap)
-        return "enforced" if state.intact and same and self._joined(nic) else "broken"
+        found = (state.mac.lower(), state.address, state.address6, state.tap)
+        other = "" if found == (nic.mac, address, address6, nic.tap) else "it is made for another MAC, address or tap"
+        reason = state.reason or other or self._apart(nic)
+        return f"broken: {reason}" if reason else "enforced"
 
-    def _joined(self, nic: NicSpec) -> bool:
+    def _apart(self, nic: NicSpec) -> str:
+        """Why a NIC is reachable past its filter, or not at all; empty when it is reachable behind it alone."""
         stored, running = (
             {nic.name: nic for nic in spec.nics} if isinstance(spec, DomainSpec) else {}
             for spec in (self.domain.stored, self.domain.running)
         )
         if nic.name in stored and stored[nic.name].up:
-            return False
+            return "the link is up in the stored form, so that the guest would start unfiltered"
         live = running.get(nic.name)
-        return live is None or (live.up and nic.tap in self.host.bridges)
+        if live is None:
+            return ""
+        return "the link is down" if not live.up else "" if nic.tap in self.host.bridges else "the tap is unplugged"
 
 
 def root_fields(

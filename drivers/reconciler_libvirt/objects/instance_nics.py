@@ -11,6 +11,7 @@ from reconciler.driver import DriverError, ErrorClass, Progress
 from reconciler_libvirt import links, names
 from reconciler_libvirt.connection import calls
 from reconciler_libvirt.enforcement import NicFilter, NicState
+from reconciler_libvirt.ledger import Record
 from reconciler_libvirt.objects import network
 from reconciler_libvirt.objects.instance_work import Work
 from reconciler_libvirt.reading import look, plugged
@@ -26,8 +27,13 @@ def known_addresses(site: Site, spec: DomainSpec | None) -> set[tuple[Address, s
     if spec is None:
         return set()
     found = ((names.read_name(site.identity, "Network", nic.network), nic.name) for nic in spec.nics)
-    noted = spec.record.noted
-    return {(where, str(noted.get(f"nics.{nic}.address"))) for where, nic in found if where}
+    return {(where, address) for where, nic in found if where for address in noted_addresses(spec.record, nic)}
+
+
+def noted_addresses(record: Record, nic: str) -> list[str]:
+    """The addresses of a NIC, of either family, as they are noted."""
+    found = (record.noted.get(f"nics.{nic}.{path}") for path in ("address", "address6"))
+    return [str(address) for address in found if address]
 
 
 def forget_names(work: Work) -> None:
@@ -35,27 +41,27 @@ def forget_names(work: Work) -> None:
     what those were.
     """
     former = known_addresses(work.site, work.stored)
-    kept = {(nic.network, nic.address) for nic in work.nics}
+    kept = {(nic.network, address) for nic in work.nics for address in nic.addresses}
     kept |= known_addresses(work.site, work.running(work.domain))
     for where, address in sorted(former - kept):
         set_name(work.site, where, address, None, work.task.progress)
 
 
 def ensure_names(work: Work) -> None:
-    """Each NIC's name, in the stored and in the live form of its network.
+    """Each NIC's name for its addresses of both families, in the stored and in the live form of its network.
 
-    libvirt takes a name once per network, so that of two NICs in one network the first bears it.
+    Of two NICs in one network the first bears the name.
     """
-    borne: set[tuple[Address, str]] = set()
+    borne: set[Address] = set()
     for nic in work.nics:
-        if (nic.network, nic.dns_name) not in borne:
-            set_name(work.site, nic.network, nic.address, nic.dns_name, work.task.progress)
-        borne.add((nic.network, nic.dns_name))
+        for address in nic.addresses if nic.dns_name and nic.network not in borne else ():
+            set_name(work.site, nic.network, address, nic.dns_name, work.task.progress)
+        borne.add(nic.network)
 
 
 def set_name(site: Site, where: Address, address: str, wanted: str | None, progress: Progress) -> None:
     """Give an address a name in a network, or none. What stands in the way goes first: the address's former name,
-    and the name's former address.
+    and the name's former address of the same family.
     """
     handle = network.find(site, site.identity.name(where))
     if handle is None:
@@ -68,8 +74,9 @@ def set_name(site: Site, where: Address, address: str, wanted: str | None, progr
     for form, flag in forms:
         known = form.names if isinstance(form, NetworkSpec) else ((address, wanted),)
         for former in known:
-            if former != (address, wanted) and (former[0] == address or former[1] == wanted):
-                _update(handle, libvirt.VIR_NETWORK_UPDATE_COMMAND_DELETE, *former, flag, progress)
+            same_family = (":" in former[0]) == (":" in address)
+            if former != (address, wanted) and (former[0] == address or (same_family and former[1] == wanted)):
+                _update(handle, libvirt.VIR_NETWORK_UPDATE_COMMAND_DELETE, former[0], None, flag, progress)
         if wanted is not None and (address, wanted) not in known:
             _update(handle, libvirt.VIR_NETWORK_UPDATE_COMMAND_ADD_LAST, address, wanted, flag, progress)
 
@@ -77,25 +84,28 @@ def set_name(site: Site, where: Address, address: str, wanted: str | None, progr
 def _update(
     handle: libvirt.virNetwork, command: int, address: str, name: str | None, flag: int, progress: Progress
 ) -> None:
-    progress.call("network.update", f"{handle.name()} {name}")
+    progress.call("network.update", f"{handle.name()} {name or address}")
     with calls(f"changing the names of the network {handle.name()}"):
-        handle.update(command, libvirt.VIR_NETWORK_SECTION_DNS_HOST, -1, render(dns_host(address, name or "")), flag)
+        handle.update(command, libvirt.VIR_NETWORK_SECTION_DNS_HOST, -1, render(dns_host(address, name)), flag)
 
 
 def _filters(work: Work, running: DomainSpec | None) -> Iterator[NicFilter]:
     """What is to confine each NIC. One that runs is confined to what it has until the guest is started anew."""
     live = {nic.name: nic for nic in running.nics} if running else {}
     for nic in work.nics:
-        mac, address = nic.mac, nic.address
+        mac, address, address6 = nic.mac, nic.address, nic.address6
         if running and nic.name in live:
-            mac, address = live[nic.name].mac, str(running.record.noted.get(f"nics.{nic.name}.address"))
+            mac, noted = live[nic.name].mac, running.record.noted
+            address, address6 = (str(noted.get(f"nics.{nic.name}.{path}") or "") for path in ("address", "address6"))
+        network = work.networks[nic.network]
         yield NicFilter(
             instance=work.origin,
             nic=nic.name,
             tap=nic.tap,
             mac=mac,
             address=address,
-            gateway=work.networks[nic.network].gateway,
+            address6=address6,
+            gateway=network.gateway if network.dhcp else "",
             groups=nic.groups,
         )
 
@@ -104,8 +114,9 @@ def _stands(state: NicState | None, wanted: NicFilter) -> bool:
     """Whether the kernel holds exactly that filter."""
     if state is None or not state.intact:
         return False
-    found = (state.tap, state.mac.lower(), state.address, state.gateway, set(state.groups))
-    return found == (wanted.tap, wanted.mac, wanted.address, wanted.gateway, set(wanted.groups))
+    found = (state.tap, state.mac.lower(), state.address, state.address6, state.gateway)
+    same = found == (wanted.tap, wanted.mac, wanted.address, wanted.address6, wanted.gateway)
+    return same and set(state.groups) == set(wanted.groups)
 
 
 def ensure_filters(work: Work, domain: libvirt.virDomain) -> None:

@@ -23,15 +23,21 @@ from reconciler_libvirt.xml.tree import parse
 
 
 class Nic(msgspec.Struct, frozen=True, kw_only=True):
-    """A NIC as it is wanted."""
+    """A NIC as it is wanted. `address6` may be empty; a network of mode bridge gives no `dns_name`."""
 
     name: str
     network: Address
     mac: str
     address: str
-    dns_name: str
+    address6: str
+    dns_name: str | None
     groups: tuple[Address, ...]
     tap: str
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Its addresses of either family."""
+        return tuple(address for address in (self.address, self.address6) if address)
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +104,7 @@ def _nic_names(task: Task) -> list[str]:
 
 def _nic(task: Task, name: str) -> Nic:
     fields, base = task.wanted.fields, f"nics.{name}"
+    dns_name = fields.get(f"{base}.dnsName")
     groups = fields.get(f"{base}.securityGroups") or ()
     assert isinstance(groups, tuple)
     return Nic(
@@ -105,7 +112,8 @@ def _nic(task: Task, name: str) -> Nic:
         network=Address.parse(str(fields[f"{base}.network"])),
         mac=str(fields[f"{base}.mac"]),
         address=str(fields[f"{base}.address"]),
-        dns_name=str(fields[f"{base}.dnsName"]),
+        address6=str(fields.get(f"{base}.address6") or ""),
+        dns_name=str(dns_name) if dns_name else None,
         groups=tuple(Address.parse(group) for group in groups),
         tap=names.tap(task.site.identity, task.wanted.origin, name),
     )

@@ -69,7 +69,8 @@ def _nic_fields(resource: Resource, world: World, name: str) -> Iterator[tuple[s
     if nic.address6:
         yield "address6", str(ipaddress.IPv6Address(nic.address6))
     yield "securityGroups", tuple(sorted({str(group) for group in nic_groups(resource, name)}))
-    yield "dnsName", resource.address.name
+    if world.spec(nic.network).mode != "bridge":  # on a wire no resolver of ours answers
+        yield "dnsName", resource.address.name
     yield "filter", "enforced"
 
 

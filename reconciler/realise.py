@@ -14,10 +14,7 @@ from reconciler.firewall.rule import in_order
 from reconciler.identity import Identity
 from reconciler.kinds.base import Resource, World, resource_kind
 from reconciler.objects import Fields, Wanted
-from reconciler.placement import Placement
-
-PLACED = frozenset({"Instance", "Network", "Volume"})
-"""Kinds that stand on one host, by a decision of their own; all others stand wherever something needs them."""
+from reconciler.placement import Placement, stands_once
 
 
 class CachedWorld(World, frozen=True, kw_only=True):
@@ -74,7 +71,7 @@ def _hosts(desired: Desired, placement: Placement) -> dict[Address, tuple[str, .
             roots[host].append(address)
     for host, placed in sorted(roots.items()):
         for address in closure(desired, placed):
-            if address.kind not in PLACED:
+            if not stands_once(desired.resources[address]):
                 hosts[address].add(host)
     return {address: tuple(sorted(names)) for address, names in hosts.items()}
 

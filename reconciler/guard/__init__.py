@@ -11,7 +11,7 @@ from reconciler.diff import Case
 from reconciler.guard.allow import Allow, parse_allow
 from reconciler.guard.consent import consent
 from reconciler.guard.deletion import Budget, protection
-from reconciler.guard.hosts import enforcement, foreign
+from reconciler.guard.hosts import enforcement, foreign, room
 from reconciler.guard.leftovers import leftovers
 from reconciler.guard.needs import dependents, prunes, without_used
 from reconciler.kinds.fleet import DeletionBudget
@@ -22,7 +22,7 @@ __all__ = ["Allow", "Circumstances", "guard", "parse_allow"]
 
 class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     """What verdicts depend on beside the change itself. `declared` are the origins of all resources; `unsure` has the
-    unseen hosts on which a new instance may stand already.
+    unseen hosts on which something new may stand already; `cramped` says by field why something has no room to grow.
     """
 
     snapshots: Snapshots
@@ -30,6 +30,7 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     bounds: DeletionBudget
     declared: Collection[Address]
     unsure: Mapping[Address, tuple[str, ...]]
+    cramped: Mapping[Address, Mapping[str, str]] = {}
 
 
 def guard(cases: Iterable[Case], around: Circumstances) -> dict[ObjectKey, Case]:
@@ -43,6 +44,7 @@ def guard(cases: Iterable[Case], around: Circumstances) -> dict[ObjectKey, Case]
 def _alone(case: Case, around: Circumstances) -> Case:
     case = consent(case, around.allow, around.unsure)
     case = leftovers(case, around.allow)
+    case = room(case, around.cramped)
     case = foreign(case, around.snapshots)
     case = enforcement(case, around.snapshots)
     return protection(case, around.allow)

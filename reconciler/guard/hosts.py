@@ -1,7 +1,10 @@
-"""What a host stands against: things that are not ours in the way, and filters that it cannot enforce."""
+"""What a host stands against: things that are not ours in the way, filters that it cannot enforce, and want of room."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from reconciler.address import Address
 from reconciler.diff import Case
 from reconciler.guard.verdict import judge_fields, judge_object
 from reconciler.impact import Impact
@@ -24,6 +27,14 @@ def foreign(case: Case, snapshots: Snapshots) -> Case:
     if case.change.action != "update":
         return judge_object(case, Refused(why))
     return judge_fields(case, lambda field: Refused(why) if _makes_anew(field) else Granted())
+
+
+def room(case: Case, cramped: Mapping[Address, Mapping[str, str]]) -> Case:
+    """What has no room to grow keeps what it has: it could not be started again with more."""
+    fields = cramped.get(case.change.key.address)
+    if not fields or case.change.action not in ("update", "replace"):
+        return case
+    return judge_fields(case, lambda field: Refused(fields[field.path]) if field.path in fields else Granted())
 
 
 def _makes_anew(field: FieldChange) -> bool:

@@ -133,6 +133,11 @@ def volume_of(resource: Resource, disk: str) -> Address:
     return resolve("Volume", resource.spec.volumes[disk].volume or disk, resource.address.project)
 
 
+def awaited(resource: Resource) -> list[Address]:
+    """The instances that must be ready before this one is made."""
+    return [resolve("Instance", name, resource.address.project) for name in resource.spec.depends_on]
+
+
 def nic_network(resource: Resource, nic: str) -> Address:
     """The network that a NIC is joined to."""
     return resolve("Network", resource.spec.networks[nic].network or nic, resource.address.project)

@@ -20,6 +20,7 @@ from reconciler.placement import placement
 from reconciler.plan import Change, Plan, Source
 from reconciler.planning.basis import basis
 from reconciler.planning.effect import will_stand
+from reconciler.planning.holding import holding, lines
 from reconciler.planning.membership import with_unseen
 from reconciler.planning.notes import notes
 from reconciler.planning.scope import Scope
@@ -49,14 +50,15 @@ def plan(
     seen = Snapshots(snapshots)
     placed = placement(desired, seen, undeclared)
     settled = addressing(desired, placed, seen)
-    held = placed.held | settled.held
-    scope = Scope(desired, seen, held, targets)
+    held = holding(desired, placed, settled, seen)
+    scope = Scope(desired, seen, frozenset(held), targets)
     around = Circumstances(
         snapshots=seen,
         allow=allow,
         bounds=desired.fleet.spec.deletion_budget if desired.fleet else DeletionBudget(),
         declared=scope.declared,
         unsure=placed.unsure,
+        cramped=placed.cramped,
     )
     decision = _Decision(world(desired, placed, settled), seen, impacts, scope, around)
     made = steps(decision.cases, seen)
@@ -69,6 +71,7 @@ def plan(
         steps=made,
         unchanged=decision.unchanged,
         retained=decision.retained,
+        held=lines(held, placed, scope.unseen),
         partial=bool(scope.unseen),
         diagnostics=notes([*placed.diagnostics, *settled.diagnostics], placed, decision.cases, scope, around),
     )

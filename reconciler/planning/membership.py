@@ -47,5 +47,5 @@ def _seen_addresses(seen: Snapshots) -> Iterator[str]:
 
 def _addresses(fields: Mapping[str, object]) -> Iterator[str]:
     for path, value in fields.items():
-        if path.startswith("nics.") and path.endswith(".address") and isinstance(value, str):
+        if path.startswith("nics.") and path.endswith((".address", ".address6")) and isinstance(value, str):
             yield value

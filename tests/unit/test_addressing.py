@@ -5,7 +5,9 @@ import msgspec
 from reconciler.address import Address
 from reconciler.addressing import Addressing, addressing
 from reconciler.desired import Desired
+from reconciler.guard import Allow
 from reconciler.identity import Identity
+from reconciler.impact import Impact
 from reconciler.observation import Partial
 from reconciler.placement import placement
 from reconciler.snapshots import Snapshots
@@ -68,7 +70,7 @@ def test_an_address_that_this_plan_frees_is_not_given_out_in_it() -> None:
 def test_a_full_network_says_so_and_holds_only_who_gets_none() -> None:
     found = settled(of(*(fleet.instance(name) for name in "abcd")))
     assert got(found).keys() == {"a", "b", "c"}
-    assert found.held == {web("d")}
+    assert set(found.held) == {web("d")}
     assert [each.code for each in found.diagnostics] == ["addresses-exhausted"]
 
 
@@ -76,21 +78,35 @@ def test_a_declared_address_that_another_has_is_not_taken_from_it() -> None:
     world = standing(of(fleet.instance("a")))
     found = settled(of(fleet.instance("a"), declared("b", "10.10.0.10")), world)
     assert got(found) == {"a": "10.10.0.10"}
-    assert found.held == {web("b")}
+    assert set(found.held) == {web("b")}
     assert [each.code for each in found.diagnostics] == ["address-in-use"]
 
 
-def test_two_that_swap_addresses_keep_what_they_have_for_now() -> None:
+def test_two_that_swap_addresses_are_parked_and_have_each_others_with_the_next_run() -> None:
+    world = World().applied(World().plan(of(declared("a", "10.10.0.10"), declared("b", "10.10.0.11"))))
+    swapped = fleet.desired(
+        *(fleet.fleet(), fleet.host(), fleet.flavor(), fleet.image(), fleet.network()),
+        *(declared("a", "10.10.0.11"), declared("b", "10.10.0.10")),
+    )
+    found = settled(swapped, world)
+    assert got(found) == {"a": "10.10.0.2", "b": "10.10.0.3"}
+    assert [(each.code, each.severity) for each in found.diagnostics] == [("addresses-swapped", "warning")] * 2
+    restart = Allow(impacts=frozenset((Impact.RESTART, web(name)) for name in "ab"))
+    world = world.applied(world.plan(swapped, allow=restart))
+    assert got(settled(swapped, world)) == {"a": "10.10.0.11", "b": "10.10.0.10"}
+
+
+def test_what_follows_in_a_row_needs_no_parking() -> None:
     world = standing(of(declared("a", "10.10.0.10"), declared("b", "10.10.0.11")))
-    found = settled(of(declared("a", "10.10.0.11"), declared("b", "10.10.0.10")), world)
-    assert got(found) == {"a": "10.10.0.10", "b": "10.10.0.11"}
-    assert [each.code for each in found.diagnostics] == ["address-in-use"] * 2
+    found = settled(of(declared("a", "10.10.0.11"), declared("b", "10.10.0.12")), world)
+    assert got(found) == {"a": "10.10.0.10", "b": "10.10.0.12"}
+    assert [each.code for each in found.diagnostics] == ["address-in-use"]
 
 
 def test_on_a_host_that_was_not_completely_seen_only_declared_addresses_are_settled() -> None:
     found = settled(of(fleet.instance("a"), declared("b", "10.10.0.12")), partial=True)
     assert got(found) == {"b": "10.10.0.12"}
-    assert found.held == {web("a")}
+    assert set(found.held) == {web("a")}
     assert found.diagnostics == ()
 
 

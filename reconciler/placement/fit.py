@@ -1,0 +1,120 @@
+"""Which host takes a new instance: the first by name that has all it asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from reconciler.address import Address
+from reconciler.desired import Desired
+from reconciler.kinds.base import Resource
+from reconciler.observation import HostFacts
+from reconciler.placement.capacity import Amounts, Capacity, added, volumes_of, wanted_amounts
+from reconciler.placement.hosts import Hosts, networks_of
+
+MOST_LINES = 20
+"""Hosts that one message tells of; more are counted."""
+
+
+class Asks(msgspec.Struct, frozen=True, kw_only=True):
+    """What an instance asks of any host. Instances that ask for the same are alike to every host."""
+
+    zone: str | None = None
+    labels: tuple[tuple[str, str], ...] = ()
+    wires: tuple[str, ...] = ()
+    pools: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    amounts: tuple[tuple[str, int], ...] = ()
+
+
+def asks_of(instance: Resource, desired: Desired, volumes: list[Resource]) -> Asks:
+    """What an instance asks for; `volumes` are those that are made with it."""
+    placement = instance.spec.placement
+    amounts: Amounts = wanted_amounts(instance, desired)
+    for volume in volumes:
+        amounts = added(amounts, wanted_amounts(volume, desired))
+    pools = {desired.resources[address].spec.pool for address in volumes_of(instance)} - {None}
+    networks = (desired.resources[address].spec for address in networks_of(instance))
+    image = desired.resources[Address("Image", None, instance.spec.image)].spec.properties
+    firmware = ("uefi",) if image.firmware_type == "uefi" else ()
+    return Asks(
+        zone=placement.zone,
+        labels=tuple(sorted(placement.host_labels.items())),
+        wires=tuple(sorted({each.physical_network for each in networks if each.mode == "bridge"} - {None})),
+        pools=tuple(sorted(pools)),
+        features=(*firmware, "secure-boot") if image.secure_boot == "required" else firmware,
+        amounts=tuple(sorted(amounts.items())),
+    )
+
+
+Pins = Mapping[Address, str]
+"""What the instance needs and lies on one host already, and where; the Host that its manifest names is one of them."""
+
+
+class Fitting:
+    """The hosts that are tried, each combination of asks and host once: what was refused for want of room once has none
+    later either, since nothing is given back while a plan is made.
+    """
+
+    def __init__(self, hosts: Hosts, capacity: Capacity) -> None:
+        self._hosts, self._capacity = hosts, capacity
+        self._left: dict[Asks, list[str]] = {}
+
+    def first(self, asks: Asks) -> str | None:
+        """The first host that has it all; None when none has."""
+        if asks not in self._left:
+            able = (host for host in self._hosts.active if self._hosts.complete(host))
+            self._left[asks] = [host for host in reversed(list(able)) if not any(self.unable(host, asks, choice=True))]
+        left = self._left[asks]
+        while left and not self._capacity.fits(left[-1], dict(asks.amounts)):
+            left.pop()
+        return left[-1] if left else None
+
+    def why_not(self, host: str, asks: Asks, pins: Pins, choice: bool) -> Iterator[str]:
+        """Everything that keeps an instance from a host; `choice`: it could be another."""
+        if (state := self._hosts.states.get(host)) != "Active":
+            yield f"it is {state or 'not declared'}"
+        elif choice and not self._hosts.complete(host):
+            yield "it was not completely seen"
+        yield from (_pinned(address, at) for address, at in sorted(pins.items()) if at != host)
+        if host in self._hosts.states:
+            yield from self.unable(host, asks, choice)
+        yield from map(str, self._capacity.shortages(host, dict(asks.amounts)))
+
+    def unable(self, host: str, asks: Asks, choice: bool) -> Iterator[str]:
+        """What a host is not, or has not, whatever else stands on it."""
+        spec, labels, facts = self._hosts.spec(host), self._hosts.labels(host), self._hosts.facts(host)
+        if asks.zone not in (None, spec.zone):
+            yield f"its zone is {spec.zone}, not {asks.zone}" if spec.zone else f"it has no zone, not {asks.zone}"
+        for name, value in asks.labels:
+            if (found := labels.get(name)) != value:
+                yield f"its label {name} is {found}, not {value}" if found else f"it has no label {name}"
+        if facts is not None:
+            yield from _lacking(facts, asks)
+            if choice and not facts.enforcement:
+                yield "it cannot enforce security groups"
+
+
+def _pinned(address: Address, host: str) -> str:
+    return f"its manifest names {host}" if address.kind == "Host" else f"{address} lies on {host}"
+
+
+def _lacking(facts: HostFacts, asks: Asks) -> Iterator[str]:
+    yield from (f"it has no physical network {name}" for name in asks.wires if name not in facts.physical_networks)
+    yield from (f"it has no storage pool {name}" for name in asks.pools if name not in facts.pools)
+    yield from (f"it cannot do {name}" for name in asks.features if name not in facts.features)
+
+
+def lines(reasons: Mapping[str, list[str]]) -> str:
+    """A line for each host, with all that is against it."""
+    told = [f"  {host}: {'; '.join(why)}." for host, why in list(reasons.items())[:MOST_LINES]]
+    more = len(reasons) - len(told)
+    return "\n".join([*told, f"  And {more} more."] if more else told)
+
+
+def in_short(reasons: Mapping[str, list[str]]) -> str:
+    """The first thing that is against each host, for one line."""
+    told = [f"{host}: {why[0]}" for host, why in list(reasons.items())[:3] if why]
+    more = len(reasons) - 3
+    return "; ".join([*told, f"and {more} more"] if more > 0 else told)

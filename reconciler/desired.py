@@ -7,15 +7,18 @@ from itertools import islice
 
 import msgspec
 
-from reconciler import consistency
+from reconciler import consistency, quotas
 from reconciler.address import Address
 from reconciler.decode import MOST_MISTAKES
 from reconciler.diagnostic import Diagnostic, error, in_order
 from reconciler.graph import cycles
-from reconciler.kinds.base import Problem, Resource, resource_kind
+from reconciler.kinds.base import DEFAULT_PROJECT, Problem, Resource, resource_kind
+from reconciler.kinds.defaults import Defaults, qualified
 from reconciler.kinds.instance import InstanceSpec, with_defaults
+from reconciler.kinds.instance_check import user_data_problems
 from reconciler.kinds.keypair import KeypairSpec, key_problem
-from reconciler.manifest import UNREAD, Blob, read
+from reconciler.manifest import UNREAD, File, read
+from reconciler.parsing import Memory
 from reconciler.text import decode
 from reconciler.treepath import beside
 
@@ -43,9 +46,9 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
         return self.fleet.address.name if self.fleet else ""
 
 
-def load(blobs: Iterable[Blob], read_file: ReadFile) -> tuple[Desired, list[Diagnostic]]:
+def load(blobs: Iterable[File], read_file: ReadFile, memory: Memory | None = None) -> tuple[Desired, list[Diagnostic]]:
     """From files to what they desire, with all diagnostics in order of their places."""
-    resources, diagnostics = read(blobs)
+    resources, diagnostics = read(blobs, memory)
     unread = any(diagnostic.code in UNREAD for diagnostic in diagnostics)
     found, more = desired(resources, read_file, complete=not unread)
     return found, in_order([*diagnostics, *more])
@@ -64,19 +67,17 @@ def desired(
         known.setdefault(implied.address, implied)
     fleets = [resource for address, resource in known.items() if address.kind == "Fleet"]
     mistakes += _further_fleets(fleets)
-    mistakes += islice(consistency.unknown_references(known, complete), MOST_MISTAKES)
+    mistakes += islice(consistency.references(known, complete), MOST_MISTAKES)
     whole = {address: resource for address, resource in known.items() if not resource.broken}
-    diagnostics = _no_fleet(bool(known)) if complete and not fleets else []
-    for address, resource in whole.items():
-        if isinstance(resource.spec, KeypairSpec) and resource.spec.public_key_file:
-            whole[address], problems = _with_key(resource, resource.spec.public_key_file, read_file)
-            diagnostics += problems
-        elif isinstance(resource.spec, InstanceSpec):
-            whole[address] = _with_defaults(resource, whole, fleets)
     found = Desired(fleet=next((fleet for fleet in fleets if not fleet.broken), None), resources=whole)
+    diagnostics = _no_fleet(bool(known)) if complete and not fleets else []
+    diagnostics += _completed(found, read_file)
     if not mistakes:
         diagnostics += cycles(found)
-    return found, [*diagnostics, *_told([*mistakes, *islice(consistency.clashes(whole), MOST_MISTAKES)])]
+    hosts_known = complete and not any(each.broken for address, each in known.items() if address.kind == "Host")
+    mistakes += islice(consistency.clashes(whole, hosts_known), MOST_MISTAKES)
+    mistakes += islice(quotas.exceeded(whole), MOST_MISTAKES)
+    return found, [*diagnostics, *_told(mistakes)]
 
 
 def _told(mistakes: list[Mistake]) -> list[Diagnostic]:
@@ -116,24 +117,54 @@ def _further_fleets(fleets: list[Resource]) -> Iterator[Mistake]:
         yield fleet, Problem("metadata.name", "two-fleets", "there is more than one Fleet", detail)
 
 
-def _with_defaults(instance: Resource, known: Mapping[Address, Resource], fleets: list[Resource]) -> Resource:
-    """An instance with what it leaves to its project and its fleet."""
-    project = known.get(Address("Project", None, str(instance.address.project)))
-    layers = [each.spec.defaults for each in (project, *fleets[:1]) if each is not None and not each.broken]
-    return msgspec.structs.replace(instance, spec=with_defaults(instance.spec, *layers))
+def _completed(found: Desired, read_file: ReadFile) -> list[Diagnostic]:
+    """Put into the resources what their manifests leave to files and to defaults; what is wrong with the files."""
+    fleet = found.fleet.spec.defaults if found.fleet else Defaults()
+    ours = qualified(fleet, DEFAULT_PROJECT)
+    diagnostics: list[Diagnostic] = []
+    for address, resource in found.resources.items():
+        match resource.spec:
+            case KeypairSpec(public_key_file=str() as file):
+                found.resources[address], problems = _with_key(resource, file, read_file)
+                diagnostics += problems
+            case InstanceSpec() as spec:
+                project = found.resources.get(Address("Project", None, str(address.project)))
+                layers = [project.spec.defaults, ours] if project else [ours]
+                resource = msgspec.structs.replace(resource, spec=with_defaults(spec, *layers))
+                found.resources[address], problems = _with_user_data(resource, read_file)
+                diagnostics += problems
+    return diagnostics
 
 
 def _with_key(keypair: Resource, file: str, read_file: ReadFile) -> tuple[Resource, list[Diagnostic]]:
     """A keypair with its key read from the commit."""
-    path = beside(keypair.place.path, file)
+    text, diagnostics = _text_of(keypair, "spec.publicKeyFile", file, read_file)
+    if text is None:
+        return keypair, diagnostics
+    problem = key_problem("spec.publicKeyFile", text.strip())
+    spec = msgspec.structs.replace(keypair.spec, public_key=text.strip())
+    return msgspec.structs.replace(keypair, spec=spec), [keypair.mistake(problem)] if problem else []
+
+
+def _with_user_data(instance: Resource, read_file: ReadFile) -> tuple[Resource, list[Diagnostic]]:
+    """An instance with its user data read from the commit, if that is where it comes from."""
+    origin, path = instance.spec.user_data_from, "spec.userDataFrom.file"
+    if origin is None or origin.file is None:
+        return instance, []
+    text, diagnostics = _text_of(instance, path, origin.file, read_file)
+    if text is None:
+        return instance, diagnostics
+    spec = msgspec.structs.replace(instance.spec, user_data=text)
+    problems = [instance.mistake(problem) for problem in user_data_problems(path, text)]
+    return msgspec.structs.replace(instance, spec=spec), problems
+
+
+def _text_of(resource: Resource, field: str, file: str, read_file: ReadFile) -> tuple[str | None, list[Diagnostic]]:
+    """The text of a file of the same commit that a field names, or what is wrong with it."""
+    path = beside(resource.place.path, file)
     data = read_file(path)
     if data is None:
         detail = f"The commit has no file {path}. The path is relative to the manifest's folder."
-        return keypair, [keypair.mistake(Problem("spec.publicKeyFile", "no-such-file", "file is missing", detail))]
+        return None, [resource.mistake(Problem(field, "no-such-file", "file is missing", detail))]
     source, diagnostics = decode(path, data)
-    if source is None or diagnostics:
-        return keypair, diagnostics
-    text = source.text.strip()
-    problem = key_problem("spec.publicKeyFile", text)
-    spec = msgspec.structs.replace(keypair.spec, public_key=text)
-    return msgspec.structs.replace(keypair, spec=spec), [keypair.mistake(problem)] if problem else []
+    return (source.text if source and not diagnostics else None), diagnostics

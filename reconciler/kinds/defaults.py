@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta
 
 from reconciler.kinds.base import Duration, Problem, Ref, Spec
@@ -53,3 +54,14 @@ class Defaults(Spec, frozen=True, kw_only=True):
     readiness_deadline: Annotated[Duration, Meta(description="How long an instance has to become ready.")] | None = None
     update_policy: Annotated[UpdatePolicy | None, Meta(description="Consent given in advance.")] = None
     autostart: Annotated[bool, Meta(description="Whether an instance starts with its host.")] | None = None
+
+
+def qualified(defaults: Defaults, project: str) -> Defaults:
+    """The same, with the project in every plain name."""
+    lists = {"keypairs": defaults.keypairs, "security_groups": defaults.security_groups}
+    full = {
+        field: tuple(name if "/" in name else f"{project}/{name}" for name in names)
+        for field, names in lists.items()
+        if names is not None
+    }
+    return msgspec.structs.replace(defaults, **full)

@@ -10,6 +10,7 @@ from msgspec import Meta
 from reconciler.kinds.base import Kind, Problem, Reference, Resource, Spec, Text, register, resolve
 from reconciler.kinds.defaults import Defaults, readiness_problem
 from reconciler.kinds.quotas import Quotas
+from reconciler.kinds.security_group import default_group
 
 
 class ProjectSpec(Spec, frozen=True, kw_only=True):
@@ -39,4 +40,17 @@ def _references(resource: Resource) -> Iterator[Reference]:
     yield from default_references(resource, resource.address.name)
 
 
-KIND = register(Kind(name="Project", scope="fleet", spec=ProjectSpec, references=_references, check=default_problems))
+def _implied(resource: Resource) -> Iterator[Resource]:
+    yield default_group(resource.address.name, resource.place)
+
+
+KIND = register(
+    Kind(
+        name="Project",
+        scope="fleet",
+        spec=ProjectSpec,
+        references=_references,
+        check=default_problems,
+        implied=_implied,
+    )
+)

@@ -64,7 +64,7 @@ def test_a_mistaken_manifest_of_the_default_group_is_not_replaced_by_the_implied
 
 
 def test_a_project_without_instances_and_groups_implies_nothing() -> None:
-    desired, _ = of(manifest("Network", "far", {"cidr": "10.99.0.0/24"}, project="far"))
+    desired, _ = of(manifest("Network", "far", {"cidr": "10.99.0.0/24"}, project="far"), without=("Project",))
     assert [address for address in desired.resources if address.project == "far"] == [Address("Network", "far", "far")]
 
 
@@ -101,12 +101,13 @@ def test_nothing_outside_the_tree_is_ever_asked_for(path: str) -> None:
 
 
 def test_the_same_name_may_stand_for_another_kind_and_in_another_project() -> None:
-    assert codes(manifest("Network", "web", {"cidr": "10.99.0.0/24"}), manifest("Keypair", "ops", project="far")) == []
+    far = [manifest("Project", "far", {}), manifest("Keypair", "ops", project="far")]
+    assert codes(manifest("Network", "web", {"cidr": "10.99.0.0/24"}), *far) == []
 
 
 def test_a_reference_means_the_same_project_unless_it_says_another() -> None:
     assert codes(instance("a", keypairs=["ops"]), instance("b", keypairs=["default/ops"])) == []
-    assert codes(instance("a", keypairs=["far/ops"])) == ["not-shared"]
+    assert codes(instance("a", keypairs=["far/ops"])) == ["unknown-reference"]
 
 
 def test_what_is_mistaken_is_still_known() -> None:

@@ -47,9 +47,17 @@ def decode(document: Document, node: Node, flawed: bool) -> Found:
     yield from _accepted(kind, manifest, document, node, flawed)
 
 
+def again(document: Document, kind: str, data: bytes, line: int, column: int) -> Resource:
+    """The resource of a document that was decoded before without a single diagnostic; `data` is its `plain` value in
+    MessagePack. Raises `msgspec.DecodeError` for anything else.
+    """
+    manifest = msgspec.msgpack.decode(data, type=document_type(kind))
+    return _resource(REGISTRY[kind], manifest, document, document.at(line, column))
+
+
 def _accepted(kind: Kind, manifest: Any, document: Document, node: Node, flawed: bool) -> Found:
     """The resource of a manifest that its types accept; what else may be wrong with it, its kind knows."""
-    resource = _resource(kind, manifest, document, node)
+    resource = _resource(kind, manifest, document, _place(document, node))
     found = [resource.mistake(problem) for problem in kind.check(manifest.spec)]
     yield from found
     yield msgspec.structs.replace(resource, broken=True) if flawed or failed(found) else resource
@@ -66,7 +74,7 @@ def _mistaken(kind: Kind, document: Document, node: Node, plain: dict[str, Any])
             manifest = msgspec.convert(rest, document_type(kind.name))
         except msgspec.ValidationError:
             continue
-        yield from _rest(_resource(kind, manifest, document, node), removed)
+        yield from _rest(_resource(kind, manifest, document, _place(document, node)), removed)
         return
     if address := _address(kind, plain.get("metadata")):
         yield Resource(address=address, origin=address, spec=None, place=_place(document, node), broken=True)
@@ -87,7 +95,7 @@ def _diagnostics(document: Document, node: Node, found: Iterable[Mistake]) -> It
         yield document.error(mistake.code, mistake.summary, mistake.detail, at)
 
 
-def _resource(kind: Kind, manifest: Any, document: Document, node: Node) -> Resource:
+def _resource(kind: Kind, manifest: Any, document: Document, place: Place) -> Resource:
     metadata = manifest.metadata
     address = Address(kind.name, getattr(metadata, "project", None), metadata.name)
     origin = getattr(metadata, "origin", None)
@@ -95,7 +103,7 @@ def _resource(kind: Kind, manifest: Any, document: Document, node: Node) -> Reso
         address=address,
         origin=resolve(kind.name, origin, address.project) if origin else address,
         spec=manifest.spec,
-        place=_place(document, node),
+        place=place,
         labels=metadata.labels,
         find_place=document.place,
         find_excerpt=document.excerpt,
@@ -109,7 +117,7 @@ def _has_null(plain: Any) -> bool:
 
 
 def _place(document: Document, node: Node) -> Place:
-    return Place(document.path, node.line, node.column)
+    return document.at(node.line, node.column)
 
 
 def _address(kind: Kind, metadata: object) -> Address | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -53,19 +53,32 @@ def _read(path: str, data: bytes) -> yaml.File:
 
 
 class Document:
-    """The document number `index` of a file."""
+    """The document number `index` of a file, or of a part of one that has `before` lines before it.
 
-    __slots__ = ("data", "index", "path")
+    `data` is the content of the file or part, or a way to it: of most documents nobody asks for a place.
+    """
 
-    def __init__(self, path: str, data: bytes, index: int) -> None:
+    __slots__ = ("_data", "before", "index", "path")
+
+    def __init__(self, path: str, data: bytes | Callable[[], bytes], index: int, before: int = 0) -> None:
         self.path = path
-        self.data = data
         self.index = index
+        self.before = before
+        self._data = data
+
+    @property
+    def data(self) -> bytes:
+        """The content of the file or part."""
+        return self._data if isinstance(self._data, bytes) else self._data()
+
+    def at(self, line: int, column: int) -> Place:
+        """A place in the file, by its line in the part."""
+        return Place(self.path, line + self.before, column)
 
     def place(self, path: str) -> Place:
         """Where the field with a dotted path stands."""
         found = self.span(path.split("."))
-        return Place(self.path, found.line, found.column)
+        return self.at(found.line, found.column)
 
     def excerpt(self, path: str) -> tuple[str, int]:
         """The line where the field stands, and how many columns of it are meant."""
@@ -73,12 +86,12 @@ class Document:
         return self._excerpt(found), found.length
 
     def span(self, path: Path, at_key: bool = False) -> Span:
-        """The stretch of text at a path."""
+        """The stretch of text at a path; its line counts from the part's first."""
         return span(_read(self.path, self.data).documents[self.index], path, at_key)
 
     def error(self, code: str, summary: str, detail: str, at: Span) -> Diagnostic:
         """An error at a stretch of this document."""
-        place = Place(self.path, at.line, at.column)
+        place = self.at(at.line, at.column)
         length = min(at.length, LONGEST_EXCERPT)
         return error(code, summary, detail, place, excerpt=self._excerpt(at), length=length)
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from collections.abc import Iterable
+from typing import Protocol
 
 import msgspec
 
-from reconciler import yaml
-from reconciler.decode import MOST_MISTAKES, decode
+from reconciler import parsing
+from reconciler.decode import MOST_MISTAKES
 from reconciler.diagnostic import Diagnostic, Place, error
-from reconciler.document import Document
 from reconciler.kinds.base import Resource
-from reconciler.yaml import Node
+from reconciler.parsing import Memory
 
 MOST_FILES = 50_000
 MOST_TOTAL_BYTES = 64 << 20
@@ -39,22 +38,40 @@ class Blob(msgspec.Struct, frozen=True):
     data: bytes
     id: str = ""
 
+    @property
+    def size(self) -> int:
+        """How many bytes it has."""
+        return len(self.data)
 
-def read(blobs: Iterable[Blob]) -> tuple[list[Resource], list[Diagnostic]]:
+
+class File(Protocol):
+    """A file, whose content may have to be fetched first: a `Blob`, or one that is still in the commit."""
+
+    @property
+    def path(self) -> str: ...  # noqa: D102
+    @property
+    def id(self) -> str: ...  # noqa: D102
+    @property
+    def size(self) -> int: ...  # noqa: D102
+    @property
+    def data(self) -> bytes: ...  # noqa: D102
+
+
+def read(blobs: Iterable[File], memory: Memory | None = None) -> tuple[list[Resource], list[Diagnostic]]:
     """The resources that files declare, in the order of paths and lines, and everything that is wrong with them.
 
-    A manifest with mistakes gives a `broken` resource where its address can be told, so that what refers to it is not
-    reported as well.
+    What `memory` knows of a file need not be read again; it makes no other difference. A manifest with mistakes gives
+    a `broken` resource where its address can be told, so that what refers to it is not reported as well.
     """
     resources: list[Resource] = []
     diagnostics: list[Diagnostic] = []
     size = 0
     for count, blob in enumerate(sorted(blobs, key=lambda blob: blob.path), 1):
-        size += len(blob.data)
+        size += blob.size
         if count > MOST_FILES or size > MOST_TOTAL_BYTES:
             diagnostics.append(_too_much(blob))
             break
-        for found in _file(blob):
+        for found in parsing.found(blob, memory):
             if isinstance(found, Resource):
                 resources.append(found)
             else:
@@ -64,23 +81,7 @@ def read(blobs: Iterable[Blob]) -> tuple[list[Resource], list[Diagnostic]]:
     return resources, diagnostics
 
 
-def _file(blob: Blob) -> Iterator[Resource | Diagnostic]:
-    file = yaml.read(blob.path, blob.data)
-    yield from file.diagnostics
-    flaws = [diagnostic.place.line for diagnostic in file.diagnostics if diagnostic.place]
-    for index, (node, end) in enumerate(_with_ends(file.documents)):
-        flawed = any(node.line <= line < end for line in flaws)
-        yield from decode(Document(blob.path, blob.data, index), node, flawed)
-
-
-def _with_ends(documents: list[Node]) -> Iterator[tuple[Node, float]]:
-    """Each document with the line before which it ends."""
-    for node, following in pairwise([*documents, None]):
-        if node is not None:
-            yield node, following.line if following else float("inf")
-
-
-def _too_much(blob: Blob) -> Diagnostic:
+def _too_much(blob: File) -> Diagnostic:
     detail = (
         f"A fleet may have {MOST_FILES:,} files with {MOST_TOTAL_BYTES >> 20} MiB in all; this file and those after it"
         " were not read. Put several manifests into one file, or use --path to name the folder that holds them."
@@ -88,6 +89,6 @@ def _too_much(blob: Blob) -> Diagnostic:
     return error("too-many-files", "too many files", detail, Place(blob.path))
 
 
-def _too_many(blob: Blob) -> Diagnostic:
+def _too_many(blob: File) -> Diagnostic:
     detail = f"{MOST_MISTAKES:,} are shown; the rest of this file, and the files after it, were not checked."
     return error("too-many-mistakes", "too many mistakes", detail, Place(blob.path))

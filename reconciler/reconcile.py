@@ -20,7 +20,9 @@ from reconciler.guard import Allow
 from reconciler.hosts import Reached, reach
 from reconciler.installed import driver_type, impacts
 from reconciler.listener import Listener
+from reconciler.memory import manifests
 from reconciler.observation import Snapshot
+from reconciler.parsing import known
 from reconciler.plan import Outcome, Plan
 from reconciler.source import Tree, open_source
 
@@ -72,7 +74,10 @@ class StalePlan(Exception):  # noqa: N818 - it is no error of the program
 def load(options: Options) -> Loaded:
     """Read and understand the source; mistakes are diagnostics. Raises `SourceError` when there is none to read."""
     tree = open_source(options.repo, rev=options.rev, path=options.path)
-    wanted, mistakes = desired.load(tree.blobs(), tree.read_file)
+    memory = manifests(options.repo, options.path)
+    blobs = tree.blobs(lambda identity: known(identity, memory))
+    wanted, mistakes = desired.load(blobs, tree.read_file, memory)
+    memory.save()
     return Loaded(tree=tree, desired=wanted, diagnostics=in_order([*tree.diagnostics, *mistakes]))
 
 

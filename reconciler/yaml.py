@@ -72,6 +72,7 @@ class File:
         self.source = source
         self.diagnostics = diagnostics
         self.documents: list[Node] = []
+        self.nodes = 0
         self.complete = source is not None
 
 
@@ -85,13 +86,15 @@ def read(path: str, data: bytes) -> File:
     file = File(source, diagnostics)
     if source is None:
         return file
+    composer = _Composer(source, diagnostics)
     try:
-        file.documents.extend(_Composer(source, diagnostics).documents())
+        file.documents.extend(composer.documents())
     except _Stop:
         file.complete = False
     except yaml.YAMLError as problem:
         diagnostics.append(explain(source, problem))
         file.complete = False
+    file.nodes = composer.nodes
     return file
 
 

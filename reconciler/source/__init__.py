@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from reconciler.diagnostic import Diagnostic, error
-from reconciler.manifest import Blob
+from reconciler.manifest import Blob, File
 from reconciler.plan import Source
 from reconciler.source.commit import CommitTree
 from reconciler.source.content import Content, Entry, SourceError, find, normal, printable
 from reconciler.source.ignored import ignored
 from reconciler.source.listing import listing
 from reconciler.source.revision import head, resolve
-from reconciler.source.worktree import WorkTree
+from reconciler.source.worktree import WorkTree, blob_id
 from reconciler.text import MOST_BYTES
 
 if TYPE_CHECKING:
@@ -41,6 +41,24 @@ _ENVIRONMENT = {
 }
 
 
+class StoredFile:
+    """A manifest file in a commit, whose data is fetched when it is asked for."""
+
+    def __init__(self, content: Content, entry: Entry) -> None:
+        self.path, self.id = entry.path, entry.id
+        self._content, self._entry = content, entry
+
+    @property
+    def size(self) -> int:
+        """How many bytes it has."""
+        return self._content.size(self._entry)
+
+    @cached_property
+    def data(self) -> bytes:
+        """Its content."""
+        return self._content.read(self._entry, MOST_BYTES)
+
+
 class Tree:
     """The files of a fleet. `source` says of what; `diagnostics` say which files could not be read as manifests.
 
@@ -53,11 +71,18 @@ class Tree:
         self._repo, self._content, self._folder = repo, content, folder
         self._manifests, self.diagnostics = listing(content, folder)
 
-    def blobs(self) -> Iterator[Blob]:
-        """The manifest files, in order of path."""
+    def blobs(self, known: Callable[[str], bool] = lambda identity: False) -> Iterator[File]:
+        """The manifest files, in order of path. Those whose content is `known` by its blob id are hardly asked for
+        their data, which is fetched when it is.
+        """
+        self._content.fetch(entry for entry in self._manifests if not known(entry.id))
         for entry in self._manifests:
-            data = self._content.read(entry, MOST_BYTES)
-            yield Blob(path=entry.path, data=data, id=entry.id)
+            yield StoredFile(self._content, entry) if entry.id else self._read(entry)
+
+    def _read(self, entry: Entry) -> Blob:
+        """A file that has no id before it is read: what is read twice could be two different things."""
+        data = self._content.read(entry, MOST_BYTES)
+        return Blob(path=entry.path, data=data, id=blob_id(data))
 
     def read_file(self, path: str) -> bytes | None:
         """A file that a manifest names; None when there is none that may be read (it must be a plain file in the

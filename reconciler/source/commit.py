@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
+from reconciler.source import bulk
 from reconciler.source.content import Entry, EntryType, by_name, too_large
 from reconciler.source.revision import damaged
 
@@ -28,8 +29,28 @@ class CommitTree:
         self._turn = threading.RLock()
         self._sizes: dict[str, int] = {}
         self._children: dict[str, Mapping[str, Entry]] = {}
+        self._contents: dict[str, bytes] = {}
         header = self._data(commit).partition(b"\n")[0]
         self._folders: dict[str, str] = {"": header.removeprefix(b"tree ").decode()}
+
+    def prepare(self, folder: str) -> None:
+        """Read all names and sizes below a folder at once. It is faster, and makes no other difference."""
+        root = self._folder_id(folder)
+        rows = bulk.listing(self._repo, root) if root else None
+        prefix = f"{folder}/" if folder else ""
+        children: dict[str, list[Entry]] = {folder: []} if rows else {}
+        for row in rows or ():
+            if row.size is not None:
+                self._sizes[row.id] = row.size
+            entry = self._entry(prefix + row.path, row.mode, row.id)
+            children.setdefault(entry.path.rpartition("/")[0], []).append(entry)
+            if entry.type == "folder":
+                self._folders[entry.path] = entry.id
+        self._children |= {path: by_name(entries) for path, entries in children.items()}
+
+    def fetch(self, entries: Iterable[Entry]) -> None:
+        """Read files at once that are about to be asked for one by one."""
+        self._contents |= bulk.contents(self._repo, (entry.id for entry in entries))
 
     def children(self, folder: str) -> Mapping[str, Entry]:
         """What a folder holds; nothing when it is no folder."""
@@ -72,7 +93,8 @@ class CommitTree:
         """A whole file; raises `SourceError` when it has more bytes than that."""
         if self.size(entry) > most:
             raise too_large(entry, most)
-        return self._data(entry.id)
+        fetched = self._contents.pop(entry.id, None)
+        return self._data(entry.id) if fetched is None else fetched
 
     def copy(self, entry: Entry, target: BinaryIO) -> None:
         """Write a whole file to `target`."""

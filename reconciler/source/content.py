@@ -45,6 +45,12 @@ class Content(Protocol):
         is told again.
         """
 
+    def prepare(self, folder: str) -> None:
+        """All of a folder is about to be asked for."""
+
+    def fetch(self, entries: Iterable[Entry]) -> None:
+        """These files are about to be read, each once."""
+
     def size(self, entry: Entry) -> int:
         """The size of a file in bytes."""
 

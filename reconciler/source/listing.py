@@ -29,6 +29,7 @@ def listing(content: Content, folder: str) -> tuple[list[Entry], list[Diagnostic
     """
     manifests: list[Entry] = []
     mistakes: list[Diagnostic] = []
+    content.prepare(folder)
     for entry in _walk(content, folder):
         problem = _problem(content, entry)
         if problem is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -37,6 +37,12 @@ class WorkTree:
             entries = [_entry(folder, name, descriptor) for name in names]
             return [entry for entry in entries if entry is not None and entry.path not in self._ignored]
         return []
+
+    def prepare(self, folder: str) -> None:
+        """Nothing is gained by it here."""
+
+    def fetch(self, entries: Iterable[Entry]) -> None:
+        """Nothing is gained by it here."""
 
     def size(self, entry: Entry) -> int:
         """The size of a file in bytes."""
@@ -105,6 +111,11 @@ def _type(name: str, mode: int, descriptor: int) -> EntryType:
     if stat.S_ISREG(mode):
         return "file"
     return "link" if stat.S_ISLNK(mode) else "other"
+
+
+def blob_id(data: bytes) -> str:
+    """The id that Git gives to a content."""
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 @contextmanager

@@ -27,9 +27,11 @@ class Nft:
         self._channel = channel
 
     def tables(self) -> frozenset[tuple[str, str]]:
-        """Family and name of every table there is."""
-        tables = (one["table"] for one in self._list("-j", "tables") if "table" in one)
-        return frozenset((table["family"], table["name"]) for table in tables)
+        """Family and name of every table there is. In text, since a table with flags, be it anybody's, breaks the JSON
+        of nft 1.0.6 off.
+        """
+        lines = (line.split() for line in self._channel.run("nft", "list", "tables").splitlines())
+        return frozenset((family, name) for _, family, name in lines)
 
     def read(self, family: str, name: str) -> list[Command]:
         """All that a table holds.
@@ -45,15 +47,18 @@ class Nft:
             text = msgspec.json.encode({"nftables": commands}).decode()
             self._channel.run("nft", "-j", *(["-c"] if dry else []), "-f", "-", stdin=text)
 
+    def sleeping(self, family: str, name: str) -> str:
+        """The text of a dormant table, of which nft 1.0.6 lists no JSON; empty when it is not dormant."""
+        text = self._channel.run("nft", "list", "table", family, name)
+        return text if "flags dormant" in text else ""
+
     def _list(self, flags: str, *what: str) -> list[Command]:
         answer = self._channel.run("nft", flags, "list", *what)
         try:
             objects: list[Command] = msgspec.json.decode(answer)["nftables"]
         except (msgspec.DecodeError, KeyError, TypeError) as error:
-            # nft 1.0.6 breaks off where a table has flags, as a dormant one has: it enforces nothing until woken.
-            message = (
+            said = (
                 f"`nft {flags} list {' '.join(what)}` printed no JSON: install nftables with JSON support on the host"
-                f"{'; if the table is dormant, `nft add ' + ' '.join(what) + '` wakes it' if len(what) > 1 else ''}"
             )
-            raise DriverError(ErrorClass.UNSUPPORTED, message) from error
+            raise DriverError(ErrorClass.UNSUPPORTED, said) from error
         return [one for one in objects if "metainfo" not in one]

@@ -25,7 +25,11 @@ def preflight(channel: Channel) -> Sequence[Check]:
     """The checks; none changes the host. Where one fails nothing is enforced, and guests must not start."""
     nft = Nft(channel)
     return (
-        _check("nft is installed and speaks JSON", "install nftables with JSON support", nft.tables),
+        _check(
+            "nft is installed and speaks JSON",
+            "install nftables with JSON support",
+            lambda: nft.commit(_sample()[:1], dry=True),
+        ),
         *(_bridged(channel, switch) for switch in _SWITCHES),
         _check(
             "the kernel takes our tables (bridge and inet families, verdict maps, connection tracking)",

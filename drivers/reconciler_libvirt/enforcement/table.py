@@ -19,6 +19,17 @@ from reconciler_libvirt.enforcement.ruleset import Ruleset, from_kernel
 from reconciler_libvirt.enforcement.state import GroupState, NicFilter, TableState
 from reconciler_libvirt.enforcement.transaction import transaction
 
+FAMILIES = ("inet", "bridge")
+_ATTEMPTS = 5
+
+
+class _Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """What was read: both tables, or why they are foreign. `dormant`: one of them is, so that neither enforces."""
+
+    tables: Tables = Tables()
+    foreign: str = ""
+    dormant: bool = False
+
 
 class Table:
     """One fleet's security groups and NIC filters on one host.
@@ -34,15 +45,24 @@ class Table:
         self._lock = threading.Lock()
 
     def observe(self) -> TableState:
-        """All that the kernel enforces for the fleet; never modifies."""
-        with self._lock:  # else the tables may go between being listed and being read
-            tables, foreign = self._read()
-        return TableState(foreign=foreign) if foreign else table_state(tables, self._names)
+        """All that the kernel enforces for the fleet; never modifies. Dormant tables enforce nothing."""
+        with self._lock:
+            seen = self._read()
+        return TableState(foreign=seen.foreign) if seen.foreign else table_state(seen.tables, self._names)
 
-    def apply_group(self, address: Address, rules: tuple[str, ...], members: tuple[str, ...], note: str = "") -> None:
-        """Make a group's rules (lines of `reconciler.firewall.rule`), members and note exactly these."""
+    def apply_group(
+        self,
+        address: Address,
+        rules: tuple[str, ...],
+        members: tuple[str, ...],
+        note: str = "",
+        announce: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Make a group's rules (lines of `reconciler.firewall.rule`), members and note exactly these. `announce` is
+        called right before anything is written; it is not when all of it stands.
+        """
         group = GroupState(rules=rules, members=members, note=note)
-        self._change(lambda tables: edit.with_group(tables, self._names, address, group))
+        self._change(lambda tables: edit.with_group(tables, self._names, address, group), announce)
 
     def remove_group(self, address: Address) -> None:
         """Remove a group. Rules of others that name it then match nobody; refused while a NIC is in it."""
@@ -57,30 +77,50 @@ class Table:
         """Remove what confines a NIC; its tap must be gone or down. The last content takes the tables with it."""
         self._change(lambda tables: edit.without_nic(tables, self._names, instance, nic))
 
-    def _change(self, edited: Callable[[Tables], Tables]) -> None:
+    def _change(self, edited: Callable[[Tables], Tables], announce: Callable[[], None] = lambda: None) -> None:
         with self._lock:
-            before, foreign = self._read()
-            if foreign:
-                raise DriverError(ErrorClass.YOURS, foreign)
-            after = edited(before)
-            name = self._names.table
-            self._nft.commit(
-                [
-                    *transaction("inet", name, before.inet, after.inet),
-                    *transaction("bridge", name, before.bridge, after.bridge),
-                ]
-            )
+            seen = self._read()
+            if seen.dormant and not seen.foreign:
+                self._nft.commit([{"add": {"table": {"family": each, "name": self._names.table}}} for each in FAMILIES])
+                seen = self._read()
+            if seen.foreign:
+                raise DriverError(ErrorClass.YOURS, seen.foreign)
+            before, after, name = seen.tables, edited(seen.tables), self._names.table
+            commands = [
+                *transaction("inet", name, before.inet, after.inet),
+                *transaction("bridge", name, before.bridge, after.bridge),
+            ]
+            if commands:
+                announce()
+                self._nft.commit(commands)
 
-    def _read(self) -> tuple[Tables, str]:
-        """Both tables, and why they are foreign (or nothing)."""
-        there = self._nft.tables()
+    def _read(self) -> _Seen:
+        """Both tables. Another process may take one away, or bring it, between their being listed and read."""
+        for _ in range(_ATTEMPTS):
+            there = self._nft.tables()
+            try:
+                return self._read_listed(there)
+            except DriverError:
+                if there == self._nft.tables():
+                    raise
+        raise DriverError(ErrorClass.TRANSIENT, f"the nftables tables {self._names.table} come and go while read")
+
+    def _read_listed(self, there: frozenset[tuple[str, str]]) -> _Seen:
         found: dict[str, Ruleset] = {}
-        for family in ("inet", "bridge"):
-            if (family, self._names.table) in there:
+        for family in FAMILIES:
+            if (family, self._names.table) not in there:
+                continue
+            try:
                 found[family] = from_kernel(self._nft.read(family, self._names.table))
-                if not is_marked(found[family], self._names.fleet):
-                    return Tables(), self._foreign(family)
-        return Tables(**found), ""
+            except DriverError:
+                text = self._nft.sleeping(family, self._names.table)
+                if not text:
+                    raise
+                marked = f'comment "{self._names.fleet}"' in text
+                return _Seen(dormant=True, foreign="" if marked else self._foreign(family))
+            if not is_marked(found[family], self._names.fleet):
+                return _Seen(foreign=self._foreign(family))
+        return _Seen(tables=Tables(**found))
 
     def _foreign(self, family: str) -> str:
         table = f"{family} {self._names.table}"

@@ -5,12 +5,12 @@ Their ledger, a digest of each value last applied, is the note beside a group in
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 from reconciler.driver import Progress
 from reconciler.objects import Observed, Value, digest
 from reconciler.observation import Foreign
-from reconciler_libvirt.enforcement import GroupState
 from reconciler_libvirt.enforcement.layout import Names
 from reconciler_libvirt.reading import HostReading
 from reconciler_libvirt.site import Site, Task
@@ -36,11 +36,9 @@ def ensure(task: Task) -> None:
     assert isinstance(rules, tuple)
     assert isinstance(members, tuple)
     note = f"rules={digest(rules)} members={digest(members)}"
-    found = task.site.table.observe().groups.get(task.wanted.origin)
-    if found == GroupState(rules=rules, members=members, note=note):
-        return
-    task.progress.call("group.write", str(task.wanted.origin))
-    task.site.table.apply_group(task.wanted.origin, rules, members, note)
+    origin = task.wanted.origin
+    announce = functools.partial(task.progress.call, "group.write", str(origin))
+    task.site.table.apply_group(origin, rules, members, note, announce)
 
 
 def _owned(note: str) -> dict[str, str]:

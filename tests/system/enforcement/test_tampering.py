@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-
 import pytest
 
 from reconciler.driver import DriverError
 from reconciler_libvirt.channel import Channel
-from reconciler_libvirt.enforcement import Table
+from reconciler_libvirt.enforcement import Table, TableState
 from reconciler_libvirt.enforcement.nft import Nft
 from reconciler_libvirt.enforcement.ruleset import Ruleset, from_kernel
 from tests.support.enforced import FLEET, NAMES, RULES, WEB, A, furnish, nic
@@ -38,11 +36,46 @@ def test_a_table_of_another_fleet_with_our_prefix_is_foreign(bare_host: Space, f
     assert "does not bear the mark" in furnished.observe().foreign
 
 
-def test_a_dormant_table_is_no_enforcement(bare_host: Space, furnished: Table) -> None:
+@pytest.mark.parametrize("families", [("inet",), ("bridge",), ("inet", "bridge")])
+def test_a_dormant_table_is_no_enforcement_and_wakes_with_the_next_step(
+    bare_host: Space, furnished: Table, families: tuple[str, ...]
+) -> None:
+    seen = furnished.observe()
+    for family in families:
+        bare_host.run("nft", f"add table {family} {NAMES.table} {{ flags dormant; }}")
+    assert not any(state.intact for state in furnished.observe().nics.values())
+    furnish(furnished)
+    assert furnished.observe() == seen
+    assert "dormant" not in bare_host.run("nft", "list", "ruleset")
+
+
+def test_a_dormant_table_of_somebody_elses_is_left_asleep(bare_host: Space) -> None:
     bare_host.run("nft", f"add table inet {NAMES.table} {{ flags dormant; }}")
-    # nft 1.0.6 cannot list it; later ones say so in the listing.
-    with contextlib.suppress(DriverError):
-        assert not any(state.intact for state in furnished.observe().nics.values())
+    table = Table(FLEET, Channel(bare_host.prefix))
+    assert "does not bear the mark of this fleet" in table.observe().foreign
+    with pytest.raises(DriverError, match="not touched"):
+        table.apply_group(WEB, (), ())
+    assert "dormant" in bare_host.run("nft", "list", "ruleset")
+
+
+def test_a_table_of_somebody_elses_with_flags_is_no_hindrance(bare_host: Space, furnished: Table) -> None:
+    seen = furnished.observe()
+    bare_host.run("nft", "add table inet somebody-elses { flags dormant; }")
+    assert furnished.observe() == seen
+
+
+def test_tables_that_come_and_go_while_they_are_read_are_read_again(bare_host: Space) -> None:
+    class Busy(Channel):
+        """A host where another process takes the tables away right after they were listed."""
+
+        def run(self, *command: str, stdin: str = "", seconds: float = 60.0) -> str:
+            told = super().run(*command, stdin=stdin, seconds=seconds)
+            if command == ("nft", "list", "tables"):
+                bare_host.run("nft", "flush", "ruleset")
+            return told
+
+    furnish(Table(FLEET, Channel(bare_host.prefix)))
+    assert Table(FLEET, Busy(bare_host.prefix)).observe() == TableState()
 
 
 T, G, N = NAMES.table, NAMES.group(WEB), NAMES.nic(nic(A).instance, "lan")

@@ -4,7 +4,7 @@ of a manifest only its kind and name.
 
 from __future__ import annotations
 
-import os
+import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,6 @@ from click.shell_completion import CompletionItem
 
 from reconciler.cli import options
 
-SUFFIXES = (".yaml", ".yml")
 MOST_BYTES = 16 << 20
 _DOCUMENTS = re.compile(r"^---.*$", re.MULTILINE)
 _KIND = re.compile(r"^kind:[ \t]*[\"']?(\w+)", re.MULTILINE)
@@ -90,13 +89,9 @@ def _addresses(folder: Path, kind: str) -> Iterator[str]:
 
 def _texts(folder: Path) -> Iterator[str]:
     """Manifest files as text; what cannot be read completes nothing."""
-    for place, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for file in sorted(files):
-            path = Path(place) / file
-            if file.endswith(SUFFIXES) and not file.startswith(".") and not path.is_symlink():
-                try:
-                    if path.stat().st_size <= MOST_BYTES:
-                        yield path.read_text(encoding="utf-8", errors="replace")
-                except OSError:
-                    continue
+    from reconciler.cli.manifest_files import manifest_files
+
+    for file in manifest_files([folder], None, ""):
+        with contextlib.suppress(OSError):
+            if file.stat().st_size <= MOST_BYTES:
+                yield file.read_text(encoding="utf-8", errors="replace")

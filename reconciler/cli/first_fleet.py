@@ -52,8 +52,8 @@ apiVersion: reconciler/v1
 kind: Network
 metadata: {name: lan}
 spec:
-  mode: nat
   cidr: 10.10.0.0/24
+  mode: nat
 """
 _KEYPAIR = """\
 # The private key stays outside of Git.
@@ -79,10 +79,10 @@ metadata: {{name: web-1}}
 spec:
   flavor: small
   image: tiny
-  keypairs: {keypairs}
-  securityGroups: [ssh]
   networks:
     lan: {{}}
+  keypairs: {keypairs}
+  securityGroups: [ssh]
 """
 
 

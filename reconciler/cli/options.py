@@ -96,13 +96,17 @@ talk = _combined(
     ),
 )
 
-source = _combined(
+repository = _combined(
     click.option(
         "--repo",
         type=click.Path(file_okay=False, exists=True, path_type=Path),
         help="The Git repository. By default the one that contains the current folder.",
     ),
     click.option("--path", default="", metavar="FOLDER", help="The folder of the repository that is the fleet."),
+)
+
+source = _combined(
+    repository,
     click.option(
         "--config",
         type=click.Path(dir_okay=False, exists=True, path_type=Path),

@@ -23,6 +23,7 @@ from reconciler.report.screen import Screen, Stream
 COMMANDS = {
     "init": "Write a first fleet that runs on the simulator.",
     "validate": "Check the manifests and tell all mistakes.",
+    "fmt": "Write manifests in canonical form, comments kept.",
     "plan": "Show what would be done, and why.",
     "apply": "Make the hosts show what the commit says.",
     "drift": "Show what moved without a commit.",

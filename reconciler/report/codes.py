@@ -26,11 +26,11 @@ def meanings() -> dict[str, Meaning]:
     return msgspec.convert(tomllib.loads(data), dict[str, Meaning])
 
 
-def code_lines(code: str) -> list[Line]:
+def code_lines(name: str) -> list[Line]:
     """One code, for people."""
-    meaning = meanings()[code]
+    meaning = meanings()[name]
     texts = (("", meaning.means), ("why: ", meaning.why), ("what to do: ", meaning.do))
-    return [line(Span(code, "bold")), *(line(Span(f"  {name}", "dim"), text) for name, text in texts)]
+    return [line(Span(name, "bold")), *(line(Span(f"  {word}", "dim"), text) for word, text in texts)]
 
 
 def codes_lines() -> list[Line]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from reconciler import shape
 from reconciler.schema import schema
+from reconciler.shape import Node
 from reconciler.suggest import did_you_mean, listed
 
-Node = Mapping[str, Any]
 _TYPES = {
     "string": "text",
     "integer": "whole number",
@@ -77,16 +77,16 @@ def document(path: str) -> FieldDoc:
     root = schema(kind)
     found: Node = root
     required, at = True, [kind]
-    if parts and parts[0] not in root["properties"] and parts[0] in _properties(_spec(root), root):
+    if parts and parts[0] not in root["properties"] and parts[0] in shape.fields(_spec(root), root):
         parts.insert(0, "spec")
     for part in parts:
-        within = _properties(found, root)
+        within = shape.fields(found, root)
         if part not in within:
-            if (entry := _entries(found, root)) is not None:
+            if (entry := shape.entries(found, root)) is not None:
                 found = entry
                 continue
             raise UnknownField(_unknown(".".join(at), part, within, kind, root))
-        required = part in _inner(found, root).get("required", ())
+        required = part in shape.inner(found, root).get("required", ())
         found, at = within[part], [*at, part]
     if parts:
         return _documented(".".join(at), found, root, required, depth=1)
@@ -102,15 +102,15 @@ def field_paths(kind: str) -> list[str]:
 
 
 def _paths(node: Node, root: Node, above: tuple[str, ...]) -> Iterable[str]:
-    for name, inner in _properties(node, root).items():
+    for name, below in shape.fields(node, root).items():
         yield ".".join((*above, name))
-        yield from _paths(inner, root, (*above, name))
+        yield from _paths(below, root, (*above, name))
 
 
 def _documented(path: str, node: Node, root: Node, required: bool, depth: int) -> FieldDoc:
-    inner, own = _inner(node, root), _resolved(node, root)
+    inner, own = shape.inner(node, root), shape.resolved(node, root)
     needed = inner.get("required", ())
-    below = _properties(node, root).items() if depth else ()
+    below = shape.fields(node, root).items() if depth else ()
     return FieldDoc(
         path=path,
         type=_type(node, root),
@@ -144,8 +144,8 @@ def _default(node: Node) -> str:
 
 
 def _type(node: Node, root: Node) -> str:
-    found = _resolved(node, root)
-    branches = _branches(found, root)
+    found = shape.resolved(node, root)
+    branches = shape.branches(found, root)
     if len(branches) > 1:
         return " or ".join(dict.fromkeys(_type(branch, root) for branch in branches))
     found = branches[0]
@@ -156,7 +156,7 @@ def _type(node: Node, root: Node) -> str:
         item = _type(found["items"], root)
         return "list of mappings" if item == "mapping" else f"list, each {item}"
     if kind == "object":
-        entries = _entries(found, root)
+        entries = shape.entries(found, root)
         if entries is None:
             return "mapping"
         entry = _type(entries, root)
@@ -171,52 +171,11 @@ def listed_or(values: Iterable[object]) -> str:
 
 
 def _allowed(node: Node, root: Node) -> tuple[str, ...]:
-    found = _resolved(node, root)
+    found = shape.resolved(node, root)
     if found.get("type") == "array":
         return _allowed(found["items"], root)
-    choices = [value for branch in _branches(found, root) for value in branch.get("enum", ())]
+    choices = [value for branch in shape.branches(found, root) for value in branch.get("enum", ())]
     return tuple(str(value) for value in choices if value is not None)
-
-
-def _branches(node: Node, root: Node) -> list[Node]:
-    """The alternatives of a value, without null."""
-    alternatives = node.get("anyOf")
-    if alternatives is None:
-        return [node]
-    found = [_resolved(branch, root) for branch in alternatives]
-    return [branch for branch in found if branch.get("type") != "null"]
-
-
-def _resolved(node: Node, root: Node) -> Node:
-    if "$ref" not in node:
-        return node
-    target: Node = root["$defs"][node["$ref"].rpartition("/")[2]]
-    return target
-
-
-def _inner(node: Node, root: Node) -> Node:
-    """The mapping in which the fields below a value stand: its own, that of a map's entries, or of a list's items."""
-    for branch in _branches(_resolved(node, root), root):
-        entries = _entries(branch, root)
-        if entries is not None:
-            return _inner(entries, root)
-        if "properties" in branch:
-            return branch
-    return {}
-
-
-def _entries(node: Node, root: Node) -> Node | None:
-    """What a map's names lead to, or a list's numbers; None for anything else."""
-    for branch in _branches(_resolved(node, root), root):
-        entries = branch.get("additionalProperties") or branch.get("items")
-        if isinstance(entries, dict):
-            return entries
-    return None
-
-
-def _properties(node: Node, root: Node) -> dict[str, Node]:
-    found: dict[str, Node] = _inner(node, root).get("properties", {})
-    return found
 
 
 def _spec(root: Node) -> Node:
@@ -227,7 +186,7 @@ def _spec(root: Node) -> Node:
 def _unknown(at: str, part: str, within: Iterable[str], kind: str, root: Node) -> str:
     names = list(within)
     if at == kind:
-        names = [*names, *_properties(_spec(root), root)]
+        names = [*names, *shape.fields(_spec(root), root)]
     if not names:
         return f"{at} has no fields below it."
     return f"{at} has no field `{part}`.{did_you_mean(part, names) or f' It has {listed(names)}.'}"

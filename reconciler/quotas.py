@@ -92,12 +92,19 @@ def _sum(name: str, most: int, uses: Mapping[Address, list[_Use]]) -> tuple[int,
 def _words(owner: Resource, name: str, total: int, most: int, late: list[Resource]) -> str:
     named = ", ".join(f"{each.address} ({each.place})" for each in late[:_MOST_NAMED])
     more = f" and {len(late) - _MOST_NAMED} more" if len(late) > _MOST_NAMED else ""
-    what = name.replace("_", " ")
+    much = "much" if name in _SIZES else "many"
     return (
-        f"{owner.address} allows {_shown(name, most)} of {what}, and {_shown(name, total)} are declared:"
-        f" {_shown(name, total - most)} too much. Beyond it are, by name, {named}{more}. Remove some, or raise it."
+        f"{owner.address} may have {_shown(name, most)}, and {_amount(name, total)} are declared:"
+        f" {_amount(name, total - most)} too {much}. Beyond it, by name: {named}{more}. Remove some, or raise it."
     )
 
 
 def _shown(name: str, amount: int) -> str:
-    return quantity.render(amount) if name in _SIZES and amount else f"{amount:,}"
+    words = name.replace("_", " ").replace("vcpus", "vCPUs")
+    if name in _SIZES:
+        return f"{_amount(name, amount)} of {words}"
+    return f"{_amount(name, amount)} {words.removesuffix('s') if amount == 1 else words}"
+
+
+def _amount(name: str, amount: int) -> str:
+    return quantity.render(amount) if name in _SIZES else f"{amount:,}"

@@ -45,4 +45,5 @@ def shortened(text: str, most: int) -> str:
 
 
 def _plain(word: str) -> str:
-    return word.casefold().replace("_", "").replace("-", "")
+    """What tells a word from others; a prefix such as `hw:` is common to many."""
+    return word.casefold().rpartition(":")[2].replace("_", "").replace("-", "")

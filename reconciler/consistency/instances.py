@@ -76,6 +76,12 @@ class _Demand(msgspec.Struct, frozen=True):
         zone: str | None = host.spec.zone
         return host.labels.get(self.label) if self.label else zone
 
+    def words(self, value: str | None) -> str:
+        """What a host has, or has not."""
+        if value is None:
+            return f"no label `{self.label}`" if self.label else "no zone"
+        return f"label {shown(f'{self.label}: {value}')}" if self.label else f"zone {shown(value)}"
+
 
 def _demands(placement: Placement) -> Iterator[_Demand]:
     if placement.zone:
@@ -88,9 +94,9 @@ def _contradictions(instance: Resource, host: Resource) -> Mistakes:
     for demand in _demands(instance.spec.placement):
         found = demand.found(host)
         if found != demand.wanted:
-            has = f"has {shown(found)} there" if found else "has none"
             detail = (
-                f"{host.address} ({host.place}) {has}, and it is the host that `host` names. Remove one of the two."
+                f"{host.address} ({host.place}) has {demand.words(found)}, and it is the host that `host` names."
+                " Remove one of the two."
             )
             problem = Problem(demand.path, "placement-contradiction", "placement contradicts itself", detail)
             yield instance, problem
@@ -102,9 +108,9 @@ def _nowhere(instance: Resource, hosts: list[Resource]) -> Mistakes:
     for demand in _demands(instance.spec.placement):
         values = {found for host in left if (found := demand.found(host))}
         if demand.wanted not in values:
-            of_those = " of those that fit so far" if len(left) < len(hosts) else ""
+            of_those = " of those that have the rest" if len(left) < len(hosts) else ""
             hint = did_you_mean(demand.wanted, sorted(values)) or " Correct it, or the manifests of the hosts."
-            detail = f"No host{of_those} has {shown(demand.wanted)} there.{hint}"
+            detail = f"No host{of_those} has {demand.words(demand.wanted)}.{hint}"
             yield instance, Problem(demand.path, "no-such-host", "no host fits", detail)
             return
         left = [host for host in left if demand.found(host) == demand.wanted]

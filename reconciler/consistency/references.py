@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from reconciler.address import Address
 from reconciler.kinds.base import DEFAULT_PROJECT, REGISTRY, Problem, Reference, Resource, resource_kind
 from reconciler.kinds.project import default_references
-from reconciler.suggest import did_you_mean
+from reconciler.suggest import did_you_mean, listed
 
 Resources = Mapping[Address, Resource]
 Mistakes = Iterator[tuple[Resource, Problem]]
@@ -72,7 +72,7 @@ def _sharing(used: Resource, projects: list[str]) -> str:
     if used.find_place is None:
         return f"It is implied: to share it, declare it with `shareWith: [{named}]`"
     if used.spec.share_with:
-        return f"To share it, add {named} to its `shareWith` ({used.place})"
+        return f"To share it, add {listed(projects)} to its `shareWith` ({used.place})"
     return f"To share it, write `shareWith: [{named}]` into its spec ({used.place})"
 
 

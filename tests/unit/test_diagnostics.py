@@ -40,8 +40,8 @@ def test_people_are_told_what_is_wrong_and_what_to_do(case: str, golden: Golden)
     golden.check(FOLDER / case / "expected.txt", "\n".join(render(diagnostic) for diagnostic in diagnostics))
 
 
-def test_there_are_at_least_thirty_cases() -> None:
-    assert len(CASES) >= 30
+def test_there_are_at_least_sixty_cases() -> None:
+    assert len(CASES) >= 60
 
 
 def test_what_every_case_builds_on_has_no_mistake() -> None:

@@ -55,7 +55,7 @@ def show(store: Store) -> None:
 
 def ascii_json(state: State) -> str:
     """JSON in which no character can do anything to a terminal."""
-    text = msgspec.json.format(msgspec.json.encode(state), indent=2).decode()
+    text = msgspec.json.format(msgspec.json.encode(state.whole()), indent=2).decode()
     return "".join(c if c == "\n" or 32 <= ord(c) < 127 else f"\\u{ord(c):04x}" for c in text)
 
 
@@ -95,6 +95,24 @@ def memory(store: Store, name: str, size: str, form: Literal["stored", "running"
 def unfilter(store: Store, name: str) -> None:
     """Take the filters of a domain's NICs away."""
     _change(store, _domains, name, admin.drop_filters)
+
+
+@main.command()
+@click.argument("name")
+@click.option("--hear", is_flag=True, help="Let it follow again.")
+@click.pass_obj
+def deafen(store: Store, name: str, hear: bool) -> None:
+    """Let a guest not follow what it is asked for, such as to let go of a disk."""
+    _change(store, _domains, name, lambda state, found: admin.deafen(state, found, not hear))
+
+
+@main.command()
+@click.argument("name")
+@click.argument("looks", type=click.IntRange(min=0), required=False)
+@click.pass_obj
+def slow(store: Store, name: str, looks: int | None) -> None:
+    """Let a guest be ready only once a run has looked LOOKS times; never, if that is left out."""
+    _change(store, _domains, name, lambda state, found: admin.slow(state, found, looks))
 
 
 @main.command("delete-volume")

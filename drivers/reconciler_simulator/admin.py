@@ -36,19 +36,29 @@ def set_memory(state: State, name: str, memory: int, form: Literal["stored", "ru
 
 def drop_filters(state: State, name: str) -> None:
     """Take the filters of a domain's NICs away; its links stay up."""
-    for table_name, table in state.tables.items():
-        kept = {tap: entry for tap, entry in table.nics.items() if entry.domain != name}
-        state.tables[table_name] = replace(table, nics=kept)
+    for entry in state.filters.having(f"domain {name}"):
+        del state.filters[entry]
 
 
 def flush(state: State) -> None:
     """Empty the packet filter, as `nft flush ruleset` or a reboot does."""
-    state.tables.clear()
+    for things in (state.filters, state.groups, state.tables):
+        things.clear()
 
 
 def lose_volume(state: State, name: str) -> None:
     """Delete a volume's file, whoever uses it."""
     del state.volumes[name]
+
+
+def deafen(state: State, name: str, deaf: bool = True) -> None:
+    """Let a guest not follow what it is asked for: it keeps its disks, and its memory as it is."""
+    state.domains[name] = replace(state.domains[name], deaf=deaf)
+
+
+def slow(state: State, name: str, looks: int | None) -> None:
+    """Let a guest become ready after so many looks of a run, or never (None)."""
+    state.domains[name] = replace(state.domains[name], looks=looks)
 
 
 def write(state: State, name: str, text: str) -> None:

@@ -5,22 +5,24 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from reconciler.address import Address
+from reconciler.address import Address, ObjectKey
 from reconciler.driver import DriverError, ErrorClass, Files, HostConfig, Lease, Progress
 from reconciler.expectation import Expectations
 from reconciler.impact import Impact, ImpactTable
 from reconciler.objects import Observed, Wanted
-from reconciler.observation import Complete, Failed, Foreign, HostFacts, Partial, Sighting, Snapshot
+from reconciler.observation import Complete, Failed, Foreign, Partial, Sighting, Snapshot
 from reconciler.plan import Step
+from reconciler_simulator import observing
 from reconciler_simulator.calls import Calls
 from reconciler_simulator.faults import Faults
 from reconciler_simulator.impacts import IMPACTS
 from reconciler_simulator.model import State
-from reconciler_simulator.objects import image, instance, network, security_group
+from reconciler_simulator.objects import image, instance, network, security_group, volume
 from reconciler_simulator.site import Site, Task
 from reconciler_simulator.store import Store, held
 
@@ -30,6 +32,9 @@ class Kind(Protocol):
 
     def observe(self, site: Site, state: State) -> Iterator[Observed | Foreign]:
         """All that is there of the kind."""
+
+    def look(self, site: Site, state: State, key: ObjectKey, origin: Address) -> Iterator[Observed | Foreign]:
+        """What is there of one object, or in its way; what this costs does not follow the size of the host."""
 
     def ensure(self, site: Site, calls: Calls, task: Task) -> None:
         """Bring one object to what is wanted."""
@@ -42,6 +47,7 @@ KINDS: dict[str, Kind] = {
     "Image": image,
     "Network": network,
     "SecurityGroup": security_group,
+    "Volume": volume,
     "Instance": instance,
 }
 FILTERED = ("SecurityGroup", "Instance")
@@ -68,13 +74,11 @@ class SimulatorDriver:
     """One make-believe host, seen by one fleet. `faults` are those of the environment unless others are given."""
 
     def __init__(self, host: HostConfig, files: Files, faults: Faults | None = None) -> None:
-        path = host.connection.get("state")
-        if not isinstance(path, str | Path):
-            raise DriverError(ErrorClass.YOURS, f"host {host.name}: the simulator needs the path of its `state` file")
         self._site = Site.of(host, files)
-        self._store = Store(Path(path))
+        self._store = Store(Path(self._site.settings.state))
         self._faults = faults or Faults.from_environment()
         self._expectations = Expectations()
+        self._looks: Counter[Address] = Counter()
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[Lease]:
@@ -92,8 +96,9 @@ class SimulatorDriver:
         """All that is ours on the host."""
         try:
             partial = self._faults.strike("before", "observe")
-            found = list(self._look())
-            facts = self._facts()
+            with self._store.still() as state:
+                found = list(self._everything(state))
+                facts = observing.facts(self._site, state)
         except DriverError as failure:
             return Snapshot(host=self._site.host, status=Failed(str(failure)))
         objects = tuple(sorted((each for each in found if isinstance(each, Observed)), key=lambda each: each.key))
@@ -102,25 +107,9 @@ class SimulatorDriver:
         shown = objects[: len(objects) // 2] if partial else objects
         return Snapshot(host=self._site.host, status=status, facts=facts, objects=shown, foreign=foreign)
 
-    def _look(self) -> Iterator[Observed | Foreign]:
-        state = self._store.read()
+    def _everything(self, state: State) -> Iterator[Observed | Foreign]:
         for kind in KINDS.values():
             yield from kind.observe(self._site, state)
-
-    def _facts(self) -> HostFacts:
-        table = security_group.table_of(self._site, self._store.read())
-        reason = f"a table {self._site.table} that is not ours stands in the way; remove or rename it"
-        return HostFacts(
-            host=self._site.host,
-            driver="simulator",
-            version="1",
-            virt_types=("kvm", "qemu"),
-            vcpus=1024,
-            memory=4 << 40,
-            disk=64 << 40,
-            enforcement="simulated" if table else "",
-            enforcement_reason="" if table else reason,
-        )
 
     def apply(self, step: Step, commit: str, progress: Progress) -> Observed | None:
         """Carry a step out and return what is there now."""
@@ -129,9 +118,8 @@ class SimulatorDriver:
         return result
 
     def _carry_out(self, step: Step, commit: str, progress: Progress) -> Observed | None:
-        found = list(self._look())
-        _refuse_foreign(step, found)
-        observed = _find(found, step)
+        self._refuse_foreign(step)
+        observed = self._find(step)
         calls = Calls(self._store, self._faults, progress)
         kind = KINDS[step.key.address.kind]
         if step.verb == "delete":
@@ -143,15 +131,48 @@ class SimulatorDriver:
             raise DriverError(ErrorClass.YOURS, f"step {step.id} wants nothing")
         if not self._expectations.done(step, observed):
             kind.ensure(self._site, calls, _task(step, step.wanted, commit))
-        return _find(list(self._look()), step)
+        return self._find(step)
+
+    def _find(self, step: Step) -> Observed | None:
+        """The object that a step means: the one of that identity, whatever address is written on it.
+
+        A step that deletes does not say the identity: what was renamed has to be searched for.
+        """
+        origin = step.wanted.origin if step.wanted else step.key.address
+        with self._store.still() as state:
+            near = list(self._look(state, step.key, origin))
+            found = next((each for each in near if isinstance(each, Observed) and _means(step, each)), None)
+            if found is None and step.wanted is None:
+                everything = self._everything(state)
+                found = next((each for each in everything if isinstance(each, Observed) and _means(step, each)), None)
+        return found
+
+    def _look(self, state: State, key: ObjectKey, origin: Address) -> Iterator[Observed | Foreign]:
+        return KINDS[key.address.kind].look(self._site, state, key, origin)
+
+    def _refuse_foreign(self, step: Step) -> None:
+        """Nothing is made over, or on top of, what is not ours."""
+        origins = {step.key: step.wanted.origin} if step.wanted else {}
+        with self._store.still() as state:
+            if step.key.address.kind in FILTERED and not security_group.is_ours(self._site, state):
+                text = f"table {self._site.table!r} is in the way of {step.key}: it was not made by this fleet"
+                raise DriverError(ErrorClass.EXISTS, text)
+            for key in (step.key, *(step.wanted.needs if step.wanted else ())):
+                for each in self._look(state, key, origins.get(key, key.address)):
+                    if isinstance(each, Foreign) and each.claims == key:
+                        text = f"{each.what} {each.name!r} is in the way of {step.key}: it {each.reason}"
+                        raise DriverError(ErrorClass.EXISTS, text)
 
     def ready(self, instance: Address, check: str) -> str:
         """Look once whether an instance passes a readiness check: empty when it does."""
-        return ""
+        self._looks[instance] += 1
+        with self._store.still() as state:
+            return observing.missing(self._site, state, instance, check, self._looks[instance])
 
     def survey(self) -> Sequence[Sighting]:
         """Everything on the host, ours or not."""
-        return ()
+        with self._store.still() as state:
+            return sorted(observing.survey(self._site, state), key=lambda each: (each.kind, each.name))
 
     def proxy(self) -> Sequence[str]:
         """The command that SSH takes as `ProxyCommand`; empty when none is needed."""
@@ -194,28 +215,9 @@ class SimulatorType:
         return SimulatorDriver(host, files)
 
 
-def _find(found: list[Observed | Foreign], step: Step) -> Observed | None:
-    """The object that a step means: the one of that identity, whatever address is written on it."""
-    for each in found:
-        if isinstance(each, Observed) and _means(step, each):
-            return each
-    return None
-
-
 def _means(step: Step, observed: Observed) -> bool:
     by_origin = step.wanted and (observed.origin, observed.key.part) == (step.wanted.origin, step.key.part)
     return observed.key == step.key or bool(by_origin)
-
-
-def _refuse_foreign(step: Step, found: list[Observed | Foreign]) -> None:
-    """Nothing is made over, or on top of, what is not ours."""
-    mine = {step.key, *(step.wanted.needs if step.wanted else ())}
-    for foreign in found:
-        if isinstance(foreign, Foreign):
-            table = foreign.what == "table" and step.key.address.kind in FILTERED
-            if foreign.claims in mine or table:
-                text = f"{foreign.what} {foreign.name!r} is in the way of {step.key}: it {foreign.reason}"
-                raise DriverError(ErrorClass.EXISTS, text)
 
 
 def _task(step: Step, wanted: Wanted, commit: str) -> Task:
@@ -223,6 +225,7 @@ def _task(step: Step, wanted: Wanted, commit: str) -> Task:
         wanted=wanted,
         commit=commit,
         waiting=step.waiting,
+        may_live=step.impact.rank >= Impact.LIVE.rank,
         may_restart=step.impact.rank >= Impact.RESTART.rank,
         may_rebuild=step.impact.rank >= Impact.REBUILD.rank,
     )

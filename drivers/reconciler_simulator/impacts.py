@@ -28,6 +28,23 @@ def _first_boot(path: str) -> Iterator[Row]:
     yield _row("Instance", path, Impact.REBUILD, "create_volume", FIRST_BOOT)
 
 
+def _headroom(path: str, call: str) -> Iterator[Row]:
+    """A size that grows as the guest runs, up to what it was started with."""
+    yield _row("Instance", path, Impact.LIVE, call, "the guest was started with room for it", when="headroom")
+    yield from _cold(path)
+
+
+def _volume() -> Iterator[Row]:
+    """A volume grows; all else of it is decided when it is made."""
+    shrinks = "a volume that shrinks loses data; declare another one"
+    yield _row("Volume", "size", Impact.REFUSED, "", shrinks, when="shrinks")
+    yield _row("Volume", "size", Impact.LIVE, "resize_volume", "a volume grows as its guest runs", when="grows")
+    gone = "its data is missing: a new one is blank, unless you bring the old one back"
+    yield _row("Volume", "size", Impact.REBUILD, "create_volume", gone)
+    for path in ("format", "image", "pool"):
+        yield _row("Volume", path, Impact.REFUSED, "", "its content would have to move; declare another volume")
+
+
 def _network(path: str) -> Iterator[Row]:
     """A field of a network, which can change only while nobody is joined to it."""
     yield _row("Network", path, Impact.REFUSED, "", UNPLUGS, when="attached")
@@ -36,8 +53,16 @@ def _network(path: str) -> Iterator[Row]:
 
 def _rows() -> Iterator[Row]:
     yield _row("Instance", "powerState", Impact.LIVE, "start_domain", "it is started or stopped")
-    for path in ("vcpus", "memory", "machine", "virtType", "cpu", "boot.commandLine"):
+    yield from _headroom("vcpus", "set_vcpus")
+    yield from _headroom("memory", "set_memory")
+    for path in ("machine", "virtType", "cpu", "boot.commandLine", "vcpus.max", "memory.max"):
         yield from _cold(path)
+    for path in ("firmware", "secureBoot", "guestAgent", "extra.*"):
+        yield from _cold(path)
+    yield _row("Instance", "autostart", Impact.LIVE, "set_autostart", "it counts when the host starts")
+    for path in ("volume", "serial"):
+        yield _row("Instance", f"volumes.*.{path}", Impact.LIVE, "attach_disk", "disks are plugged as the guest runs")
+    yield from _cold("volumes.*.readOnly", "how a disk is plugged in changes at a cold start only")
     shrinks = "a disk that shrinks loses data; declare a new instance"
     yield _row("Instance", "disk.size", Impact.REFUSED, "", shrinks, when="shrinks")
     yield _row("Instance", "disk.size", Impact.LIVE, "resize_volume", "the disk grows as the guest runs", when="grows")
@@ -48,13 +73,19 @@ def _rows() -> Iterator[Row]:
     yield _row("Instance", "nics.*.securityGroups", Impact.LIVE, "write_nic", "the NIC's filter is replaced at once")
     yield _row("Instance", "nics.*.filter", Impact.LIVE, "write_nic", "the NIC's filter is put in force")
     yield _row("Instance", "nics.*.dnsName", Impact.LIVE, "add_dns_name", "the resolver takes up names as it runs")
-    for path in ("network", "mac", "address"):
+    for path in ("network", "mac", "address", "address6"):
         yield from _cold(f"nics.*.{path}", "the NIC is replaced at a cold start")
     yield _row("Network", "active", Impact.LIVE, "start_network", "it is started")
-    for path in ("cidr", "mode", "gateway", "addresses", "dns.domain"):
+    resolvers = "the network is interrupted for a moment while it takes up other resolvers"
+    yield _row("Network", "dns.servers", Impact.INTERRUPT, "reload_network", resolvers, when="attached")
+    yield _row("Network", "dns.servers", Impact.LIVE, "reload_network", "nobody is joined to it")
+    for path in ("cidr", "mode", "gateway", "addresses", "dns.domain", "cidr6", "gateway6", "dhcp"):
+        yield from _network(path)
+    for path in ("physicalNetwork", "vlan"):
         yield from _network(path)
     for path in ("rules", "members"):
         yield _row("SecurityGroup", path, Impact.LIVE, "write_group", "the group is replaced in one transaction")
+    yield from _volume()
     yield _row("Image", "files", Impact.LIVE, "upload_volume", "missing files are uploaded")
     yield _row("Image", "format", Impact.REFUSED, "", "an image in another format is another image")
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from reconciler.address import Address
 from reconciler.objects import digest
 from reconciler.observation import Foreign
+from reconciler_simulator.collection import Things
+from reconciler_simulator.model import Domain, Network
 from reconciler_simulator.site import Site, Task
 
 THINGS = {"Instance": "domain", "Network": "network"}
@@ -32,20 +36,21 @@ def ledger_of(site: Site, task: Task, elements: tuple[str, ...]) -> Ledger:
 
     A field that waits keeps what was last applied to it, or its drift would pass for ours.
     """
-    wanted, last = task.wanted, _owned(elements)
-    owned = {path: digest(value) for path, value in wanted.fields.items() if path not in task.waiting}
-    owned |= {path: last[path] for path in task.waiting if path in last}
+    wanted, last = task.wanted, owned(elements)
+    now = {path: digest(value) for path, value in wanted.fields.items() if path not in task.waiting}
+    now |= {path: last[path] for path in task.waiting if path in last}
     return Ledger(
         fleet=site.fleet_id,
         address=str(wanted.key.address),
         origin=str(wanted.origin),
         commit=task.commit,
-        owned=owned,
+        owned=now,
         guards=wanted.guards,
     )
 
 
-def _owned(elements: tuple[str, ...]) -> dict[str, str]:
+def owned(elements: tuple[str, ...]) -> dict[str, str]:
+    """The digests of what was last applied; none where no ledger of ours is to be read."""
     try:
         return read(elements).owned
     except ValueError:
@@ -101,3 +106,12 @@ def judge(site: Site, kind: str, name: str, uuid: str, elements: tuple[str, ...]
     clashes = name == site.identity.name(origin) or uuid == site.identity.uuid(origin)
     claimed = site.key(named[0]) if named else site.key(origin) if clashes else None
     return Foreign(THINGS[kind], name, "has a copy of our metadata under another name or UUID", claimed)
+
+
+def candidates(site: Site, things: Things[Domain] | Things[Network], *addresses: Address) -> Iterable[str]:
+    """The names of the things that can be, or be in the way of, the object with one of these addresses."""
+    found: dict[str, None] = {}
+    for address in addresses:
+        names = (site.identity.name(address), *things.having(f"uuid {site.identity.uuid(address)}"))
+        found.update((name, None) for name in names if name in things)
+    return found

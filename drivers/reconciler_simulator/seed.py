@@ -21,6 +21,10 @@ def told(fields: Fields) -> bool:
     return all(path in fields for path in FIRST_BOOT)
 
 
+USER_DATA_OF = "user-data-of"
+"""The file that has the name of the secret which a real seed has the text of: nothing here may keep that."""
+
+
 def content(wanted: Wanted, uuid: str) -> dict[str, str]:
     """The files of an instance's seed.
 
@@ -35,11 +39,15 @@ def content(wanted: Wanted, uuid: str) -> dict[str, str]:
     }
     if "userData" in wanted.payload:
         files["user-data"] = wanted.payload["userData"]
+    elif "userDataSecret" in wanted.payload:
+        files[USER_DATA_OF] = wanted.payload["userDataSecret"]
     return files
 
 
 def _network_config(wanted: Wanted) -> str:
-    told = {path: str(value) for path, value in wanted.fields.items() if path.endswith((".mac", ".address"))}
+    told = {
+        path: str(value) for path, value in wanted.fields.items() if path.endswith((".mac", ".address", ".address6"))
+    }
     told |= {path: text for path, text in wanted.payload.items() if path.startswith(("nics.", "primaryNic"))}
     return json.dumps(told, sort_keys=True)
 
@@ -52,12 +60,17 @@ def is_ours(volume: Volume, uuid: str) -> bool:
 def fields_of(volume: Volume) -> dict[str, Value]:
     """The fields that a seed shows."""
     files = volume.content
-    user_data = files.get("user-data")
     return {
         "seed.hostname": files.get("hostname", ""),
         "seed.keys": tuple(sorted(fingerprint(line) for line in files.get("keys", "").splitlines())),
-        "seed.userData": None if user_data is None else _digest(user_data),
+        "seed.userData": _user_data(files),
     }
+
+
+def _user_data(files: dict[str, str]) -> str | None:
+    if USER_DATA_OF in files:
+        return f"secret:{files[USER_DATA_OF]}"
+    return _digest(files["user-data"]) if "user-data" in files else None
 
 
 def agrees(files: dict[str, str], wanted: Wanted) -> bool:

@@ -8,6 +8,10 @@ from reconciler.address import Address, ObjectKey, valid_name
 from reconciler.driver import Files, HostConfig
 from reconciler.identity import Identity, owner_of
 from reconciler.objects import Wanted
+from reconciler_simulator.settings import Settings, settings
+
+PARTIAL = ".partial"
+"""Ends the name of a volume that is not whole."""
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,11 +20,13 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     identity: Identity
     files: Files
+    settings: Settings
 
     @classmethod
     def of(cls, config: HostConfig, files: Files) -> Site:
         """The site that a host's configuration describes."""
-        return cls(host=config.name, identity=Identity(config.fleet_id), files=files)
+        found = settings(config.name, config.connection)
+        return cls(host=config.name, identity=Identity(config.fleet_id), files=files, settings=found)
 
     @property
     def fleet_id(self) -> str:
@@ -61,5 +67,6 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     wanted: Wanted
     commit: str
     waiting: tuple[str, ...]
+    may_live: bool
     may_restart: bool
     may_rebuild: bool

@@ -1,78 +1,82 @@
-"""The state file: read as a whole, replaced as a whole."""
+"""The state of a host, kept in a file; see `journal.py` for what stands in it."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
 from reconciler.driver import DriverError, ErrorClass
-from reconciler_simulator.model import State
-
-FORMAT = 1
+from reconciler_simulator.journal import Journal
+from reconciler_simulator.model import FORMAT, Changes, State
 
 
 class Store:
-    """One host's state in a JSON file, and two locks beside it.
+    """One host's state in a file, and two locks beside it.
 
-    `FILE.mutex` is held for the moment of a change; `FILE.lock` by the one who may write (`Writer`). Both are
-    `flock`s, which go when their holder does. A reader needs neither: it always finds one whole state.
+    `FILE.mutex` is held for the moment of a change; `FILE.lock` by the one who may write (`Driver.lock`). Both are
+    `flock`s, which go when their holder does. A reader needs neither: the file is whole at any moment.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._decoder = msgspec.json.Decoder(State)
-        self._last: tuple[bytes | None, State] | None = None
+        self._turn = threading.RLock()
+        self._decoder = msgspec.json.Decoder(Changes)
+        self._journal, self._state = Journal(path), State()
 
     def read(self) -> State:
         """The state; that of an empty host while there is no file. Raises `DriverError` when the file is damaged.
 
-        It is for reading only: while the file's content is the same, all who ask share one.
+        It is for reading only, and goes on changing as calls are made. Whoever goes through all of it does so in
+        `still`.
         """
-        data, last = self._bytes(), self._last
-        if last is None or last[0] != data:
-            self._last = last = data, self._decoded(data)
-        return last[1]
+        with self._turn:
+            try:
+                self._take_up()
+            except (OSError, ValueError) as failure:
+                self._journal, self._state = Journal(self.path), State()
+                raise DriverError(ErrorClass.YOURS, f"{self.path} is no simulator's state: {failure}") from None
+            return self._state
 
-    def _bytes(self) -> bytes | None:
-        """The file's content; None while there is no file."""
-        try:
-            return self.path.read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as failure:
-            raise self._damaged(failure) from None
+    def _take_up(self) -> None:
+        """Take up what the file has and we have not."""
+        if not self._journal.is_current():
+            self._journal, self._state = Journal(self.path), State()
+        for number, line in self._journal.fresh():
+            changes = self._decoder.decode(line)
+            if number == 0 and changes.format != FORMAT:
+                raise ValueError(f"it has format {changes.format}, and this is for {FORMAT}")
+            self._state.accept(changes)
 
-    def _damaged(self, failure: Exception) -> DriverError:
-        return DriverError(ErrorClass.YOURS, f"{self.path} is no simulator's state: {failure}")
-
-    def _decoded(self, data: bytes | None) -> State:
-        try:
-            state = State() if data is None else self._decoder.decode(data)
-        except ValueError as failure:
-            raise self._damaged(failure) from None
-        if state.format != FORMAT:
-            raise DriverError(ErrorClass.UNSUPPORTED, f"{self.path} has format {state.format}; this is for {FORMAT}")
-        return state
+    @contextlib.contextmanager
+    def still(self) -> Iterator[State]:
+        """The state, which nothing in this process changes meanwhile."""
+        with self._turn:
+            yield self.read()
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[State]:
-        """Hold the state still. What is to be kept must be given to `write` before leaving."""
-        with held(self.path.with_name(self.path.name + ".mutex"), wait=True):
-            yield self._decoded(self._bytes())
+        """Hold the state, to change it. What is to stay must be given to `write` before leaving."""
+        with self._turn, held(self.path.with_name(self.path.name + ".mutex"), wait=True):
+            state = self.read()
+            try:
+                yield state
+            finally:
+                state.take_back()
 
     def write(self, state: State) -> None:
-        """Replace the file at once: after a crash there is the old state or the new one."""
-        temporary = self.path.with_name(self.path.name + ".new")
-        with temporary.open("wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(state), indent=1) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self.path)
+        """Keep what was changed of the state that `changing` gave. When this returns, a `kill -9` cannot undo it."""
+        line = msgspec.json.encode(state.changes())
+        if self._journal.takes(line):
+            self._journal.append(line)
+        else:
+            self._journal = Journal.begin(self.path, msgspec.json.encode(state.whole()))
+        state.keep()
 
 
 @contextlib.contextmanager

@@ -23,13 +23,13 @@ IMAGES = {"tiny": b"a disk", "other": b"another disk"}
 
 def unfiltered(state: State) -> list[str]:
     """The running NICs whose links are up and that nothing filters."""
-    entries = [entry for table in state.tables.values() for entry in table.nics.values()]
-    filtered = {(entry.domain, entry.nic, entry.mac, entry.address) for entry in entries}
+    entries = state.filters.values()
+    filtered = {(entry.domain, entry.nic, entry.mac, entry.address, entry.address6) for entry in entries}
     return [
         f"{name}/{alias}"
         for name, domain in state.domains.items()
         for alias, nic in (domain.running.nics if domain.running else {}).items()
-        if nic.link == "up" and (name, alias, nic.mac, nic.address) not in filtered
+        if nic.link == "up" and (name, alias, nic.mac, nic.address, nic.address6) not in filtered
     ]
 
 
@@ -113,7 +113,7 @@ class SimulatorBench:
         return "reconciler_" + FLEET_ID[:8]
 
     def everything(self) -> object:
-        return msgspec.to_builtins(self.store.read())
+        return msgspec.to_builtins(self.store.read().whole())
 
 
 @contextlib.contextmanager

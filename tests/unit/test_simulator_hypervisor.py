@@ -52,7 +52,9 @@ REFUSALS = [
     (lambda s: hypervisor.undefine_domain(s, "web"), "invalid", "it runs"),
     (lambda s: hypervisor.start_domain(s, "web"), "invalid", "it runs already"),
     (lambda s: hypervisor.start_network(s, "lan"), "invalid", "it is active already"),
-    (lambda s: hypervisor.delete_group(s, "ssh", "table", "fleet"), "in-use", "a NIC's filter jumps to it"),
+    (lambda s: hypervisor.delete_group(s, "ssh", "table"), "in-use", "a NIC's filter jumps to it"),
+    (lambda s: hypervisor.delete_group(s, "none", "table"), "gone", "there is no such group"),
+    (lambda s: hypervisor.delete_nic(s, "none", "table"), "gone", "there is no such NIC"),
     (lambda s: hypervisor.write_nic(s, "t", "table", "fleet", ENTRY), None, "the same again is fine"),
     (lambda s: hypervisor.add_dns_name(s, "10.0.0.2", "none", "web"), "gone", "there is no such network"),
     (lambda s: hypervisor.delete_dns_name(s, "10.0.0.2", "lan"), "invalid", "there is no such name"),
@@ -107,16 +109,17 @@ def test_a_shrink_is_obeyed_and_the_data_is_gone(state: State) -> None:
 
 
 def test_the_table_goes_with_its_last_entry(state: State) -> None:
-    hypervisor.delete_nic(state, "tap", "table", "fleet")
-    hypervisor.delete_group(state, "ssh", "table", "fleet")
+    hypervisor.delete_nic(state, "tap", "table")
+    hypervisor.delete_group(state, "ssh", "table")
     assert state.tables == {}
 
 
 def test_a_state_reads_back_as_it_was_written(state: State, tmp_path: Path) -> None:
     store = Store(tmp_path / "deep" / "host.json")
-    with store.changing():
-        store.write(state)
-    assert store.read() == state
+    with store.changing() as kept:
+        kept.accept(state.whole())
+        store.write(kept)
+    assert Store(store.path).read() == store.read() == state
     assert sorted(path.name for path in store.path.parent.iterdir()) == ["host.json", "host.json.mutex"]
 
 
@@ -129,9 +132,12 @@ def test_reading_an_empty_host_leaves_no_file(tmp_path: Path) -> None:
     ("text", "reason"),
     [
         ("", "a file that was cut off"),
-        ("[]", "something else"),
-        ('{"format": 2}', "of a newer version"),
-        ('{"domains": {"a": {}}}', "by a hand that slipped"),
+        ('{"format": 2}', "in the middle of its first line"),
+        ("[]\n", "something else"),
+        ('{"format": 1}\n', "of an older version"),
+        ('{"format": 3}\n', "of a newer version"),
+        ('{"format": 2, "domains": {"a": {}}}\n', "by a hand that slipped"),
+        ('{"format": 2}\n{"domains": {"a": {}}}\n', "by a hand that slipped later"),
     ],
 )
 def test_a_file_that_is_no_state_is_an_error_and_not_an_empty_host(tmp_path: Path, text: str, reason: str) -> None:

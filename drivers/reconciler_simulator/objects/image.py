@@ -12,9 +12,8 @@ from reconciler.observation import Foreign
 from reconciler_simulator import hypervisor
 from reconciler_simulator.calls import Calls
 from reconciler_simulator.model import State, Volume
-from reconciler_simulator.site import Site, Task
+from reconciler_simulator.site import PARTIAL, Site, Task
 
-PARTIAL = ".partial"
 _PART = re.compile(r"(?P<content>[0-9a-f]{12})\.(?P<role>disk|kernel|initrd)(?:\.partial)?")
 
 
@@ -33,13 +32,24 @@ def read_name(site: Site, name: str) -> tuple[Address, str, str] | None:
 
 def observe(site: Site, state: State) -> Iterator[Observed | Foreign]:
     """The images of which any volume is there."""
+    yield from _seen(site, state, sorted(state.volumes))
+
+
+def look(site: Site, state: State, key: ObjectKey, origin: Address) -> Iterator[Observed | Foreign]:
+    """What is there of one image."""
+    names = [volume_name(site, origin, key.part, role) for role in ("disk", "initrd", "kernel")]
+    yield from _seen(site, state, [each for name in names for each in (name, name + PARTIAL) if each in state.volumes])
+
+
+def _seen(site: Site, state: State, names: list[str]) -> Iterator[Observed]:
+    """The images that volumes are files of."""
     parts: dict[ObjectKey, dict[str, Volume]] = {}
-    for name, volume in sorted(state.volumes.items()):
+    for name in names:
         if found := read_name(site, name):
             address, content, role = found
             whole = parts.setdefault(site.key(address, content), {})
             if not name.endswith(PARTIAL):
-                whole[role] = volume
+                whole[role] = state.volumes[name]
     for key, whole in parts.items():
         yield Observed(
             key=key,

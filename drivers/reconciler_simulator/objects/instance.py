@@ -4,32 +4,66 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.address import Address
+from reconciler.address import Address, ObjectKey
 from reconciler.objects import Observed, Value
 from reconciler.observation import Foreign
 from reconciler_simulator import ownership, seed
 from reconciler_simulator.model import State, Volume
-from reconciler_simulator.objects import image
+from reconciler_simulator.objects import image, volume_marks
 from reconciler_simulator.objects.instance_change import delete, ensure
-from reconciler_simulator.objects.instance_fields import entries_of, fields_of, groups_of, needs_of, volume_fields
-from reconciler_simulator.objects.security_group import table_of
+from reconciler_simulator.objects.instance_fields import (
+    entries_of,
+    fields_of,
+    groups_of,
+    needs_of,
+    root_name,
+    seed_name,
+    volume_fields,
+)
 from reconciler_simulator.ownership import Ledger
 from reconciler_simulator.site import Site
 
-__all__ = ["delete", "ensure", "observe"]
+__all__ = ["delete", "ensure", "look", "observe"]
 
 
 def observe(site: Site, state: State) -> Iterator[Observed | Foreign]:
     """The instances of which anything is there, and what is in our way."""
-    verdicts = {n: ownership.judge(site, "Instance", n, d.uuid, d.metadata) for n, d in sorted(state.domains.items())}
-    yield from (verdict for verdict in verdicts.values() if isinstance(verdict, Foreign))
-    ledgers = {Address.parse(v.origin): v for v in verdicts.values() if isinstance(v, Ledger)}
-    strange = list(_strange_volumes(site, state, ledgers))
-    yield from strange
-    for origin in ledgers:
-        yield _whole(site, state, origin, ledgers[origin])
-    for origin in sorted(_leftovers(site, state, {foreign.name for foreign in strange})):
-        yield _leftover(site, state, origin)
+    parts = {name: part for name in sorted(state.volumes) if (part := part_of(site, name))}
+    yield from _no_parts(site, state, parts)
+    filtered = {entry.domain for name, entry in state.filters.items() if name.startswith(f"{site.table}/")}
+    origins = {origin for origin, _ in parts.values()}
+    origins |= {named[0] for name in filtered if (named := site.named("Instance", name))}
+    yield from _seen(site, state, sorted(state.domains), parts, origins)
+
+
+def look(site: Site, state: State, key: ObjectKey, origin: Address) -> Iterator[Observed | Foreign]:
+    """What is there of one instance, or in its way."""
+    domains = ownership.candidates(site, state.domains, key.address, origin)
+    names = {root_name(site, origin): (origin, "root"), seed_name(site, origin): (origin, "seed")}
+    parts = {name: part for name, part in names.items() if name in state.volumes}
+    yield from _seen(site, state, list(domains), parts, {origin})
+
+
+def _seen(
+    site: Site, state: State, domains: list[str], parts: dict[str, tuple[Address, str]], origins: set[Address]
+) -> Iterator[Observed | Foreign]:
+    """What domains, and the volumes of instances, stand for; and what is left of `origins` that have no domain."""
+    things = ((name, state.domains[name]) for name in domains)
+    verdicts = [ownership.judge(site, "Instance", name, each.uuid, each.metadata) for name, each in things]
+    yield from (verdict for verdict in verdicts if isinstance(verdict, Foreign))
+    ledgers = {Address.parse(each.origin): each for each in verdicts if isinstance(each, Ledger)}
+    strange = {name: part for name, part in parts.items() if not _made_by_us(site, state.volumes[name], *part)}
+    for name, (origin, part) in strange.items():
+        address = Address.parse(ledgers[origin].address) if origin in ledgers else origin
+        reason = "stands on no image of ours" if part == "root" else "is no seed that we made"
+        yield Foreign("volume", name, reason, site.key(address))
+    for origin, ledger in ledgers.items():
+        yield _whole(site, state, origin, ledger)
+    ours = {part[0] for name, part in parts.items() if name not in strange}
+    for origin in sorted(origins):
+        left = origin in ours or entries_of(site, state, origin)
+        if left and site.identity.name(origin) not in state.domains:
+            yield _leftover(site, state, origin)
 
 
 def _whole(site: Site, state: State, origin: Address, ledger: Ledger) -> Observed:
@@ -58,6 +92,7 @@ def _leftover(site: Site, state: State, origin: Address) -> Observed:
             "address": entry.address,
             "securityGroups": groups_of(site, entry),
         }
+        found |= {"address6": entry.address6} if entry.address6 else {}
         stored |= {f"nics.{nic}.{path}": value for path, value in found.items()}
     return Observed(
         key=site.key(origin),
@@ -69,16 +104,7 @@ def _leftover(site: Site, state: State, origin: Address) -> Observed:
     )
 
 
-def _leftovers(site: Site, state: State, strange: set[str]) -> set[Address]:
-    table = table_of(site, state)
-    origins = {part[0] for name in state.volumes if name not in strange and (part := _part(site, name))}
-    for entry in table.nics.values() if table else ():
-        if named := site.named("Instance", entry.domain):
-            origins.add(named[0])
-    return {origin for origin in origins if site.identity.name(origin) not in state.domains}
-
-
-def _part(site: Site, name: str) -> tuple[Address, str] | None:
+def part_of(site: Site, name: str) -> tuple[Address, str] | None:
     """The instance and the part (`root`, `seed`) that a volume's name stands for."""
     match site.named("Instance", name):
         case (Address(project=str()) as origin, ("root" | "seed") as part):
@@ -86,20 +112,16 @@ def _part(site: Site, name: str) -> tuple[Address, str] | None:
     return None
 
 
-def _strange_volumes(site: Site, state: State, ledgers: dict[Address, Ledger]) -> Iterator[Foreign]:
-    """Volumes that bear our prefix but cannot be ours. They have no metadata; what is in them must tell."""
-    for name, volume in sorted(state.volumes.items()):
-        part = _part(site, name)
-        if part is None:
-            if site.claims(name) and not image.read_name(site, name):
-                yield Foreign("volume", name, "bears our prefix and is nothing that we make")
-        elif not _made_by_us(site, volume, *part):
-            address = Address.parse(ledgers[part[0]].address) if part[0] in ledgers else part[0]
-            reason = "stands on no image of ours" if part[1] == "root" else "is no seed that we made"
-            yield Foreign("volume", name, reason, site.key(address))
+def _no_parts(site: Site, state: State, parts: dict[str, tuple[Address, str]]) -> Iterator[Foreign]:
+    """Volumes that bear our prefix and are nothing that we make."""
+    for name in sorted(state.volumes):
+        known = name in parts or image.read_name(site, name) or volume_marks.is_ours(site, name)
+        if not known and site.claims(name):
+            yield Foreign("volume", name, "bears our prefix and is nothing that we make")
 
 
 def _made_by_us(site: Site, volume: Volume, origin: Address, part: str) -> bool:
+    """They have no metadata; what is in them must tell."""
     if part == "seed":
         return seed.is_ours(volume, site.identity.uuid(origin))
     return volume.backing is not None and image.read_name(site, volume.backing) is not None

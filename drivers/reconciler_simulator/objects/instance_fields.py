@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.address import Address, ObjectKey
-from reconciler.objects import Fields, Value, Wanted
+from reconciler.objects import Fields, Value
 from reconciler_simulator import seed
 from reconciler_simulator.model import Domain, Entry, Form, Nic, State
-from reconciler_simulator.objects import image
-from reconciler_simulator.objects.security_group import address_of, table_of
+from reconciler_simulator.objects import image, volume_marks
+from reconciler_simulator.objects.security_group import address_of, is_ours
 from reconciler_simulator.site import Site
 
 PATHS = {
@@ -17,10 +17,21 @@ PATHS = {
     "memory": "memory",
     "machine": "machine",
     "virtType": "virt_type",
-    "cpu": "cpu",
     "boot.commandLine": "command_line",
 }
-"""Field of the core to field of a form: the one mapping, used in both directions."""
+"""Field of the core to field of a form, for those that always show: the one mapping, used in both directions."""
+OPTIONAL = {
+    "cpu": "cpu",
+    "vcpus.max": "max_vcpus",
+    "memory.max": "max_memory",
+    "firmware": "firmware",
+    "secureBoot": "secure_boot",
+    "guestAgent": "guest_agent",
+}
+"""The same for those that show only where somebody has set them."""
+EXTRA = "extra."
+NEEDED = ("Network", "SecurityGroup", "Volume")
+"""The kinds, beside images, that instances need."""
 
 
 def root_name(site: Site, origin: Address) -> str:
@@ -33,63 +44,37 @@ def seed_name(site: Site, origin: Address) -> str:
     return site.identity.name(origin, "seed")
 
 
-def image_volume(site: Site, fields: Fields, role: str) -> str:
-    """The volume that holds a file of the image that an instance's fields name."""
-    name, _, content = str(fields["image"]).partition("@")
-    return image.volume_name(site, Address("Image", None, name), content, role)
-
-
-def nic_names(fields: Fields) -> list[str]:
-    """The NICs that fields speak of."""
-    return sorted({path.split(".")[1] for path in fields if path.startswith("nics.")})
-
-
-def form_of(site: Site, state: State, wanted: Wanted) -> Form:
-    """The form that is to be stored. Links are down in it: they are raised when the filters are read back."""
-    fields = wanted.fields
-    return Form(
-        **{attribute: fields.get(path) for path, attribute in PATHS.items()},  # type: ignore[arg-type]
-        **_boot_files(site, state, wanted),  # type: ignore[arg-type]
-        disks={"root": root_name(site, wanted.origin), "seed": seed_name(site, wanted.origin)},
-        nics={nic: _nic_of(site, fields, nic) for nic in nic_names(fields)},
-    )
-
-
-def _boot_files(site: Site, state: State, wanted: Wanted) -> dict[str, str | None]:
-    """Kernel and initial RAM disk, as far as the image has them; those that are there while no image is told."""
-    known = state.domains.get(site.identity.name(wanted.origin))
-    if "image" not in wanted.fields:
-        return {"kernel": known.stored.kernel, "initrd": known.stored.initrd} if known else {}
-    files = {role: image_volume(site, wanted.fields, role) for role in ("kernel", "initrd")}
-    return {role: volume for role, volume in files.items() if volume in state.volumes}
-
-
-def _nic_of(site: Site, fields: Fields, nic: str) -> Nic:
-    network = site.identity.name(Address.parse(str(fields[f"nics.{nic}.network"])))
-    return Nic(network=network, mac=str(fields[f"nics.{nic}.mac"]), address=str(fields[f"nics.{nic}.address"]))
+def entries(fields: Fields, of: str) -> list[str]:
+    """The NICs (`nics`) or data disks (`volumes`) that fields speak of."""
+    return sorted({path.split(".")[1] for path in fields if path.startswith(f"{of}.")})
 
 
 def entries_of(site: Site, state: State, origin: Address) -> dict[str, tuple[str, Entry]]:
     """The filters of an instance's NICs: NIC to (tap, entry)."""
-    table, name = table_of(site, state), site.identity.name(origin)
-    found = table.nics.items() if table else ()
-    return {entry.nic: (tap, entry) for tap, entry in found if entry.domain == name}
+    if not is_ours(site, state):
+        return {}
+    full = state.filters.having(f"domain {site.identity.name(origin)}")
+    ours = ((name.partition("/")[2], state.filters[name]) for name in full if name.startswith(f"{site.table}/"))
+    return {entry.nic: (tap, entry) for tap, entry in ours}
 
 
 def entry_of(site: Site, state: State, origin: Address, nic: str) -> Entry | None:
     """The filter of one NIC."""
-    table = table_of(site, state)
-    entry = table.nics.get(site.tap(origin, nic)) if table else None
+    entry = state.filters.get(f"{site.table}/{site.tap(origin, nic)}") if is_ours(site, state) else None
     return entry if entry and (entry.domain, entry.nic) == (site.identity.name(origin), nic) else None
 
 
 def fields_of(site: Site, state: State, origin: Address, form: Form) -> dict[str, Value]:
     """What one form of an instance shows, with what both forms share."""
-    fields: dict[str, Value] = {path: getattr(form, attribute) for path, attribute in PATHS.items()}
-    if form.cpu is None:
-        del fields["cpu"]
-    fields.update(volume_fields(site, state, origin))
     domain = state.domains[site.identity.name(origin)]
+    fields: dict[str, Value] = {path: getattr(form, attribute) for path, attribute in PATHS.items()}
+    fields["autostart"] = domain.autostart
+    for path, attribute in OPTIONAL.items():
+        if (value := getattr(form, attribute)) is not None:
+            fields[path] = value
+    fields.update((EXTRA + name, value) for name, value in form.extra.items())
+    fields.update(volume_fields(site, state, origin))
+    fields.update(_data_fields(site, form))
     for name, nic in form.nics.items():
         fields.update((f"nics.{name}.{path}", value) for path, value in _nic_fields(site, state, origin, name, nic))
         fields[f"nics.{name}.filter"] = _filter(site, state, origin, domain, name)
@@ -105,6 +90,14 @@ def volume_fields(site: Site, state: State, origin: Address) -> dict[str, Value]
     return {**fields, **(seed.fields_of(told) if told else {})}
 
 
+def _data_fields(site: Site, form: Form) -> Iterator[tuple[str, Value]]:
+    for alias, disk in form.data.items():
+        data = volume_marks.read_data(site, disk.volume)
+        yield f"volumes.{alias}.volume", str(data[0]) if data else disk.volume
+        yield f"volumes.{alias}.serial", disk.serial
+        yield f"volumes.{alias}.readOnly", disk.read_only
+
+
 def _nic_fields(site: Site, state: State, origin: Address, name: str, nic: Nic) -> Iterator[tuple[str, Value]]:
     named = site.named("Network", nic.network)
     network = state.networks.get(nic.network)
@@ -112,7 +105,10 @@ def _nic_fields(site: Site, state: State, origin: Address, name: str, nic: Nic) 
     yield "network", str(named[0]) if named else nic.network
     yield "mac", nic.mac
     yield "address", nic.address
-    yield "dnsName", network.names.get(nic.address) if network else None
+    if nic.address6:
+        yield "address6", nic.address6
+    if network is None or network.stored.mode != "bridge":
+        yield "dnsName", state.names.get(f"{nic.network}/{nic.address}")
     yield "securityGroups", groups_of(site, entry) if entry else ()
 
 
@@ -123,14 +119,14 @@ def groups_of(site: Site, entry: Entry) -> tuple[str, ...]:
 
 def _filter(site: Site, state: State, origin: Address, domain: Domain, name: str) -> Value:
     """Whether the kernel filters a NIC, and the NIC may be reached at all: a link left down is broken as well."""
-    if table_of(site, state) is None:
+    if not is_ours(site, state):
         return "unknown"
     entry = entry_of(site, state, origin, name)
     if entry is None:
         return "absent"
     live = domain.running.nics.get(name) if domain.running else None
     nic = live or domain.stored.nics[name]
-    same = (entry.mac, entry.address) == (nic.mac, nic.address)
+    same = (entry.mac, entry.address, entry.address6) == (nic.mac, nic.address, nic.address6)
     return "enforced" if same and (live is None or live.link == "up") else "broken"
 
 
@@ -140,9 +136,8 @@ def needs_of(site: Site, fields: Fields) -> tuple[ObjectKey, ...]:
     if image_field := fields.get("image"):
         name, _, content = str(image_field).partition("@")
         found.add(site.key(Address("Image", None, name), content))
-    for nic in nic_names(fields):
-        groups = fields.get(f"nics.{nic}.securityGroups") or ()
-        for text in (fields.get(f"nics.{nic}.network"), *groups):  # type: ignore[misc]
-            if text and "/" in str(text):
-                found.add(site.key(Address.parse(str(text))))
+    named = [fields[f"volumes.{alias}.volume"] for alias in entries(fields, "volumes")]
+    for nic in entries(fields, "nics"):
+        named += [fields.get(f"nics.{nic}.network"), *(fields.get(f"nics.{nic}.securityGroups") or ())]  # type: ignore[misc]
+    found.update(site.key(Address.parse(str(text))) for text in named if str(text).partition("/")[0] in NEEDED)
     return tuple(sorted(found))

@@ -62,6 +62,9 @@ def _complete_address(ctx: click.Context, param: click.Parameter, incomplete: st
     return complete_address(ctx, param, incomplete)
 
 
+optional_address = click.argument(
+    "address", metavar="[ADDRESS]", required=False, type=address_of, shell_complete=_complete_address
+)
 address = click.argument("address", metavar="ADDRESS", type=address_of, shell_complete=_complete_address)
 
 

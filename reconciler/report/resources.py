@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from reconciler.address import Address
-from reconciler.kinds.base import REGISTRY, Resource, nothing, resource_kind
+from reconciler.kinds.base import REGISTRY, Resource, nothing
 from reconciler.objects import Observed
 from reconciler.observation import Failed, Partial, Snapshot
 from reconciler.report.line import Line, Span, line, table
@@ -56,7 +56,7 @@ def _used(resources: Mapping[Address, Resource]) -> set[Address]:
         if address in resources and address not in used:
             used.add(address)
             resource = resources[address]
-            left += [reference.target for reference in resource_kind(resource).references(resource)]
+            left += [reference.target for reference in resource.references]
     return used
 
 

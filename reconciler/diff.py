@@ -57,11 +57,12 @@ def diff(
             change = _deletion(observed, observed.origin in declared)
             yield Case(wanted=wanted, observed=observed, change=change)
         elif wanted is not None and (observed is None or observed.incomplete):
-            change = _creation(wanted, observed, impacts.get(wanted.key.host, ()))
+            change = _creation(wanted, observed, impacts.get(wanted.key.host, ()), snapshots)
             yield Case(wanted=wanted, observed=observed, change=change)
         elif wanted is not None and observed is not None:
             attached = bool(snapshots.users(identity(observed)))
             fields = _whole_entries(tuple(_fields(wanted, observed, impacts.get(wanted.key.host, ()), attached)))
+            fields = tuple(_taken_back(field, wanted, snapshots) for field in fields)
             if fields:
                 yield Case(wanted=wanted, observed=observed, change=_update(wanted, fields))
 
@@ -73,10 +74,10 @@ def _deletion(observed: Observed, declared: bool) -> Change:
     return Change(key=observed.key, action="delete", impact=Impact.NONE, reason=reason)
 
 
-def _creation(wanted: Wanted, observed: Observed | None, table: ImpactTable) -> Change:
+def _creation(wanted: Wanted, observed: Observed | None, table: ImpactTable, snapshots: Snapshots) -> Change:
     left = observed.stored if observed else {}
     fields = tuple(
-        _made(path, left.get(path), after, wanted.key.address.kind, table)
+        _taken_back(_made(path, left.get(path), after, wanted.key.address.kind, table), wanted, snapshots)
         for path, after in sorted(wanted.fields.items())
         if after is not None
     )
@@ -185,16 +186,41 @@ def _impact(
     return impact, reason
 
 
+HEADS = {"nics": "network", "volumes": "volume"}
+"""Of entries with a name, such as `nics.lan`, the field that says what they are joined to."""
+
+
+def entry_of(path: str) -> str:
+    """The NIC or data disk that a field belongs to (`nics.lan`), or nothing."""
+    kind, _, rest = path.partition(".")
+    return f"{kind}.{rest.partition('.')[0]}" if kind in HEADS and "." in rest else ""
+
+
+def is_head(path: str) -> bool:
+    """Whether a field says what its NIC or data disk is joined to."""
+    entry = entry_of(path)
+    return bool(entry) and path == f"{entry}.{HEADS[entry.partition('.')[0]]}"
+
+
+def _taken_back(field: FieldChange, wanted: Wanted, snapshots: Snapshots) -> FieldChange:
+    """The volume that a disk is to be, when it stands already: nothing is made for it, and its data comes with it."""
+    if not (field.path.startswith("volumes.") and is_head(field.path) and isinstance(field.after, str)):
+        return field
+    standing = snapshots.objects.get(ObjectKey(wanted.key.host, Address.parse(field.after)))
+    if standing is None or standing.incomplete:
+        return field
+    told = f"stands already on {wanted.key.host}; attached with its data"
+    return msgspec.structs.replace(field, reason="; ".join(filter(None, [field.reason, told])))
+
+
 def _whole_entries(fields: tuple[FieldChange, ...]) -> tuple[FieldChange, ...]:
-    """A NIC that comes or goes does so as a whole: all its fields have the impact of that."""
+    """A NIC or data disk that comes or goes does so as a whole: all its fields have the impact of that."""
     entries = {
-        field.path.removesuffix("network"): field
-        for field in fields
-        if field.path.endswith(".network") and None in (field.before, field.after)
+        entry_of(field.path): field for field in fields if is_head(field.path) and None in (field.before, field.after)
     }
 
     def alike(field: FieldChange) -> FieldChange:
-        entry = entries.get(field.path.rpartition(".")[0] + ".")
+        entry = entries.get(entry_of(field.path))
         return msgspec.structs.replace(field, impact=entry.impact, reason=entry.reason) if entry else field
 
     return tuple(alike(field) for field in fields) if entries else fields
@@ -211,6 +237,6 @@ def _metadata(wanted: Wanted, observed: Observed) -> Iterator[FieldChange]:
             origin="commit",
             reason="renamed; it keeps its identity",
         )
-    if wanted.guards != observed.guards:
-        before, after = observed.guards, wanted.guards
+    before, after = tuple(sorted(observed.guards)), tuple(sorted(wanted.guards))
+    if before != after:
         yield FieldChange(path="guards", before=before, after=after, impact=Impact.NONE, origin="commit")

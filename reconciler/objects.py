@@ -34,10 +34,11 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True, order=True):
 
 
 class Await(msgspec.Struct, frozen=True, kw_only=True, order=True):
-    """An object that has to be ready before another is made or changed."""
+    """An object that has to be ready before another is made or started. `origin` is None where it is the address."""
 
     key: ObjectKey
     readiness: Readiness
+    origin: Address | None = None
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from reconciler.address import Address, ObjectKey
+from reconciler.kinds.instance import AFTER
 from reconciler.objects import Observed, Wanted
 from reconciler.observation import Foreign, HostFacts, Snapshot
 
@@ -24,6 +25,7 @@ class Snapshots:
         self.objects: dict[ObjectKey, Observed] = {}
         self._by_origin: dict[Address, list[Observed]] = defaultdict(list)
         self._users: dict[ObjectKey, list[Observed]] = defaultdict(list)
+        self._followers: dict[str, list[Observed]] = defaultdict(list)
         for snapshot in self.hosts.values():
             self._add(snapshot.objects)
         self._foreign = {each.claims: each for host in self.hosts.values() for each in sorted_foreign(host.foreign)}
@@ -34,6 +36,9 @@ class Snapshots:
             self._by_origin[each.origin].append(each)
             for need in sorted(set(each.needs)):
                 self._users[need].append(each)
+            for guard in each.guards:
+                if guard.startswith(AFTER):
+                    self._followers[guard.removeprefix(AFTER)].append(each)
 
     def of(self, origin: Address) -> Sequence[Observed]:
         """The objects that stand for an origin, over all hosts."""
@@ -42,6 +47,10 @@ class Snapshots:
     def users(self, key: ObjectKey) -> Sequence[Observed]:
         """The objects that are seen to use another."""
         return self._users.get(key, ())
+
+    def followers(self, origin: Address) -> Sequence[Observed]:
+        """The instances that depend on another, by their marks: they go before it."""
+        return self._followers.get(str(origin), ())
 
     def clash(self, key: ObjectKey) -> Foreign | None:
         """What is not ours and bears the name of that object."""

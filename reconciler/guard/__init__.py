@@ -10,9 +10,9 @@ from reconciler.address import Address, ObjectKey
 from reconciler.diff import Case
 from reconciler.guard.allow import Allow, parse_allow
 from reconciler.guard.consent import consent
-from reconciler.guard.deletion import Budget, protection
+from reconciler.guard.deletion import Budget, kept, protection
 from reconciler.guard.hosts import enforcement, foreign, room
-from reconciler.guard.leftovers import leftovers
+from reconciler.guard.leftovers import leftovers, lost, named_volumes
 from reconciler.guard.needs import dependents, prunes, without_used
 from reconciler.kinds.fleet import DeletionBudget
 from reconciler.snapshots import Snapshots
@@ -35,7 +35,11 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
 
 def guard(cases: Iterable[Case], around: Circumstances) -> dict[ObjectKey, Case]:
     """Verdicts on all cases: each by itself, then the number of deletions, then what follows for others."""
-    judged = without_used({case.identity: _alone(case, around) for case in cases}, around.snapshots)
+    found = {case.identity: case for case in cases}
+    made = any(key.address.kind == "Volume" and case.change.action == "create" for key, case in found.items())
+    named = named_volumes(around.snapshots) if made else frozenset()
+    alone = {key: lost(_alone(case, around), around.allow, named) for key, case in found.items()}
+    judged = without_used(alone, around.snapshots)
     budget = Budget(judged, around.snapshots, around.allow, around.bounds, around.declared)
     judged = {key: budget.judge(case) for key, case in judged.items()}
     return prunes(dependents(judged, around.snapshots), around.snapshots)
@@ -47,4 +51,4 @@ def _alone(case: Case, around: Circumstances) -> Case:
     case = room(case, around.cramped)
     case = foreign(case, around.snapshots)
     case = enforcement(case, around.snapshots)
-    return protection(case, around.allow)
+    return protection(kept(case), around.allow)

@@ -6,18 +6,34 @@ from collections.abc import Mapping
 
 from reconciler.address import Address
 from reconciler.diff import Case
-from reconciler.guard.allow import Allow, words
+from reconciler.guard.allow import CONSENTABLE, Allow, words
 from reconciler.guard.verdict import explain, judge_fields, judge_object
 from reconciler.impact import Impact
+from reconciler.kinds.instance import ALLOW
 from reconciler.plan import Consent, FieldChange, Granted, Refused, Waiting
 
 
 def consent(case: Case, allow: Allow, unsure: Mapping[Address, tuple[str, ...]]) -> Case:
     """Judge each field by its impact, and the creation of what may stand elsewhere as a move."""
-    address = case.change.key.address
+    address, policy = case.change.key.address, _policy(case)
     if case.change.action == "create" and case.observed is None and address in unsure:
         return _creation(case, allow, unsure[address])
-    return _lost(judge_fields(case, lambda field: _field(field, address, allow)))
+    by_policy = sorted(
+        {field.impact for field in case.change.fields if policy.covers(field.impact, address)}
+        - {field.impact for field in case.change.fields if allow.covers(field.impact, address)}
+    )
+    case = judge_fields(case, lambda field: _field(field, address, allow, policy))
+    return _lost(explain(case, f"its updatePolicy allows {', '.join(by_policy)}") if by_policy else case)
+
+
+def _policy(case: Case) -> Allow:
+    """What the object itself allows, by its marks: those that this very commit takes away count, and those that it
+    gives do not yet.
+    """
+    if case.observed is None or case.change.action not in ("update", "replace"):
+        return Allow()
+    named = {guard.removeprefix(ALLOW) for guard in case.observed.guards if guard.startswith(ALLOW)}
+    return Allow(impacts=frozenset((each, case.change.key.address) for each in CONSENTABLE if each.value in named))
 
 
 def _lost(case: Case) -> Case:
@@ -30,10 +46,11 @@ def _lost(case: Case) -> Case:
     return judge_object(case, held) if held else case
 
 
-def _field(field: FieldChange, address: Address, allow: Allow) -> Consent:
+def _field(field: FieldChange, address: Address, *allowed: Allow) -> Consent:
     if field.impact is Impact.REFUSED:
         return Refused(field.reason or f"{field.path} cannot be changed")
-    return Granted() if allow.covers(field.impact, address) else Waiting(words(field.impact, address))
+    given = any(allow.covers(field.impact, address) for allow in allowed)
+    return Granted() if given else Waiting(words(field.impact, address))
 
 
 def _creation(case: Case, allow: Allow, hosts: tuple[str, ...]) -> Case:

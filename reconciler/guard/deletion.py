@@ -9,9 +9,13 @@ from reconciler.address import Address, ObjectKey
 from reconciler.diff import Case
 from reconciler.guard.allow import Allow
 from reconciler.guard.verdict import judge_object
+from reconciler.kinds.base import REGISTRY
 from reconciler.kinds.fleet import DeletionBudget
 from reconciler.plan import Refused
 from reconciler.snapshots import Snapshots
+
+STANDING = frozenset({"Instance", "Network", "Volume"})
+"""Kinds of which a fleet that is not given up has at least one."""
 
 Cases = Mapping[ObjectKey, Case]
 
@@ -26,6 +30,16 @@ def protection(case: Case, allow: Allow) -> Case:
         "it is protected; declare it with `protected: false`, apply that, and remove it in a later commit, "
         f"or give --allow delete={address}"
     )
+    return judge_object(case, Refused(why))
+
+
+def kept(case: Case) -> Case:
+    """What stays when nobody declares it, such as data, is not made anew either."""
+    if case.change.action != "replace" or case.observed is None:
+        return case
+    if not REGISTRY[case.change.key.address.kind].retained(case.observed):
+        return case
+    why = "its data would be lost; declare another one beside it, and remove this one once that has the data"
     return judge_object(case, Refused(why))
 
 
@@ -47,7 +61,7 @@ class Budget:
         self._deletes = Counter(
             key.address.kind for key in self._removed if cases[key].change.key.address not in allow.deletes
         )
-        self._emptied = bool(deletions) and not any(address.kind in ("Instance", "Network") for address in declared)
+        self._emptied = bool(deletions) and not any(address.kind in STANDING for address in declared)
 
     def judge(self, case: Case) -> Case:
         """Refuse a deletion that goes beyond; others pass."""

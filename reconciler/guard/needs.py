@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import networkx as nx
 
 from reconciler.address import ObjectKey
-from reconciler.diff import Case
+from reconciler.diff import Case, entry_of, is_head
 from reconciler.guard.verdict import because, explain, granted, judge_fields, judge_object, ungranted_fields
-from reconciler.objects import Observed, Value
+from reconciler.objects import Await, Observed, Value
 from reconciler.plan import Consent, Granted, Refused, Waiting
 from reconciler.snapshots import Snapshots, identity
 
@@ -31,15 +31,33 @@ def dependents(cases: Cases, snapshots: Snapshots) -> Cases:
             if (consent := _lack(need, case, judged, snapshots)) is not None:
                 held = _without(case, need, consent)
                 case = case if held == case else explain(held, f"it needs {need.address}")
-        judged[key] = case
+        judged[key] = _unless_awaiting(case, judged, snapshots)
     return judged
+
+
+def _unless_awaiting(case: Case, judged: Cases, snapshots: Snapshots) -> Case:
+    """A creation that depends on an instance which will not stand goes no further than that one."""
+    for each in case.wanted.awaits if case.wanted and case.change.action == "create" else ():
+        standing, other = snapshots.objects.get(awaited(each)), judged.get(awaited(each))
+        if standing and not standing.incomplete:
+            continue
+        why = f"{each.key.address}, which it depends on, "
+        consent = _inherited(other.change.consent, f"{why}is refused") if other else Refused(f"{why}does not stand")
+        if consent is not None:
+            case = explain(judge_object(case, consent), f"it depends on {each.key.address}")
+    return case
+
+
+def awaited(each: Await) -> ObjectKey:
+    """What pairs an instance that is waited for with what is wanted and observed of it."""
+    return ObjectKey(each.key.host, each.origin or each.key.address)
 
 
 def _needed_first(cases: Cases) -> Iterable[ObjectKey]:
     graph: nx.DiGraph[ObjectKey] = nx.DiGraph()
     graph.add_nodes_from(cases)
     for key, case in cases.items():
-        needs = case.wanted.needs if case.wanted else ()
+        needs = (*case.wanted.needs, *map(awaited, case.wanted.awaits)) if case.wanted else ()
         graph.add_edges_from((need, key) for need in needs if need in cases)
     order: Iterable[ObjectKey] = nx.topological_sort(graph)
     return order
@@ -57,12 +75,15 @@ def _lack(need: ObjectKey, case: Case, judged: Cases, snapshots: Snapshots) -> C
 
 
 def _without(case: Case, need: ObjectKey, consent: Consent) -> Case:
-    """A creation is held up whole; of an update only the fields that newly name what it needs."""
+    """A creation is held up whole; of an update only the fields that newly name what it needs, and with the
+    network of a NIC or the volume of a disk all of that.
+    """
     if case.change.action == "create":
         return judge_object(case, consent)
+    newly = {each.path for each in case.change.fields if mentions(each.after, need) and not mentions(each.before, need)}
+    entries = {entry_of(path) for path in newly if is_head(path)}
     return judge_fields(
-        case,
-        lambda field: consent if mentions(field.after, need) and not mentions(field.before, need) else Granted(),
+        case, lambda field: consent if field.path in newly or entry_of(field.path) in entries else Granted()
     )
 
 

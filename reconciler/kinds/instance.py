@@ -133,6 +133,10 @@ def volume_of(resource: Resource, disk: str) -> Address:
     return resolve("Volume", resource.spec.volumes[disk].volume or disk, resource.address.project)
 
 
+ALLOW, AFTER = "allow:", "after:"
+"""Begin the marks of an instance: impacts that its `updatePolicy` allows, and origins of what it depends on."""
+
+
 def awaited(resource: Resource) -> list[Address]:
     """The instances that must be ready before this one is made."""
     return [resolve("Instance", name, resource.address.project) for name in resource.spec.depends_on]

@@ -13,7 +13,10 @@ from reconciler.kinds.flavor import FlavorSpec, extra_fields
 from reconciler.kinds.host import HostSpec
 from reconciler.kinds.image import ImageSpec, content_id
 from reconciler.kinds.instance import (
+    AFTER,
+    ALLOW,
     InstanceSpec,
+    awaited,
     groups_of,
     nic_groups,
     nic_network,
@@ -161,16 +164,19 @@ def _needs(resource: Resource, world: World, host: str) -> Iterator[ObjectKey]:
 
 
 def _awaits(resource: Resource, world: World) -> Iterator[Await]:
-    for name in resource.spec.depends_on:
-        other = resolve("Instance", name, resource.address.project)
+    for other in awaited(resource):
+        origin = world.resources[other].origin
         for host in world.hosts.get(other, ()):
-            yield Await(key=ObjectKey(host, other), readiness=readiness_of(world.spec(other)))
+            yield Await(key=ObjectKey(host, other), readiness=readiness_of(world.spec(other)), origin=origin)
 
 
-def _guards(spec: InstanceSpec) -> Iterator[str]:
-    """Marks on the instance: they count from the commit after the one that writes them."""
-    allowed = spec.update_policy.allow if spec.update_policy else ()
-    yield from sorted(f"allow:{impact}" for impact in set(allowed))
+def _guards(resource: Resource, world: World) -> Iterator[str]:
+    """Marks on the instance, in order: they count from the commit after the one that writes them. Those of what it
+    depends on tell the order in which instances go that nobody declares any more.
+    """
+    spec: InstanceSpec = resource.spec
+    yield from sorted({f"{AFTER}{world.resources[other].origin}" for other in awaited(resource)})
+    yield from sorted({f"{ALLOW}{impact}" for impact in (spec.update_policy.allow if spec.update_policy else ())})
     if spec.protected:
         yield "protected"
 
@@ -183,7 +189,7 @@ def _realise(resource: Resource, world: World) -> Iterator[Wanted]:
             fields=_fields(resource, world, world.spec(Address("Host", None, host))),
             payload=_payload(resource, world),
             needs=tuple(sorted(set(_needs(resource, world, host)))),
-            guards=tuple(_guards(resource.spec)),
+            guards=tuple(_guards(resource, world)),
             ready=readiness_of(resource.spec),
             awaits=tuple(sorted(_awaits(resource, world))),
             place=resource.place,

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 import networkx as nx
 
 from reconciler.address import ObjectKey
 from reconciler.diff import Case
+from reconciler.guard.needs import awaited
 from reconciler.guard.verdict import granted, granted_fields, ungranted_fields
 from reconciler.impact import Impact
-from reconciler.objects import Readiness
-from reconciler.plan import FieldChange, Step, Verb
+from reconciler.objects import Await
+from reconciler.plan import Step, Verb
 from reconciler.planning.effect import merged
-from reconciler.snapshots import Snapshots
+from reconciler.snapshots import Snapshots, identity
 
 Cases = Mapping[ObjectKey, Case]
 
 
 def steps(cases: Cases, snapshots: Snapshots) -> tuple[Step, ...]:
     """The steps of all that is granted, in the lexicographically first order that their edges allow."""
-    made = {key: {step.verb: step for step in _of(case)} for key, case in sorted(cases.items())}
+    made: _Made = {key: {step.verb: step for step in _of(case)} for key, case in sorted(cases.items())}
+    made = {key: _awaiting(verbs, made, snapshots) for key, verbs in made.items()}
     graph: nx.DiGraph[str] = nx.DiGraph()
     for verbs in made.values():
         graph.add_nodes_from(step.id for step in verbs.values())
@@ -38,12 +40,12 @@ def _of(case: Case) -> Iterator[Step]:
     expect = case.observed.digest() if case.observed else None
     action = case.change.action
     if action == "create" and granted(case):
-        yield _step(case, "create", wanted=case.wanted, expect=expect, impact=case.change.impact, ready=_ready(case))
+        yield _step(case, "create", wanted=case.wanted, expect=expect, impact=case.change.impact)
     elif action == "delete" and granted(case):
         yield _step(case, "delete", expect=expect)
     elif action == "replace" and granted(case):
         yield _step(case, "delete", expect=expect, impact=Impact.REPLACE)
-        yield _step(case, "create", wanted=case.wanted, impact=Impact.REPLACE, ready=_ready(case))
+        yield _step(case, "create", wanted=case.wanted, impact=Impact.REPLACE)
     elif action in ("update", "replace") and (fields := granted_fields(case)):
         impact = max((field.impact for field in fields), key=lambda each: each.rank)
         yield _step(
@@ -54,29 +56,52 @@ def _of(case: Case) -> Iterator[Step]:
             impact=impact,
             paths=tuple(sorted(field.path for field in fields)),
             waiting=tuple(sorted(field.path for field in ungranted_fields(case))),
-            ready=_ready(case) if _starts(fields) else None,
         )
-
-
-def _ready(case: Case) -> Readiness | None:
-    return case.wanted.ready if case.wanted else None
-
-
-def _starts(fields: Iterable[FieldChange]) -> bool:
-    """Whether an update starts the guest, from cold or anew."""
-    return any(field.impact.rank >= Impact.RESTART.rank or field.path == "powerState" for field in fields)
 
 
 def _step(case: Case, verb: Verb, **more: object) -> Step:
     key = case.change.key
-    return msgspec.structs.replace(Step(id=f"{verb} {key}", key=key, verb=verb), **more)
+    step = msgspec.structs.replace(Step(id=f"{verb} {key}", key=key, verb=verb), **more)
+    ready = step.wanted.ready if step.wanted and _starts(step) else None
+    return msgspec.structs.replace(step, ready=ready) if ready and ready.check != "none" else step
+
+
+def _starts(step: Step) -> bool:
+    """Whether a step starts a guest, from cold or anew."""
+    if step.key.address.kind != "Instance" or step.wanted is None or step.wanted.fields.get("powerState") == "Stopped":
+        return False
+    return step.verb == "create" or "powerState" in step.paths or step.impact.rank >= Impact.RESTART.rank
+
+
+def _stops(step: Step) -> bool:
+    stopped = step.wanted is not None and step.wanted.fields.get("powerState") == "Stopped"
+    return stopped and "powerState" in step.paths
 
 
 _Made = Mapping[ObjectKey, Mapping[Verb, Step]]
 
 
+def _awaiting(verbs: Mapping[Verb, Step], made: _Made, snapshots: Snapshots) -> Mapping[Verb, Step]:
+    """The steps that start a guest, with those that it depends on and that this plan does not start itself."""
+    return {
+        verb: msgspec.structs.replace(step, awaits=tuple(_standing(step, made, snapshots)))
+        if step.wanted and step.wanted.awaits and _starts(step)
+        else step
+        for verb, step in verbs.items()
+    }
+
+
+def _standing(step: Step, made: _Made, snapshots: Snapshots) -> Iterator[Await]:
+    for each in step.wanted.awaits if step.wanted else ():
+        key = awaited(each)
+        started = any(_starts(other) for other in made.get(key, {}).values())
+        if not started and key in snapshots.objects and each.readiness.check != "none":
+            yield each
+
+
 def _edges(made: _Made, cases: Cases, snapshots: Snapshots) -> Iterator[tuple[str, str]]:
     """(earlier, later) pairs of step ids."""
+    yield from _departures(made, snapshots)
     for key, verbs in made.items():
         if "delete" in verbs:
             yield from _before_deletion(key, verbs["delete"], made, snapshots)
@@ -87,7 +112,16 @@ def _edges(made: _Made, cases: Cases, snapshots: Snapshots) -> Iterator[tuple[st
             for need in wanted.needs if wanted and verb in verbs else ():
                 yield from ((step.id, verbs[verb].id) for step in _making(made.get(need, {})))
             for each in wanted.awaits if wanted and verb in verbs else ():
-                yield from ((step.id, verbs[verb].id) for step in _making(made.get(each.key, {})))
+                yield from _in_turn(verbs[verb], made.get(awaited(each), {}))
+
+
+def _in_turn(step: Step, others: Mapping[Verb, Step]) -> Iterator[tuple[str, str]]:
+    """Guests start after those that they depend on, and stop before them."""
+    for other in _making(others):
+        if _starts(step) and _starts(other):
+            yield other.id, step.id
+        elif _stops(step) and _stops(other):
+            yield step.id, other.id
 
 
 def _making(verbs: Mapping[Verb, Step]) -> Iterator[Step]:
@@ -102,3 +136,17 @@ def _before_deletion(key: ObjectKey, deletion: Step, made: _Made, snapshots: Sna
         for verb, step in using.items():
             if not (alike and verb == "delete"):  # groups that name each other go in any order
                 yield step.id, deletion.id
+
+
+def _departures(made: _Made, snapshots: Snapshots) -> Iterator[tuple[str, str]]:
+    """Instances go before those that they depend on. Marks of different commits may say so both ways: then it does not
+    matter.
+    """
+    gone = {key: verbs["delete"].id for key, verbs in made.items() if "delete" in verbs}
+    graph: nx.DiGraph[ObjectKey] = nx.DiGraph()
+    for key in gone:
+        later = (identity(each) for each in snapshots.followers(key.address))
+        graph.add_edges_from((follower, key) for follower in later if follower in gone)
+    circles = nx.strongly_connected_components(graph)
+    circle = {key: number for number, keys in enumerate(circles) for key in keys}
+    yield from ((gone[first], gone[then]) for first, then in graph.edges if circle[first] != circle[then])

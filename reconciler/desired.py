@@ -130,7 +130,9 @@ def _completed(found: Desired, read_file: ReadFile) -> list[Diagnostic]:
             case InstanceSpec() as spec:
                 project = found.resources.get(Address("Project", None, str(address.project)))
                 layers = [project.spec.defaults, ours] if project else [ours]
-                resource = msgspec.structs.replace(resource, spec=with_defaults(spec, *layers))
+                whole = with_defaults(spec, *layers)
+                if whole is not spec:
+                    resource = msgspec.structs.replace(resource, spec=whole)
                 found.resources[address], problems = _with_user_data(resource, read_file)
                 diagnostics += problems
     return diagnostics

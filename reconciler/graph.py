@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+import msgspec
 import networkx as nx
 
 from reconciler.address import Address
 from reconciler.diagnostic import Diagnostic
-from reconciler.kinds.base import Problem, Resource, resource_kind
+from reconciler.kinds.base import Problem, Resource
 
 
 class Resources(Protocol):
@@ -28,7 +29,7 @@ def dependencies(desired: Resources) -> nx.DiGraph[Address]:
     graph.add_nodes_from(sorted(desired.resources))
     for address in sorted(desired.resources):
         resource = desired.resources[address]
-        for reference in resource_kind(resource).references(resource):
+        for reference in resource.references:
             if (graph.get_edge_data(address, reference.target) or {}).get("role") != "needs":
                 graph.add_edge(address, reference.target, role=reference.role, path=reference.path)
     return graph
@@ -36,7 +37,7 @@ def dependencies(desired: Resources) -> nx.DiGraph[Address]:
 
 def cycles(desired: Resources) -> list[Diagnostic]:
     """One error for each group of resources that need each other in a circle, at the field that closes it."""
-    graph = dependencies(desired)
+    graph = dependencies(_only(desired, _circular_kinds(desired)))
     found = []
     for circle in circles(graph):
         user = desired.resources[circle[0]]
@@ -44,6 +45,33 @@ def cycles(desired: Resources) -> list[Diagnostic]:
         detail = f"{' → '.join(map(str, circle))}: none of them can be made first. Remove one of these references."
         found.append(user.mistake(Problem(path, "cycle", "resources need each other in a circle", detail)))
     return found
+
+
+class _Some(msgspec.Struct, frozen=True):
+    """Some of the resources."""
+
+    resources: Mapping[Address, Resource]
+
+
+def _only(desired: Resources, kinds: frozenset[str]) -> Resources:
+    return _Some({address: each for address, each in desired.resources.items() if address.kind in kinds})
+
+
+def _circular_kinds(desired: Resources) -> frozenset[str]:
+    """The kinds of which resources can form a circle, by what is referred to: a circle of resources is one of kinds.
+
+    Most fleets have none, and need no graph of all that they are.
+    """
+    uses = {
+        (address.kind, reference.target.kind)
+        for address, resource in desired.resources.items()
+        for reference in resource.references
+        if reference.role != "member"
+    }
+    left = {user for user, _ in uses}
+    while left != (able := {user for user, used in uses if user in left and used in left}):
+        left = able
+    return frozenset(left)
 
 
 def circles(graph: nx.DiGraph[Address]) -> list[list[Address]]:

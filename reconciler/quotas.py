@@ -4,6 +4,7 @@ request's check.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -27,10 +28,12 @@ _Use = tuple[str, int]
 def exceeded(resources: Resources) -> Mistakes:
     """Each quota that is exceeded, at its line, with those that go beyond it, in order of their addresses."""
     uses = {address: _uses(each, resources) for address, each in sorted(resources.items()) if each.find_place}
+    by_project: dict[str | None, dict[Address, list[_Use]]] = defaultdict(dict)
+    for address, found in uses.items():
+        by_project[address.project][address] = found
     for each in resources.values():
         if isinstance(each.spec, ProjectSpec):
-            own = {address: found for address, found in uses.items() if address.project == each.address.name}
-            yield from _beyond(each, "spec.quotas", each.spec.quotas, own, resources)
+            yield from _beyond(each, "spec.quotas", each.spec.quotas, by_project[each.address.name], resources)
         elif isinstance(each.spec, FleetSpec):
             yield from _beyond(each, "spec.limits", each.spec.limits, uses, resources)
 

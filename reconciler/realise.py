@@ -58,7 +58,7 @@ def realise(world: World, held: frozenset[Address], kinds: Iterable[str] | None 
 
 def references(resource: Resource) -> list[Address]:
     """The resources that a resource names and that have to stand where it stands."""
-    return [each.target for each in resource_kind(resource).references(resource) if each.role != "after"]
+    return [each.target for each in resource.references if each.role != "after"]
 
 
 def _hosts(desired: Desired, placement: Placement) -> dict[Address, tuple[str, ...]]:

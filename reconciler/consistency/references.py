@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from reconciler.address import Address
-from reconciler.kinds.base import DEFAULT_PROJECT, REGISTRY, Problem, Reference, Resource, resource_kind
+from reconciler.kinds.base import DEFAULT_PROJECT, REGISTRY, Problem, Reference, Resource
 from reconciler.kinds.project import default_references
 from reconciler.suggest import did_you_mean, listed
 
@@ -26,7 +26,7 @@ def mistaken_references(known: Resources, complete: bool) -> Mistakes:
         names[address.kind, address.project].append(address.name)
         homes.setdefault((address.kind, address.name), address)
     for resource in sorted(known.values(), key=lambda resource: resource.place):
-        references = () if resource.spec is None else resource_kind(resource).references(resource)
+        references = () if resource.spec is None else resource.references
         for reference in references:
             target = reference.target
             if found := known.get(target):

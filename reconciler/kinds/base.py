@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -85,7 +86,7 @@ class MovableMetadata(ProjectMetadata, frozen=True, kw_only=True):
     ) = None
 
 
-class Resource(msgspec.Struct, frozen=True, kw_only=True):
+class Resource(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A manifest, understood. `find_place` finds a field by its path (`spec.networks.lan.address`) in the document.
 
     `find_excerpt` gives the line that stands there, and how many of its columns are meant. `broken`: the manifest has
@@ -100,6 +101,11 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     find_place: Callable[[str], Place] | None = None
     find_excerpt: Callable[[str], tuple[str, int]] | None = None
     broken: bool = False
+
+    @cached_property
+    def references(self) -> tuple[Reference, ...]:
+        """What its spec names: asked for at every turn, so told once."""
+        return tuple(resource_kind(self).references(self))
 
     def place_of(self, path: str) -> Place:
         """Where a field stands; the resource's own place when that is not known."""

@@ -92,13 +92,21 @@ def _valued(entry: Entry, head: str, tail: str, margin: str, shaped: Shape) -> I
         yield from _scalar(value, head, tail, deeper)
     elif (flow := _flow(value, shaped)) is not None and len(head) + 1 + len(flow) <= WIDEST:
         yield f"{head} {flow}{tail}"
-    elif entry.key is None and not value.entries[0].above and not tail:
-        first, *rest = _block(value, deeper, shaped)
-        yield f"{head} {first.removeprefix(deeper)}"
-        yield from rest
+    elif entry.key is None:
+        yield from _item(value, margin, shaped, tail)
     else:
         yield head + tail
         yield from _block(value, deeper, shaped)
+
+
+def _item(value: Collection, margin: str, shaped: Shape, tail: str) -> Iterator[str]:
+    """A mapping or list as an item of a list: it begins in the line of the dash. Comments before it go above that."""
+    lines = list(_block(value, margin + STEP, shaped))
+    first = next(index for index, text in enumerate(lines) if text and not text.lstrip().startswith("#"))
+    above = [tail, *lines[:first]]
+    yield from (margin + text.strip() for text in above if text)
+    yield f"{margin}- {lines[first].lstrip(' ')}"
+    yield from lines[first + 1 :]
 
 
 def _scalar(value: Scalar, head: str, tail: str, deeper: str) -> Iterator[str]:

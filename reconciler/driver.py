@@ -44,13 +44,17 @@ class DriverError(Exception):
 
 
 class HostConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """How a host is reached: `connection` is its section of the trusted configuration, verbatim, for its driver."""
+    """How a host is reached: `connection` is its section of the trusted configuration, verbatim, for its driver.
+
+    `patience` is how many seconds the host has to answer; None for what suits most.
+    """
 
     name: str
     driver: str
     fleet: str
     fleet_id: str
     connection: dict[str, object] = {}
+    patience: float | None = None
 
 
 class Files(Protocol):

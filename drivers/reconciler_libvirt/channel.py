@@ -1,7 +1,7 @@
 """The host channel: commands run as root on the host, for what libvirt has no call for.
 
 A command is always an argument vector that we build, behind the prefix of the trusted configuration (`nsenter …`, or
-nothing for this machine). There is no shell on either side.
+nothing), on this machine or through ssh. There is no shell here; that of an ssh server gets every word quoted.
 """
 
 from __future__ import annotations
@@ -10,16 +10,23 @@ import contextlib
 import os
 import select
 import subprocess
+import threading
 from collections.abc import Iterator, Sequence
 
 from reconciler.driver import DriverError, ErrorClass
+from reconciler_libvirt.tunnel import Tunnel
 
 LOCK = "/run/reconciler.lock"
 """One writer per host, whatever its fleet."""
 _HELD = 75
 _SECONDS = 60.0
 _ECHO_SECONDS = 10.0
-_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+_ENVIRONMENT = {"PATH": _PATH, "LC_ALL": "C"}
+_REMOTELY = ("env", f"PATH={_PATH}", "LC_ALL=C")
+_AT_ONCE = 6
+"""An ssh server lets ten sessions share a connection, of which the tunnel and the lock take two."""
+_SSH_FAILED = 255
 
 
 class CommandError(DriverError):
@@ -34,14 +41,31 @@ class CommandError(DriverError):
 class Channel:
     """A way to run commands on one host."""
 
-    def __init__(self, prefix: Sequence[str] = ()) -> None:
+    def __init__(self, prefix: Sequence[str] = (), tunnel: Tunnel | None = None) -> None:
         self.prefix = tuple(prefix)
+        self.tunnel = tunnel
+        self._turns = threading.Semaphore(_AT_ONCE)
+
+    def words(self, *command: str) -> list[str]:
+        """What to run here so that a command runs on the host. Raises `DriverError` when that is not reached."""
+        if self.tunnel is None:
+            return [*self.prefix, *command]
+        return self.tunnel.command([*self.prefix, *_REMOTELY, *command])
 
     def run(self, *command: str, stdin: str = "", seconds: float = _SECONDS) -> str:
         """What the command prints. Raises `CommandError`, or `DriverError` (transient) when it takes too long."""
+        with self._turns:
+            done = self._done(command, stdin, seconds)
+        if done.returncode == _SSH_FAILED and self.tunnel and not self.tunnel.alive:
+            raise DriverError(ErrorClass.TRANSIENT, f"the ssh connection to the host was lost: {done.stderr.strip()}")
+        if done.returncode:
+            raise CommandError(command, done.returncode, done.stderr or done.stdout)
+        return done.stdout
+
+    def _done(self, command: Sequence[str], stdin: str, seconds: float) -> subprocess.CompletedProcess[str]:
         try:
-            done = subprocess.run(
-                [*self.prefix, *command],
+            return subprocess.run(
+                self.words(*command),
                 input=stdin,
                 capture_output=True,
                 text=True,
@@ -57,18 +81,20 @@ class Channel:
         except subprocess.TimeoutExpired:
             message = f"on the host, `{' '.join(command)}` did not end within {seconds:.0f} s"
             raise DriverError(ErrorClass.TRANSIENT, message) from None
-        if done.returncode:
-            raise CommandError(command, done.returncode, done.stderr or done.stdout)
-        return done.stdout
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[HostLease]:
         """Be the only writer of the host, or raise `DriverError` (held)."""
-        lease = HostLease([*self.prefix, "flock", "-n", "-E", str(_HELD), LOCK, "cat"])
+        lease = HostLease(self.words("flock", "-n", "-E", str(_HELD), LOCK, "cat"))
         try:
             yield lease
         finally:
             lease.release()
+
+    def close(self) -> None:
+        """Let go of the host."""
+        if self.tunnel is not None:
+            self.tunnel.close()
 
 
 class HostLease:

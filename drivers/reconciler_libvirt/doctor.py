@@ -29,7 +29,7 @@ def checks(site: Site) -> Iterator[Check]:
 def _libvirt(site: Site) -> Check:
     with calls("asking libvirt for its version"):
         version = site.connection.getLibVersion()
-    what = f"libvirt {facts.dotted(version)} answers at {site.settings.socket}"
+    what = f"libvirt {facts.dotted(version)} answers at {site.settings.place}"
     return version >= _OLDEST, what, f"libvirt {facts.dotted(_OLDEST)} or later is needed; upgrade the host"
 
 

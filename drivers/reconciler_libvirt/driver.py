@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
@@ -10,36 +9,14 @@ from typing import Protocol
 from reconciler.address import Address
 from reconciler.driver import DriverError, ErrorClass, Files, HostConfig, Lease, Progress
 from reconciler.expectation import Expectations
-from reconciler.identity import Identity
 from reconciler.objects import Observed
 from reconciler.observation import Complete, Failed, Foreign, Partial, Sighting, Snapshot
 from reconciler.plan import Step
-from reconciler_libvirt import doctor, facts, reading
-from reconciler_libvirt.channel import Channel
-from reconciler_libvirt.connection import connect
-from reconciler_libvirt.enforcement import Table
+from reconciler_libvirt import doctor, facts, readiness, reading
+from reconciler_libvirt.access import Access
 from reconciler_libvirt.objects import image, instance, network, security_group, volume
 from reconciler_libvirt.reading import HostReading
-from reconciler_libvirt.settings import settings
 from reconciler_libvirt.site import Site, Task
-from reconciler_libvirt.storage import Storage
-
-
-def _site(host: HostConfig, files: Files) -> Site:
-    """Connect to a host. Raises `DriverError`."""
-    chosen = settings(host.name, host.connection)
-    identity, channel = Identity(host.fleet_id), Channel(chosen.channel.prefix)
-    connection = connect(chosen)
-    return Site(
-        host=host.name,
-        identity=identity,
-        settings=chosen,
-        connection=connection,
-        channel=channel,
-        storage=Storage(connection, identity, chosen.pool, channel, chosen.pools),
-        table=Table(identity, channel),
-        files=files,
-    )
 
 
 class Kind(Protocol):
@@ -71,17 +48,12 @@ class LibvirtDriver:
 
     def __init__(self, host: HostConfig, files: Files) -> None:
         self._config = host
-        self._files = files
-        self._site = _site(host, files)
-        self._connecting = threading.Lock()
+        self._access = Access(host, files)
         self._expectations = Expectations()
 
-    def _connected(self) -> Site:
-        """The host, connected to anew if its daemon was restarted meanwhile."""
-        with self._connecting:
-            if not self._site.connection.isAlive():
-                self._site = _site(self._config, self._files)
-            return self._site
+    @property
+    def _site(self) -> Site:
+        return self._access.site
 
     def lock(self) -> AbstractContextManager[Lease]:
         """Become the host's only writer, or raise `DriverError` (held). The lock goes when the process goes."""
@@ -91,7 +63,7 @@ class LibvirtDriver:
         """All that is ours on the host; never modifies. What could not be seen is a gap."""
         host = self._config.name
         try:
-            site = self._connected()
+            site = self._access.again()
             seen = reading.read(site)
             host_facts = facts.read(site, seen.table)
             pool = site.storage.foreign()
@@ -112,7 +84,7 @@ class LibvirtDriver:
 
     def apply(self, step: Step, commit: str, progress: Progress) -> Observed | None:
         """Carry a step out and return what is there now, read back (None when it is gone)."""
-        self._connected()
+        self._access.again()
         result = self._carry_out(step, commit, progress)
         self._expectations.over(step)
         return result
@@ -176,7 +148,7 @@ class LibvirtDriver:
 
     def ready(self, instance: Address, check: str) -> str:
         """Look once whether an instance passes a readiness check: empty when it does."""
-        return ""
+        return readiness.missing(self._access.again(), instance, check)
 
     def survey(self) -> Sequence[Sighting]:
         """Everything on the host, ours or not."""
@@ -191,8 +163,15 @@ class LibvirtDriver:
         for found in instance.observe(self._site, reading.read(self._site)):
             if isinstance(found, Observed) and found.key.address == address:
                 name = self._site.identity.name(found.origin)
-                return ["virsh", "-c", self._site.settings.uri, "console", name]
+                return self._console(name)
         raise DriverError(ErrorClass.GONE, f"{address} is not on host {self._site.host}")
+
+    def _console(self, name: str) -> Sequence[str]:
+        """On a host that is reached by ssh, virsh runs there."""
+        chosen = self._site.settings
+        login, uri = chosen.login if chosen.transport == "ssh" else None, chosen.uri()
+        shown = ["virsh", "-c", uri, "console", name]
+        return login.command([*chosen.channel.prefix, *shown], "-tt") if login else shown
 
     def reach(self) -> Sequence[str]:
         """A command prefix under which the guests can be connected to."""
@@ -203,8 +182,8 @@ class LibvirtDriver:
         return list(doctor.checks(self._site))
 
     def close(self) -> None:
-        """Let go of the connection."""
-        self._site.connection.close()
+        """Let go of the host."""
+        self._access.close()
 
 
 def _origin(step: Step) -> Address:

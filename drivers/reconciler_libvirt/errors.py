@@ -32,6 +32,8 @@ def classify(code: int, domain: int = 0, message: str = "") -> ErrorClass:
     for codes, error_class in _CLASSES:
         if code in codes:
             return error_class
+    if "certificate" in message:
+        return ErrorClass.YOURS
     if code in (_INTERNAL, _SYSTEM) and domain in (_FROM_RPC, _FROM_REMOTE):
         return ErrorClass.TRANSIENT
     if code == _OPERATION_FAILED and "already exists" in message:

@@ -23,7 +23,7 @@ from tests.support import host_init
 POOL = "/var/lib/libvirt/reconciler"
 PROGRAMS = (
     *("libvirtd", "virtlogd", "virsh", "qemu-system-x86_64", "qemu-img", "nft", "dnsmasq", "ip"),
-    *("unshare", "nsenter", "mount", "kill", "sysctl", "ssh"),
+    *("unshare", "nsenter", "mount", "kill", "sysctl", "ssh", "sshd", "certtool", "mmdebstrap", "mke2fs"),
 )
 START_SECONDS = 30
 
@@ -126,12 +126,12 @@ class Host:
         """What virsh answers on the host."""
         return self.run("virsh", "-q", "-c", "qemu:///system", *command, check=check).stdout
 
-    def restart_libvirtd(self) -> None:
+    def restart_libvirtd(self, *options: str) -> None:
         """End the daemon and start it anew; guests and networks stay up."""
         pid = self.run("cat", "/run/libvirtd.pid").stdout.strip()
         self.run("kill", pid)
         until(lambda: self.run("kill", "-0", pid, check=False).returncode, 20, "the old libvirtd to end")
-        self.run("libvirtd", "-d")
+        self.run("libvirtd", "-d", *options)
         until(self._answers, START_SECONDS, f"libvirtd of {self.name}")
 
     def stop(self) -> None:

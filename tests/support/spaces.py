@@ -62,17 +62,7 @@ class Space:
 
     def socket(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
         """A socket of this namespace, whichever thread then uses it."""
-        made: list[socket.socket | int] = []
-
-        def inside() -> None:
-            entered = _LIBC.setns(self._handle, _CLONE_NEWNET) == 0
-            made.append(socket.socket(family, kind, protocol) if entered else ctypes.get_errno())
-
-        thread = threading.Thread(target=inside)
-        thread.start()
-        thread.join()
-        assert isinstance(made[0], socket.socket), f"cannot enter the namespace: {made[0]}"
-        return made[0]
+        return _inside(self._handle, family, kind, protocol)
 
     def close(self) -> None:
         """Give the namespace up; the kernel takes its devices away."""
@@ -80,6 +70,30 @@ class Space:
         assert self._holder.stdin
         self._holder.stdin.close()
         self._holder.wait(timeout=10)
+
+
+def inside(pid: int, family: int, kind: int) -> socket.socket:
+    """A socket of the network of a process."""
+    handle = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return _inside(handle, family, kind, 0)
+    finally:
+        os.close(handle)
+
+
+def _inside(handle: int, family: int, kind: int, protocol: int) -> socket.socket:
+    """Made by a thread that enters the namespace and ends."""
+    made: list[socket.socket | int] = []
+
+    def make() -> None:
+        entered = _LIBC.setns(handle, _CLONE_NEWNET) == 0
+        made.append(socket.socket(family, kind, protocol) if entered else ctypes.get_errno())
+
+    thread = threading.Thread(target=make)
+    thread.start()
+    thread.join()
+    assert isinstance(made[0], socket.socket), f"cannot enter the namespace: {made[0]}"
+    return made[0]
 
 
 @contextlib.contextmanager

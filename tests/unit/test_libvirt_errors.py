@@ -74,8 +74,28 @@ def test_what_a_number_leaves_open_its_origin_or_words_tell(
 
 def test_a_host_is_reached_by_its_socket() -> None:
     chosen = settings("kvm-01", {"socket": "/run/my libvirt/sock", "channel": {"prefix": ["nsenter", "-a"]}})
-    assert chosen.uri == "qemu+unix:///system?socket=/run/my%20libvirt/sock"
+    assert chosen.uri() == "qemu+unix:///system?socket=/run/my%20libvirt/sock"
     assert chosen.channel.prefix == ("nsenter", "-a")
+
+
+def test_a_host_is_reached_by_tls_at_its_name_or_address() -> None:
+    pki = {"tls": {"pki": "/etc/pki/my fleet"}}
+    named = settings("kvm-01", {"transport": "tls", "host": "kvm-01.example.org", **pki})
+    numbered = settings("kvm-01", {"transport": "tls", "host": "2001:db8::5", "port": 16515})
+    assert named.uri() == "qemu+tls://kvm-01.example.org/system?pkipath=/etc/pki/my%20fleet"
+    assert numbered.uri() == "qemu+tls://[2001:db8::5]:16515/system"
+    assert named.login is None
+
+
+def test_ssh_asks_nobody_trusts_nobody_unknown_and_reads_no_configuration() -> None:
+    ssh = {"identity": "/keys/my id", "known_hosts": "/keys/known"}
+    login = settings("kvm-01", {"transport": "ssh", "host": "10.0.0.1", "user": "ops", "ssh": ssh}).login
+    assert login is not None
+    words = login.command(["echo", "two words", "$HOME"])
+    assert words[:3] == ["ssh", "-F", "none"]
+    assert {"StrictHostKeyChecking=yes", "BatchMode=yes", "ForwardAgent=no"} <= set(words)
+    assert {'IdentityFile="/keys/my id"', "IdentitiesOnly=yes", 'UserKnownHostsFile="/keys/known"'} <= set(words)
+    assert words[-7:] == ["-p", "22", "-l", "ops", "--", "10.0.0.1", "echo 'two words' '$HOME'"]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +103,23 @@ def test_a_host_is_reached_by_its_socket() -> None:
     [
         ({"uri": "qemu+ext:///system?command=/tmp/evil"}, "a URI can name a command"),
         ({"transport": "ext"}, "a transport that runs commands"),
-        ({"transport": "ssh", "host": "h"}, "not in this version"),
+        ({"transport": "ssh"}, "where to?"),
+        ({"transport": "ssh", "host": "-oProxyCommand=/tmp/evil"}, "an option of ssh"),
+        ({"transport": "ssh", "host": "h -oProxyCommand=/tmp/evil"}, "a second word"),
+        ({"transport": "ssh", "host": "h\n"}, "a line end"),
+        ({"transport": "ssh", "host": "me@h"}, "a user in the host"),
+        ({"transport": "ssh", "host": "h", "user": "-lroot"}, "an option of ssh"),
+        ({"transport": "ssh", "host": "h", "user": "a b"}, "two words"),
+        ({"transport": "ssh", "host": "h", "port": 0}, "no port"),
+        ({"transport": "ssh", "host": "h", "ssh": {"identity": "id"}}, "relative to what?"),
+        ({"transport": "ssh", "host": "h", "ssh": {"known_hosts": "/dev/null %h"}}, "a token of ssh"),
+        ({"transport": "ssh", "host": "h", "ssh": {"options": ["ProxyCommand=x"]}}, "options of ssh run commands"),
+        ({"transport": "ssh", "host": "h", "channel": {"ssh": {"host": "g"}}}, "two machines"),
+        ({"transport": "unix", "host": "h"}, "a socket of this machine is on no other"),
+        ({"transport": "tls", "host": "h/../?command=x"}, "a path and a query in the host"),
+        ({"transport": "tls", "host": "h", "user": "root"}, "TLS knows certificates, not users"),
+        ({"transport": "tls", "host": "h", "tls": {"no_verify": True}}, "nobody unknown is trusted"),
+        ({"channel": {"ssh": {"host": "-G"}}}, "an option of ssh"),
         ({"command": "/tmp/evil"}, "a parameter that runs a command"),
         ({"socket": "/run/sock&command=/tmp/evil"}, "a second parameter"),
         ({"socket": "/run/sock?command=/tmp/evil"}, "a query in the query"),
@@ -104,4 +140,4 @@ def test_what_could_run_commands_or_means_nothing_is_refused(section: dict[str, 
 
 def test_the_driver_can_be_asked_for_its_impacts_without_libvirt() -> None:
     assert DRIVER.name == "libvirt"
-    assert {row.kind for row in DRIVER.impacts} == {"Image", "Network", "SecurityGroup", "Instance"}
+    assert {row.kind for row in DRIVER.impacts} == {"Image", "Volume", "Network", "SecurityGroup", "Instance"}

@@ -1,0 +1,162 @@
+"""Hosts elsewhere, reached by ssh and by TLS: the same driver, on a real ssh server and a daemon that listens."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from reconciler.driver import Driver, DriverError, ErrorClass, HostConfig
+from reconciler.observation import Complete
+from reconciler_libvirt import DRIVER
+from tests.support.contract import Rig
+from tests.support.guests import Keys
+from tests.support.hosts import Host, until
+from tests.support.libvirt_bench import LibvirtBench, bench
+from tests.support.remote import Remote, by_ssh, by_tls
+
+pytestmark = pytest.mark.libvirtd
+
+
+@pytest.fixture(scope="module")
+def ssh_host(libvirt_host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Remote]:
+    with by_ssh(libvirt_host, tmp_path_factory.mktemp("ssh")) as remote:
+        yield remote
+
+
+@pytest.fixture(scope="module")
+def tls_host(libvirt_host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Remote]:
+    folder = tmp_path_factory.mktemp("tls")
+    for parent in (folder, folder.parent):
+        parent.chmod(0o755)
+    with by_tls(libvirt_host, folder) as remote:
+        yield remote
+
+
+@pytest.fixture
+def clean(request: pytest.FixtureRequest) -> Iterator[LibvirtBench]:
+    with bench(request) as made:
+        yield made
+
+
+def leading(clean: LibvirtBench, connection: dict[str, object]) -> HostConfig:
+    """The bench's host, reached another way."""
+    kept = {name: value for name, value in clean.config.connection.items() if name in ("pool", "stop_deadline")}
+    return replace(clean.config, connection=kept | connection)
+
+
+def refusal(clean: LibvirtBench, connection: dict[str, object]) -> str:
+    """Why a host cannot be opened."""
+    with pytest.raises(DriverError) as refused:
+        DRIVER.open(leading(clean, connection), clean.files)
+    assert refused.value.error_class is not ErrorClass.TRANSIENT
+    return str(refused.value)
+
+
+def works(clean: LibvirtBench, connection: dict[str, object]) -> None:
+    """Everything of a guest is made, seen, found unchanged, and taken away."""
+    clean.config = leading(clean, connection)
+    rig = Rig(clean)
+    wanted = rig.scene()
+    rig.make(wanted.values())
+    snapshot = rig.driver.observe()
+    assert snapshot.status == Complete()
+    assert {str(each.key.address) for each in snapshot.objects} == set(wanted)
+    assert all(check[0] for check in rig.driver.doctor() if "kvm" not in check[1])
+    rig.driver.close()
+
+
+def is_free(driver: Driver) -> bool:
+    """Whether the host's lock can be had."""
+    try:
+        with driver.lock():
+            return True
+    except DriverError as error:
+        return error.error_class is not ErrorClass.HELD
+
+
+def folders() -> set[Path]:
+    """What ssh connections of ours have on this machine."""
+    return set(Path("/tmp").glob("reconciler-ssh-*"))
+
+
+def test_a_guest_is_made_through_ssh_alone(clean: LibvirtBench, ssh_host: Remote) -> None:
+    before = folders()
+    works(clean, ssh_host.connection)
+    assert folders() == before, "nothing is left behind"
+
+
+def test_a_guest_is_made_through_tls_with_a_host_channel_by_ssh(
+    clean: LibvirtBench, ssh_host: Remote, tls_host: Remote
+) -> None:
+    ssh = {"host": "127.0.0.1", "port": ssh_host.door.port, **ssh_host.connection["ssh"]}  # type: ignore[dict-item]
+    works(clean, {**tls_host.connection, "channel": {"ssh": ssh}})
+
+
+def test_words_reach_a_command_behind_ssh_as_they_are(clean: LibvirtBench, ssh_host: Remote) -> None:
+    driver = DRIVER.open(leading(clean, ssh_host.connection), clean.files)
+    channel = driver._site.channel  # type: ignore[attr-defined]
+    odd = ["two words", "$HOME", "`id`", "a'b\"c", "*", ";exit 3", "", "-n", "\\", "ä\n"]
+    assert channel.run("printf", "%s|", *odd) == "".join(f"{word}|" for word in odd)
+    driver.close()
+
+
+def test_the_lock_is_held_through_ssh_and_goes_with_the_connection(clean: LibvirtBench, ssh_host: Remote) -> None:
+    first, second = (DRIVER.open(leading(clean, ssh_host.connection), clean.files) for _ in range(2))
+    with first.lock() as lease:
+        lease.check()
+        with pytest.raises(DriverError) as held, second.lock():
+            pass
+        assert held.value.error_class is ErrorClass.HELD
+        ssh_host.door.cut()
+        with pytest.raises(DriverError, match="lost"):
+            lease.check()
+
+    until(lambda: is_free(second), 20, "the lock to go with its holder's connection")
+    assert second.observe().status == Complete(), "a connection that was lost is made again"
+    first.close()
+    second.close()
+
+
+def test_a_host_with_another_key_is_not_spoken_to(clean: LibvirtBench, ssh_host: Remote, tmp_path: Path) -> None:
+    known = tmp_path / "known"
+    known.write_text(f"[127.0.0.1]:{ssh_host.door.port} {Keys.make(tmp_path / 'other').public}\n")
+    ssh = {**ssh_host.connection["ssh"], "known_hosts": str(known)}  # type: ignore[dict-item]
+    before = folders()
+    assert "Host key verification failed" in refusal(clean, {**ssh_host.connection, "ssh": ssh})
+    known.write_text("")
+    assert "ssh-keyscan" in refusal(clean, {**ssh_host.connection, "ssh": ssh}), "an unknown one neither"
+    assert folders() == before
+
+
+def test_a_key_that_the_host_does_not_know_is_told(clean: LibvirtBench, ssh_host: Remote, tmp_path: Path) -> None:
+    stranger = str(Keys.make(tmp_path / "stranger").private)
+    ssh = {**ssh_host.connection["ssh"], "identity": stranger}  # type: ignore[dict-item]
+    assert "the host does not know our key" in refusal(clean, {**ssh_host.connection, "ssh": ssh})
+
+
+def test_a_certificate_of_another_authority_is_refused(clean: LibvirtBench, tls_host: Remote, tmp_path: Path) -> None:
+    for name in ("cacert.pem", "clientcert.pem", "clientkey.pem"):
+        (tmp_path / name).write_bytes((tls_host.folder / name).read_bytes())
+    subprocess.run(["certtool", "--generate-privkey", "--outfile", tmp_path / "k"], check=True, capture_output=True)
+    (tmp_path / "t").write_text('cn = "other"\nca\ncert_signing_key\n')
+    other = ["certtool", "--generate-self-signed", "--load-privkey", tmp_path / "k", "--template", tmp_path / "t"]
+    subprocess.run([*other, "--outfile", tmp_path / "cacert.pem"], check=True, capture_output=True)
+    assert "certificate" in refusal(clean, {**tls_host.connection, "tls": {"pki": str(tmp_path)}})
+
+
+def test_a_socket_and_a_channel_that_lead_to_two_machines_are_refused(clean: LibvirtBench, libvirt_host: Host) -> None:
+    socket = {"socket": str(libvirt_host.socket), "channel": {"prefix": ["unshare", "--uts", "sh", "-c", OTHER, "-"]}}
+    assert "both have to be one machine" in refusal(clean, socket)
+
+
+OTHER = 'hostname elsewhere; exec "$@"'
+
+
+def test_a_host_that_does_not_answer_by_ssh_fails_alone_and_soon(clean: LibvirtBench) -> None:
+    ssh = {"connect_timeout": 1}
+    unreachable = {"transport": "ssh", "host": "127.0.0.1", "port": 1, "ssh": ssh}
+    assert "ssh to root@127.0.0.1 port 1 failed" in refusal(clean, unreachable)

@@ -11,7 +11,7 @@ import base64
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -38,6 +38,9 @@ WEB = "Instance/default/web"
 LAN = "Network/default/lan"
 SSH = "SecurityGroup/default/ssh"
 TINY = "Image/tiny"
+DATA = "Volume/default/data"
+SECRET = "correct-horse-battery-staple"
+"""What every secret is, so that a test can look for it."""
 
 
 class Bench(Protocol):
@@ -52,6 +55,18 @@ class Bench(Protocol):
 
     def subnet(self) -> str:
         """The first three numbers of a /24 that the host can have a network in, such as `10.77.0`."""
+
+    def pool(self) -> str:
+        """A storage pool that is not the fleet's own, and that volumes may lie in."""
+
+    def wire(self) -> str:
+        """What manifests call a physical network of the host."""
+
+    def await_guest(self, name: str) -> None:
+        """Wait until the guest of a running domain has come so far that it follows what it is asked for."""
+
+    def serials(self, name: str) -> list[str]:
+        """The serials of the data disks that a running domain has, as its guest can see them."""
 
     def stop_guest(self, name: str) -> None:
         """Pull the plug of a domain."""
@@ -69,7 +84,7 @@ class Bench(Protocol):
         """Delete a volume."""
 
     def write(self, name: str, text: str) -> None:
-        """Leave a mark in a volume, as a guest that writes to its disk does."""
+        """Leave a mark in a volume (of the fleet's own pool), as a guest that writes to its disk does."""
 
     def written(self, name: str) -> str:
         """The mark that is in a volume; empty when there is none."""
@@ -94,7 +109,7 @@ class Bench(Protocol):
 
 
 class Folder:
-    """`Files` from one folder."""
+    """`Files` from one folder. Of secrets it has one: `motd`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -105,6 +120,12 @@ class Folder:
         if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
             raise DriverError(ErrorClass.YOURS, f"{path} has another digest than {sha256}")
         return path
+
+    def secret(self, name: str) -> str:
+        """The text of a secret."""
+        if name != "motd":
+            raise DriverError(ErrorClass.YOURS, f"there is no secret {name!r}")
+        return f"#cloud-config\nbootcmd: [echo {SECRET}]\n"
 
 
 class Cut(BaseException):
@@ -147,17 +168,23 @@ class Rig:
         self.driver: Driver = bench.driver.open(bench.config, bench.files)
         self.watch = Watch()
 
-    def scene(self, *, ports: int = 22, protected: bool = False, **web: Any) -> dict[str, Wanted]:
-        """A keypair, a network, a security group and one instance `web`, which `web` changes."""
+    def scene(
+        self, *more: str, ports: int = 22, protected: bool = False, lan: Mapping[str, Any] | None = None, **web: Any
+    ) -> dict[str, Wanted]:
+        """A keypair, a network, a security group and one instance `web`, which `web` changes; `lan` changes the
+        network, and `more` are further manifests.
+        """
+        network = {"cidr": f"{self.bench.subnet()}.0/24", "dns": {"domain": "shop.internal"}, **(lan or {})}
         nics = {"lan": {"address": f"{self.bench.subnet()}.10"}}
         spec = {"flavor": "small", "image": "tiny", "keypairs": ["admin"], "securityGroups": ["ssh"], "networks": nics}
         return scene(
             self.bench.config.name,
             self.bench.manifests()
             + manifest("Keypair", "admin", publicKey=KEY)
-            + manifest("Network", "lan", cidr=f"{self.bench.subnet()}.0/24", dns={"domain": "shop.internal"})
+            + manifest("Network", "lan", **network)
             + manifest("SecurityGroup", "ssh", ingress=[{"protocol": "tcp", "ports": ports}])
-            + manifest("Instance", "web", **{**spec, **web, "protected": protected}),
+            + manifest("Instance", "web", **{**spec, **web, "protected": protected})
+            + "".join(more),
         )
 
     def make(self, wanted: Iterable[Wanted]) -> None:

@@ -13,6 +13,7 @@ from reconciler.diagnostic import failed
 from reconciler.identity import Identity
 from reconciler.kinds.base import Nic, Resource, World, resource_kind
 from reconciler.kinds.instance import nic_groups, nic_network
+from reconciler.kinds.network import address6_of
 from reconciler.manifest import Blob
 from reconciler.objects import Wanted
 
@@ -22,12 +23,13 @@ def scene(host: str, manifests: str) -> dict[str, Wanted]:
     desired, diagnostics = load([Blob(path="scene.yaml", data=manifests.encode())], lambda path: None)
     assert not failed(diagnostics), diagnostics
     instances = [each for each in desired.resources.values() if each.address.kind == "Instance"]
+    nics = {key: nic for instance in instances for key, nic in _nics(desired, instance)}
     world = World(
         identity=Identity(desired.fleet_id),
         resources=desired.resources,
         hosts=dict.fromkeys(desired.resources, (host,)),
-        nics={key: nic for instance in instances for key, nic in _nics(desired, instance)},
-        members=_members(instances),
+        nics=nics,
+        members=_members(instances, nics),
     )
     found = [w for each in desired.resources.values() for w in resource_kind(each).realise(each, world)]
     return {str(wanted.key.address): wanted for wanted in sorted(found, key=lambda wanted: len(wanted.needs))}
@@ -38,13 +40,15 @@ def _nics(desired: Desired, instance: Resource) -> Iterator[tuple[tuple[Address,
     for name, spec in instance.spec.networks.items():
         network = nic_network(instance, name)
         assert spec.address, "a scene declares every address"
-        yield (instance.address, name), Nic(network, spec.address, identity.mac(network, spec.address))
+        address6 = spec.address6 or address6_of(desired.resources[network].spec, spec.address)
+        yield (instance.address, name), Nic(network, spec.address, identity.mac(network, spec.address), address6)
 
 
-def _members(instances: list[Resource]) -> dict[Address, tuple[str, ...]]:
+def _members(instances: list[Resource], nics: dict[tuple[Address, str], Nic]) -> dict[Address, tuple[str, ...]]:
     found: dict[Address, set[str]] = {}
     for instance in instances:
-        for name, spec in instance.spec.networks.items():
+        for name in instance.spec.networks:
+            nic = nics[instance.address, name]
             for group in nic_groups(instance, name):
-                found.setdefault(group, set()).add(spec.address)
+                found.setdefault(group, set()).update(each for each in (nic.address, nic.address6) if each)
     return {group: tuple(sorted(addresses)) for group, addresses in found.items()}

@@ -40,7 +40,11 @@ class SimulatorBench:
 
     def __init__(self, folder: Path) -> None:
         self.store = Store(folder / "sim.json")
-        connection: dict[str, object] = {"state": str(self.store.path)}
+        connection: dict[str, object] = {
+            "state": str(self.store.path),
+            "pools": {"fast": "1Ti"},
+            "physical_networks": ["uplink"],
+        }
         self.config = HostConfig(name="sim", driver="simulator", fleet="test", fleet_id=FLEET_ID, connection=connection)
         self.files = Folder(folder)
         for name, content in IMAGES.items():
@@ -65,6 +69,19 @@ class SimulatorBench:
 
     def subnet(self) -> str:
         return "10.77.0"
+
+    def pool(self) -> str:
+        return "fast"
+
+    def wire(self) -> str:
+        return "uplink"
+
+    def await_guest(self, name: str) -> None:
+        """A make-believe guest follows at once."""
+
+    def serials(self, name: str) -> list[str]:
+        running = self.store.read().domains[name].running
+        return sorted(disk.serial for disk in running.data.values()) if running else []
 
     def stop_guest(self, name: str) -> None:
         self._do(hypervisor.stop_domain, name)

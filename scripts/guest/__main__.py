@@ -29,6 +29,7 @@ MODULES = (
     *("net_failover", "virtio_net", "virtio_blk", "cdrom", "isofs", "virtio_balloon", "virtio-rng", "button", "evdev"),
 )
 DISK_BYTES = 16 << 20
+OWN = {"init": "init", "udhcpc": "etc/udhcpc", "network.awk": "etc/network.awk", "disk": "bin/disk"}
 FILES = {
     "etc/passwd": b"root:x:0:0:root:/root:/bin/sh\n",
     "etc/group": b"root:x:0:\n",
@@ -125,8 +126,8 @@ def only(root: Path, pattern: str) -> Path:
 
 def content(root: Path) -> Iterator[tuple[str, int, bytes]]:
     """Every file of the initial RAM disk: path, mode, bytes."""
-    for name in ("init", "udhcpc"):
-        yield {"init": "init", "udhcpc": "etc/udhcpc"}[name], 0o755, (HERE / name).read_bytes()
+    for name, path in OWN.items():
+        yield path, 0o755, (HERE / name).read_bytes()
     for name, path in PROGRAMS.items():
         yield path, 0o755, only(root, name).read_bytes()
     for name in LIBRARIES:

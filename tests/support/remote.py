@@ -40,6 +40,8 @@ class Door:
                 near, _ = self._server.accept()
                 far = inside(self._host.pid, socket.AF_INET, socket.SOCK_STREAM)
                 far.connect(("127.0.0.1", self._target))
+                for end in (near, far):
+                    end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._ends += [near, far]
                 for source, target in ((near, far), (far, near)):
                     threading.Thread(target=_pump, args=(source, target), daemon=True).start()
@@ -82,6 +84,8 @@ def by_ssh(host: Host, folder: Path) -> Iterator[Remote]:
     options = {"HostKey": server.private, "AuthorizedKeysFile": folder / "authorized", "ListenAddress": "127.0.0.1"}
     options |= {"StrictModes": "no", "UsePAM": "no", "PidFile": folder / "pid", "PermitRootLogin": "prohibit-password"}
     host.run("mkdir", "-p", "/run/sshd")
+    # What root's shell does at each login here is no matter of the host's.
+    host.run("sh", "-c", "test ! -e ~/.bashrc || mount --bind /dev/null ~/.bashrc")
     host.run(SSHD, "-f", "/dev/null", *[f"-o{name}={value}" for name, value in options.items()])
     door = Door(host, 22)
     (folder / "known").write_text(f"[127.0.0.1]:{door.port} {server.public}\n")

@@ -30,6 +30,7 @@ COMMANDS = {
     "destroy": "Delete all that is this fleet's.",
     "get": "List what is declared and what stands.",
     "describe": "Show one resource in full.",
+    "observe": "Show what stands on the hosts, ours or not.",
     "graph": "Show who uses whom: text, dot or Mermaid.",
     "ssh": "Log in to an instance.",
     "console": "Attach to an instance's serial console.",

@@ -160,11 +160,12 @@ def row_value(row: Row) -> dict[str, Any]:
         "declared": row.resource is not None,
         "state": row.state,
         "source": {"path": place.path, "line": place.line or None} if place else None,
-        "objects": [_object_value(observed) for observed in row.objects],
+        "objects": [object_value(observed) for observed in row.objects],
     }
 
 
-def _object_value(observed: Observed) -> dict[str, Any]:
+def object_value(observed: Observed) -> dict[str, Any]:
+    """One object, ready for JSON."""
     return {
         "host": observed.key.host,
         "part": observed.key.part,

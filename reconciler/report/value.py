@@ -5,7 +5,7 @@ from __future__ import annotations
 from reconciler import quantity
 from reconciler.objects import Value
 
-SIZES = frozenset({"memory", "disk.size"})
+SIZES = frozenset({"memory", "memory.max", "disk.size", "size"})
 """Paths whose numbers are bytes."""
 
 
@@ -29,3 +29,14 @@ def plain_value(path: str, value: Value) -> str | int | bool | list[str] | None:
     if path in SIZES and isinstance(value, int):
         return quantity.render(value)
     return value
+
+
+def rough(size: int) -> str:
+    """Bytes for people who look at what a host has: exact where that is short, else to a tenth of a unit."""
+    exact = quantity.render(size)
+    if len(exact) <= 6:
+        return exact
+    for unit, bytes_ in reversed(quantity.UNITS.items()):
+        if size >= bytes_:
+            return f"{size / bytes_:.1f}{unit}"
+    return exact

@@ -88,16 +88,18 @@ def _of_volume(site: Site, name: str) -> str:
 
 
 def missing(site: Site, state: State, address: Address, check: str, looks: int) -> str:
-    """What an instance lacks to be ready, on the `looks`th look at it; empty when it lacks nothing."""
+    """What an instance lacks to be ready, on the `looks`th look at it; empty when it lacks nothing. Raises
+    `DriverError` when it never will be.
+    """
     domain = _domain_of(site, state, address)
-    if check == "none":
-        return ""
-    if domain is None or domain.running is None:
-        return "it does not run" if domain else "it is not there"
+    if domain is None:
+        raise DriverError(ErrorClass.GONE, f"{address} is not on host {site.host}")
+    if domain.running is None:
+        raise DriverError(ErrorClass.YOURS, f"{address} does not run any more")
     if check in ("agent", "cloud-init") and not domain.running.guest_agent:
         text = f"{address} has no guest agent to ask; its image has to say `properties: {{hw_qemu_guest_agent: true}}`"
         raise DriverError(ErrorClass.UNSUPPORTED, text)
-    if check == "running":
+    if check in ("none", "running"):
         return ""
     if check.startswith("tcp:") and not _lets_in(site, state, address, int(check.removeprefix("tcp:"))):
         return f"no security group lets port {check.removeprefix('tcp:')} in"

@@ -1,4 +1,5 @@
-"""Files that manifests name by source and digest: of trusted folders, of the commit, or from the public network.
+"""Files that manifests name by source and digest: of trusted folders, of the commit, or from the public network. And
+secrets that they name, of the trusted configuration.
 
 Whatever is handed out has the digest that the manifest says, checked in this run, before anyone uses it.
 """
@@ -10,15 +11,17 @@ import hashlib
 import tempfile
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import BinaryIO, Protocol, Self
 
 from reconciler.diagnostic import DiagnosticError
 from reconciler.download import download
 from reconciler.driver import DriverError, ErrorClass
+from reconciler.secret import SecretError, SecretSource, resolve
 from reconciler.source.content import normal
 from reconciler.xdg import cache_home
 
@@ -34,9 +37,13 @@ class FleetFiles:
     """Implements `driver.Files` for one run of one fleet. A context: what it took out of the commit goes with it."""
 
     def __init__(
-        self, folders: Sequence[Path], commit: Commit, fetch: Callable[[str, str, Path], None] = download
+        self,
+        folders: Sequence[Path],
+        commit: Commit,
+        fetch: Callable[[str, str, Path], None] = download,
+        secrets: Mapping[str, SecretSource] = MappingProxyType({}),
     ) -> None:
-        self._folders, self._commit, self._fetch = folders, commit, fetch
+        self._folders, self._commit, self._fetch, self._secrets = folders, commit, fetch, secrets
         self._stack = ExitStack()
         self._found: dict[str, Path] = {}
         self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -58,8 +65,15 @@ class FleetFiles:
             return self._found[sha256]
 
     def secret(self, name: str) -> str:
-        """A secret of the trusted configuration, resolved now; raises `DriverError`."""
-        raise _yours(f"there is no secret {name!r} in the trusted configuration")
+        """A secret of the trusted configuration, resolved now; raises `DriverError`. Nothing keeps it: who needs it
+        again asks again.
+        """
+        if name not in self._secrets:
+            raise _yours(f"there is no secret {name!r} in the trusted configuration")
+        try:
+            return resolve(self._secrets[name])
+        except SecretError as problem:
+            raise _yours(f"the secret {name!r} of the trusted configuration cannot be had: {problem}.") from None
 
     @cached_property
     def _folder(self) -> Path:

@@ -93,7 +93,9 @@ def connect(loaded: Loaded, options: Options) -> Iterator[Reached]:
     hosts, mistakes = configuration.hosts(loaded.desired)
     if failed(mistakes):
         raise DiagnosticError(*mistakes)
-    with FleetFiles(configuration.folders(loaded.desired.fleet_id), loaded.tree) as files:
+    fleet_id = loaded.desired.fleet_id
+    mistakes += configuration.missing_secrets(loaded.desired)
+    with FleetFiles(configuration.folders(fleet_id), loaded.tree, secrets=configuration.secrets(fleet_id)) as files:
         reached = reach(hosts, files, options.deadline, driver_type)
         try:
             undeclared = configuration.undeclared(loaded.desired)

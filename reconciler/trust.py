@@ -1,4 +1,4 @@
-"""The trusted configuration: how hosts are reached, and which folders images may come from.
+"""The trusted configuration: how hosts are reached, which folders images may come from, and where secrets are had.
 
 It is a file beside the controller and never part of a commit, because whoever writes it can run commands on every
 host. So it must not be writable by others, and connections are given in parts: a URI can name a command to run.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,7 +24,9 @@ from reconciler.driver import HostConfig
 from reconciler.installed import driver_names
 from reconciler.kinds.base import Name, Problem, Resource
 from reconciler.kinds.fleet import FleetId
+from reconciler.kinds.instance import secret_of
 from reconciler.mistake import Mistake, mistakes
+from reconciler.secret import AbsolutePath, SecretSource
 from reconciler.suggest import did_you_mean, listed, shown
 from reconciler.text import MOST_BYTES
 from reconciler.xdg import config_home, state_home
@@ -39,8 +42,11 @@ fleets:
         socket: /run/libvirt/libvirt-sock
         pool: /var/lib/reconciler/images
         channel: {{prefix: []}}"""
-
-AbsolutePath = Annotated[str, Meta(pattern=r"^/[^\x00-\x1f]*$(?!\n)", title="an absolute path")]
+_PASTED = """
+fleets:
+  {fleet_id}:
+    secrets:
+      {name}: {{file: /etc/reconciler/secrets/{name}}}"""
 
 
 class TrustError(DiagnosticError):
@@ -52,6 +58,7 @@ class FleetTrust(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     folders: Annotated[tuple[AbsolutePath, ...], Meta(description="Where images that are relative paths lie.")] = ()
     hosts: Annotated[dict[Name, dict[str, Any]], Meta(description="How to reach each host.")] = {}
+    secrets: Annotated[dict[Name, SecretSource], Meta(description="Where what manifests call `secretRef` is had.")] = {}
 
 
 class Configuration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -71,6 +78,19 @@ class Trust:
     def folders(self, fleet_id: str) -> tuple[Path, ...]:
         """Where a fleet's images that are relative paths are looked for, in this order."""
         return tuple(Path(folder) for folder in self._of(fleet_id).folders)
+
+    def secrets(self, fleet_id: str) -> Mapping[str, SecretSource]:
+        """Where each secret of a fleet comes from."""
+        return self._of(fleet_id).secrets
+
+    def missing_secrets(self, desired: Desired) -> list[Diagnostic]:
+        """A warning for each `secretRef` that has no entry here: what needs it could not be made."""
+        known = self._of(desired.fleet_id).secrets
+        return [
+            self._no_secret(desired, resource, name, known)
+            for address, resource in sorted(desired.resources.items())
+            if address.kind == "Instance" and (name := secret_of(resource.spec)) and name not in known
+        ]
 
     def hosts(self, desired: Desired) -> tuple[list[HostConfig], list[Diagnostic]]:
         """How each host that the fleet declares is reached; which of them cannot be, and which others there are."""
@@ -124,6 +144,18 @@ class Trust:
         summary = "host is not in the trusted configuration"
         return resource.mistake(Problem("metadata.name", "no-host-entry", summary, detail))
 
+    def _no_secret(
+        self, desired: Desired, resource: Resource, name: str, known: Mapping[str, SecretSource]
+    ) -> Diagnostic:
+        detail = (
+            f"{self.path} has no such entry for this fleet, and without it {resource.address} cannot be made anew."
+            f"{did_you_mean(name, known)}\nWrite it there, with one of `file`, `environment` and `command`:\n"
+            + _PASTED.format(fleet_id=desired.fleet_id, name=name)
+        )
+        summary = "secret is not in the trusted configuration"
+        problem = Problem("spec.userDataFrom.secretRef", "no-secret-entry", summary, detail, severity="warning")
+        return resource.mistake(problem)
+
     def _no_driver(self, desired: Desired, host: str, driver: str) -> Diagnostic:
         path = ("fleets", desired.fleet_id, "hosts", host, "driver")
         installed = driver_names()
@@ -163,13 +195,23 @@ def _read(path: Path) -> bytes:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise OSError("It is no file")
-        if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            detail = f"Whoever can write it can run commands on every host. Take that away: chmod go-w {path}"
-            raise _unreadable(path, detail, "trusted configuration can be written by others")
-        if status.st_uid not in (os.geteuid(), 0):
-            detail = f"It belongs to user {status.st_uid}. It must be yours or root's."
-            raise _unreadable(path, detail, "trusted configuration belongs to someone else")
+        _refuse_others(path, path, status)
+        for folder in {path.parent, path.resolve().parent}:
+            _refuse_others(path, folder, folder.stat())
         return file.read(MOST_BYTES + 1)
+
+
+def _refuse_others(path: Path, part: Path, status: os.stat_result) -> None:
+    """Refuse a configuration that others can write, or replace since they can write its folder. Where the sticky bit
+    is set only owners replace their files.
+    """
+    sticky = part != path and status.st_mode & stat.S_ISVTX
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not sticky:
+        detail = f"Whoever can write it can run commands on every host. Take that away: chmod go-w {part}"
+        raise _unreadable(path, detail, "trusted configuration can be written by others")
+    if status.st_uid not in (os.geteuid(), 0):
+        detail = f"{part} belongs to user {status.st_uid}. It must be yours or root's."
+        raise _unreadable(path, detail, "trusted configuration belongs to someone else")
 
 
 def _decode(document: Document) -> Configuration:
@@ -181,7 +223,7 @@ def _decode(document: Document) -> Configuration:
     node = file.documents[0]
     plain = node.plain()
     found = [_worded(each) for each in mistakes(plain, msgspec.json.schema(Configuration))]
-    found += [] if found else _host_mistakes(plain)
+    found += [] if found else [*_host_mistakes(plain), *_secret_mistakes(plain)]
     if len(file.documents) > 1:
         found.append(Mistake((), "two-documents", "file has more than one document", "Write all of it into one."))
     if found:
@@ -198,6 +240,20 @@ def _host_mistakes(plain: Any) -> list[Mistake]:
                 found.append(Mistake((*path, "driver"), "no-driver", "host has no driver", _DRIVER, at_key=True))
             if "uri" in entry:
                 found.append(Mistake((*path, "uri"), "host-uri", "URIs are not accepted", _URI, at_key=True))
+    return found
+
+
+def _secret_mistakes(plain: Any) -> list[Mistake]:
+    found = []
+    for fleet_id, fleet in (plain.get("fleets") or {}).items():
+        for name, entry in fleet.get("secrets", {}).items():
+            given = msgspec.convert(entry, SecretSource).given
+            if len(given) != 1:
+                detail = (
+                    f"A secret comes from exactly one of `file`, `environment` and `command`; this has {len(given)}."
+                )
+                path = ("fleets", fleet_id, "secrets", name)
+                found.append(Mistake(path, "one-of", "exactly one is needed", detail, at_key=True))
     return found
 
 

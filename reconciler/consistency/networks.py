@@ -113,10 +113,6 @@ def _net(network: Resource) -> _Net:
     return _Net(network, cidr, cidr6, reserved)
 
 
-_Words = tuple[str, str, str]
-"""Code, summary and detail of a problem."""
-
-
 def bad_addresses(resources: Resources) -> Mistakes:
     """Declared addresses that their network does not have to give, or gave to another."""
     holders: dict[tuple[Address, str], tuple[Resource, str]] = {}
@@ -127,37 +123,36 @@ def bad_addresses(resources: Resources) -> Mistakes:
             if target in resources and (nic.address or nic.address6):
                 if target not in nets:
                     nets[target] = _net(resources[target])
-                for field, address, words in _declared(nets[target], nic):
-                    path = f"spec.networks.{name}.{field}"
+                for path, address, problem in _declared(nets[target], nic, f"spec.networks.{name}"):
                     first = holders.setdefault((target, address), (each, path))
-                    if problem := words or _taken(target, address, first, (each, path)):
-                        yield each, Problem(path, *problem)
+                    if mistake := problem or _taken(target, address, first, (each, path)):
+                        yield each, mistake
 
 
-def _declared(net: _Net, nic: NicSpec) -> Iterator[tuple[str, str, _Words | None]]:
-    """The addresses that a NIC declares, by field, in canonical form, and what is wrong with each."""
+def _declared(net: _Net, nic: NicSpec, path: str) -> Iterator[tuple[str, str, Problem | None]]:
+    """The addresses that a NIC declares: path, canonical form, and what is wrong with it."""
     if nic.address:
-        yield "address", nic.address, _bad_address(net, nic.address)
+        yield f"{path}.address", nic.address, _bad_address(net, f"{path}.address", nic.address)
     if nic.address6:
         address = str(ipaddress.IPv6Address(nic.address6))
-        yield "address6", address, _bad_address6(net, nic.address, address)
+        yield f"{path}.address6", address, _bad_address6(net, f"{path}.address6", nic.address, address)
 
 
-def _bad_address(net: _Net, address: str) -> _Words | None:
+def _bad_address(net: _Net, path: str, address: str) -> Problem | None:
     if ipaddress.IPv4Address(address) not in net.cidr:
         detail = f"{address} is not in {net.cidr} of {net.where}. Choose an address from it, or leave the choice to us."
-        return "address-outside-network", "address is outside its network", detail
-    return _reserved(net, address, address)
+        return Problem(path, "address-outside-network", "address is outside its network", detail)
+    return _reserved(net, path, address, address)
 
 
-def _bad_address6(net: _Net, beside: str | None, address: str) -> _Words | None:
+def _bad_address6(net: _Net, path: str, beside: str | None, address: str) -> Problem | None:
     """The low part of `cidr6`, as large as `cidr`, belongs to those who have the IPv4 addresses there."""
     if net.cidr6 is None:
         detail = f"{net.where} has no `cidr6`. Add one there, or remove this line."
-        return "no-ipv6", "network has no IPv6", detail
+        return Problem(path, "no-ipv6", "network has no IPv6", detail)
     if ipaddress.IPv6Address(address) not in net.cidr6:
         detail = f"{address} is not in {net.cidr6} of {net.where}. Choose an address from it, or remove this line."
-        return "address-outside-network", "address is outside its network", detail
+        return Problem(path, "address-outside-network", "address is outside its network", detail)
     offset = int(ipaddress.IPv6Address(address)) - int(net.cidr6[0])
     size = net.cidr.num_addresses
     owner = str(net.cidr[offset]) if offset < size else beside
@@ -165,18 +160,19 @@ def _bad_address6(net: _Net, beside: str | None, address: str) -> _Words | None:
         return None
     other = f", or choose one from {net.cidr6[size]} on" if size < net.cidr6.num_addresses else ""
     detail = f"{address} belongs to whoever has {owner} in {net.where}. Declare `address: {owner}` beside it{other}."
-    return _reserved(net, str(owner), address) or ("address-derived", "address belongs to another one", detail)
+    derived = Problem(path, "address-derived", "address belongs to another one", detail)
+    return _reserved(net, path, str(owner), address) or derived
 
 
-def _reserved(net: _Net, address: str, shown: str) -> _Words | None:
+def _reserved(net: _Net, path: str, address: str, shown: str) -> Problem | None:
     if address not in net.reserved:
         return None
     detail = f"{shown} is the {net.reserved[address]} of {net.where}. Choose another one."
-    return "address-reserved", "address is reserved", detail
+    return Problem(path, "address-reserved", "address is reserved", detail)
 
 
-def _taken(network: Address, address: str, first: tuple[Resource, str], this: tuple[Resource, str]) -> _Words | None:
+def _taken(network: Address, address: str, first: tuple[Resource, str], this: tuple[Resource, str]) -> Problem | None:
     if first == this:
         return None
     detail = f"{first[0].address} has {address} in {network} already ({first[0].place}). Choose another one."
-    return "address-taken", "address is taken", detail
+    return Problem(this[1], "address-taken", "address is taken", detail)

@@ -30,7 +30,7 @@ def readiness_problem(path: str, check: str) -> Problem | None:
     port = check.removeprefix("tcp:")
     if port == check or int(port) <= MOST_PORT:
         return None
-    return Problem(path, "bad-ports", "not a port", f"{port} is no port: they go up to {MOST_PORT}.")
+    return Problem(path, "bad-port", "not a port", f"{port} is no port: they go up to {MOST_PORT}.")
 
 
 class UpdatePolicy(Spec, frozen=True, kw_only=True):

@@ -128,6 +128,11 @@ def readiness_of(spec: InstanceSpec) -> Readiness:
     return Readiness(check=check, deadline=duration.parse(spec.readiness_deadline or DEFAULT_DEADLINE))
 
 
+def secret_of(spec: InstanceSpec) -> str | None:
+    """The secret of the trusted configuration that its user data is, if it is one."""
+    return spec.user_data_from.secret_ref if spec.user_data_from else None
+
+
 def volume_of(resource: Resource, disk: str) -> Address:
     """The volume that a data disk is."""
     return resolve("Volume", resource.spec.volumes[disk].volume or disk, resource.address.project)

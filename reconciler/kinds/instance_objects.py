@@ -22,6 +22,7 @@ from reconciler.kinds.instance import (
     nic_network,
     primary_nic,
     readiness_of,
+    secret_of,
     volume_of,
 )
 from reconciler.kinds.instance_check import check
@@ -126,8 +127,8 @@ def _volume_fields(resource: Resource, world: World) -> dict[str, Value]:
 
 def _user_data(spec: InstanceSpec) -> str | None:
     """Its digest, or the name of the secret that it is: secrets are never digested."""
-    if spec.user_data_from and spec.user_data_from.secret_ref:
-        return f"secret:{spec.user_data_from.secret_ref}"
+    if secret := secret_of(spec):
+        return f"secret:{secret}"
     return _digest(spec.user_data)
 
 
@@ -137,8 +138,8 @@ def _payload(resource: Resource, world: World) -> dict[str, str]:
     payload = {"keys": "\n".join(_keys(resource, world)), "primaryNic": primary_nic(spec)}
     if spec.user_data is not None:
         payload["userData"] = spec.user_data
-    elif spec.user_data_from and spec.user_data_from.secret_ref:
-        payload["userDataSecret"] = spec.user_data_from.secret_ref
+    elif secret := secret_of(spec):
+        payload["userDataSecret"] = secret
     for nic in spec.networks:
         network = world.spec(nic_network(resource, nic))
         payload[f"nics.{nic}.gateway"] = gateway_of(network) or ""

@@ -231,7 +231,7 @@ def test_secure_boot_needs_uefi_on_q35(properties: dict[str, Any], expected: int
 
 INSTANCES: list[tuple[dict[str, Any], list[str], str]] = [
     ({"readiness": "tcp:65535"}, [], "the last port"),
-    ({"readiness": "tcp:65536"}, ["bad-ports"], "no port"),
+    ({"readiness": "tcp:65536"}, ["bad-port"], "no port"),
     ({"userData": None, "userDataFrom": {"file": "seeds/web.yaml"}}, [], "a file"),
     ({"userData": None, "userDataFrom": {"secretRef": "web-seed"}}, [], "a secret"),
     ({"userDataFrom": {"secretRef": "web-seed"}}, ["one-of"], "text and a secret"),
@@ -255,7 +255,7 @@ def test_an_instance_makes_sense_by_itself(changes: dict[str, Any], expected: li
 def test_the_defaults_of_instances_are_checked_where_they_stand(kind: str) -> None:
     assert codes(kind, defaults={"readiness": "tcp:22"}) == []
     (problem,) = problems(kind, defaults={"readiness": "tcp:99999"})
-    assert (problem.path, problem.code) == ("spec.defaults.readiness", "bad-ports")
+    assert (problem.path, problem.code) == ("spec.defaults.readiness", "bad-port")
 
 
 def test_a_keypair_has_one_key_in_one_place() -> None:

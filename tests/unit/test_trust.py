@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from reconciler.desired import Desired
@@ -11,6 +12,7 @@ from reconciler.desired import load as load_desired
 from reconciler.diagnostic import Diagnostic
 from reconciler.manifest import Blob
 from reconciler.trust import Trust, TrustError, load
+from tests.support import fleet as small
 
 FLEET = "7f3c2a10-5b1e-4d0a-9c55-1a2b3c4d5e6f"
 GOOD = f"""\
@@ -106,6 +108,24 @@ def test_a_file_that_others_can_write_is_refused(tmp_path: Path, mode: int) -> N
     assert f"chmod go-w {path}" in diagnostic.detail
 
 
+def test_a_file_that_others_can_replace_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "shared" / "c.yaml", GOOD)
+    for mode in (0o775, 0o757, 0o777):
+        path.parent.chmod(mode)
+        (diagnostic,) = refused(path)
+        assert f"chmod go-w {path.parent}" in diagnostic.detail
+    path.parent.chmod(0o1777)
+    assert load(path).folders(FLEET)
+
+
+def test_a_link_to_a_file_that_others_can_replace_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "shared" / "c.yaml", GOOD)
+    path.parent.chmod(0o777)
+    link = tmp_path / "c.yaml"
+    link.symlink_to(path)
+    assert "chmod go-w" in refused(link)[0].detail
+
+
 def test_a_folder_in_its_place_is_refused(tmp_path: Path) -> None:
     assert refused(tmp_path)[0].code == "trusted-configuration"
 
@@ -122,6 +142,13 @@ CASES = [
     (GOOD + "---\nfleets: {}\n", "two-documents", 1, 1, "one", "only one document is read"),
     ("[]\n", "wrong-type", 1, 1, "mapping", "the file is a mapping"),
     ("fleets: {a: [\n", None, None, None, "", "broken YAML"),
+    (GOOD + "    secrets: {seed: {}}\n", "one-of", 9, 15, "this has 0", "a secret comes from somewhere"),
+    (GOOD + "    secrets: {seed: {file: /a, environment: A}}\n", "one-of", 9, 15, "this has 2", "and from one only"),
+    (GOOD + "    secrets: {seed: {file: a}}\n", "malformed-value", 9, 28, "absolute path", "secret files are absolute"),
+    (GOOD + "    secrets: {seed: {environment: A-B}}\n", "malformed-value", 9, 35, "WEB_SEED", "variables have names"),
+    (GOOD + "    secrets: {seed: {command: vault read}}\n", "wrong-type", 9, 31, "a list", "no shell splits a command"),
+    (GOOD + "    secrets: {seed: {command: []}}\n", "out-of-bounds", 9, 22, "at least 1", "a command is a program"),
+    (GOOD + "    secrets: {Seed: {file: /a}}\n", "malformed-value", 9, 15, "`seed`", "secrets have names"),
 ]  # fmt: skip
 
 
@@ -199,3 +226,44 @@ def test_one_mistaken_host_hides_no_other(tmp_path: Path) -> None:
     hosts, mistakes = load(write(tmp_path / "c.yaml", GOOD)).hosts(desired("kvm-01", "kvm-02", "=lab"))
     assert [host.name for host in hosts] == ["kvm-01", "lab"]
     assert len(mistakes) == 1
+
+
+# Secrets
+
+
+def with_secret(secret: str) -> Desired:
+    """A fleet with an instance whose user data is a secret."""
+    usual = small.usual(small.instance(userDataFrom={"secretRef": secret}))
+    assert usual.fleet
+    spec = msgspec.structs.replace(usual.fleet.spec, id=FLEET)
+    return msgspec.structs.replace(usual, fleet=msgspec.structs.replace(usual.fleet, spec=spec))
+
+
+SECRETS = (
+    GOOD
+    + """\
+    secrets:
+      web-seed: {file: /etc/reconciler/secrets/web}
+      db-seed: {environment: DB_SEED}
+      third: {command: [/usr/bin/vault, read, "a b; c"]}
+"""
+)
+
+
+def test_secrets_are_read_for_their_fleet_alone(tmp_path: Path) -> None:
+    trust = load(write(tmp_path / "c.yaml", SECRETS))
+    assert [source.given for source in trust.secrets(FLEET).values()] == [["file"], ["environment"], ["command"]]
+    assert trust.secrets(FLEET)["third"].command == ("/usr/bin/vault", "read", "a b; c")
+    assert trust.secrets(FLEET.replace("7", "8")) == {}
+
+
+def test_a_secret_that_nobody_can_have_is_told_of_with_an_entry_to_paste(tmp_path: Path) -> None:
+    trust = load(write(tmp_path / "c.yaml", SECRETS))
+    assert trust.missing_secrets(with_secret("web-seed")) == []
+    (warning,) = trust.missing_secrets(with_secret("web-sed"))
+    assert (warning.severity, warning.code) == ("warning", "no-secret-entry")
+    assert warning.place
+    assert (warning.place.path, warning.length) == ("Instance-web-1.yaml", len('"web-sed"'))
+    assert "Did you mean `web-seed`?" in warning.detail
+    pasted = warning.detail[warning.detail.index("fleets:") :]
+    assert load(write(tmp_path / "d.yaml", pasted)).missing_secrets(with_secret("web-sed")) == []

@@ -7,7 +7,9 @@ from typing import Any
 
 import msgspec
 
+from reconciler.address import ObjectKey
 from reconciler.diagnostic import Diagnostic, Place
+from reconciler.objects import Readiness
 from reconciler.plan import Change, Consent, FieldChange, Plan, Refused, Source, Step, Waiting
 from reconciler.report.grouping import group, summarise
 from reconciler.report.value import plain_value
@@ -25,6 +27,8 @@ def plan_value(plan: Plan) -> dict[str, Any]:
         "summary": msgspec.to_builtins(summarise(plan)),
         "changes": [change_value(one.change, one.hosts) for one in group(plan.changes)],
         "steps": [_step_value(step) for step in plan.steps],
+        "held": [{"address": address, "why": why} for address, why in sorted(plan.held.items())],
+        "retained": [_key_value(key) for key in plan.retained],
         "diagnostics": [diagnostic_value(diagnostic) for diagnostic in plan.diagnostics],
     }
 
@@ -98,8 +102,16 @@ def _step_value(step: Step) -> dict[str, Any]:
     return {
         "id": step.id,
         "verb": step.verb,
-        "address": str(step.key.address),
-        "part": step.key.part,
-        "host": step.key.host,
+        **_key_value(step.key),
         "after": list(step.after),
+        "ready": _readiness_value(step.ready) if step.ready else None,
+        "awaits": [_key_value(each.key) | _readiness_value(each.readiness) for each in step.awaits],
     }
+
+
+def _key_value(key: ObjectKey) -> dict[str, Any]:
+    return {"address": str(key.address), "part": key.part, "host": key.host}
+
+
+def _readiness_value(readiness: Readiness) -> dict[str, Any]:
+    return {"check": readiness.check, "deadline": readiness.deadline}

@@ -24,7 +24,15 @@ def plan_lines(plan: Plan) -> list[Line]:
     lines += diagnostics_lines(plan.diagnostics)
     if plan.diagnostics:
         lines.append(line())
-    return [*lines, *summary_lines(plan)]
+    return [*lines, *retained_lines(plan), *summary_lines(plan)]
+
+
+def retained_lines(plan: Plan) -> list[Line]:
+    """What stays although nobody declares it, once and last: it is no change."""
+    if not plan.retained:
+        return []
+    kept = [line(f"  {key.address} on {key.host}") for key in plan.retained]
+    return [line(Span("Kept with its data, although nobody declares it:", "bold")), *kept, line()]
 
 
 def source_words(source: Source) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,18 @@ import pytest
 from reconciler.address import Address, ObjectKey
 from reconciler.diagnostic import Place, error
 from reconciler.impact import Impact
+from reconciler.objects import Await, Readiness
 from reconciler.plan import Change, Consent, FieldChange, Granted, Plan, Refused, Source, Step, Waiting
 from reconciler.report.data import dump
 from reconciler.report.line import plain
 from reconciler.report.plan_json import plan_value
 from reconciler.report.plan_text import plan_lines
 
+ROOT = Path(__file__).parents[2]
+SCHEMA = json.loads((ROOT / "schemas" / "plan-v1.json").read_text(encoding="utf-8"))
 WEB = Address("Instance", "shop", "web-1")
 GROUP = Address("SecurityGroup", "shop", "ssh")
+DATA = ObjectKey("kvm-01", Address("Volume", "shop", "data"))
 FLEET_ID = "6ba7b810-9dad-41d1-80b4-00c04fd430c8"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -217,8 +222,7 @@ def test_a_value_from_outside_cannot_act_on_the_terminal() -> None:
 
 def check(plan: object) -> None:
     """The published schema, with nothing in the plan that it does not know."""
-    schema = json.loads((Path(__file__).parents[2] / "schemas" / "plan-v1.json").read_text(encoding="utf-8"))
-    jsonschema.Draft202012Validator(_closed(schema)).validate(plan)
+    jsonschema.Draft202012Validator(_closed(SCHEMA)).validate(plan)
 
 
 def _closed(schema: Any) -> Any:
@@ -256,8 +260,13 @@ def test_json_has_every_documented_field_and_only_printable_ascii() -> None:
         place=Place("web.yaml", 12),
         fields=(field("memory", 536870912, 1073741824, Impact.RESTART),),
     )
-    step = Step(id="s1", key=change.key, verb="update", after=("s0",))
-    dumped = dump(plan_value(make_plan(change, steps=(step,), unchanged=41)))
+    other = Await(key=ObjectKey("kvm-02", Address("Instance", "shop", "db")), readiness=Readiness())
+    ready = Readiness(check="tcp:443", deadline=60)
+    step = Step(id="s1", key=change.key, verb="update", after=("s0",), ready=ready, awaits=(other,))
+    plan = make_plan(
+        change, steps=(step,), unchanged=41, held={"Instance/shop/web-9": "no host has room"}, retained=(DATA,)
+    )
+    dumped = dump(plan_value(plan))
     check(json.loads(dumped))
     assert dumped.replace("\n", "").isprintable()
     assert dumped.isascii()
@@ -314,7 +323,38 @@ def test_json_has_every_documented_field_and_only_printable_ascii() -> None:
                 "part": "",
                 "host": "kvm-01",
                 "after": ["s0"],
+                "ready": {"check": "tcp:443", "deadline": 60},
+                "awaits": [
+                    {"address": "Instance/shop/db", "part": "", "host": "kvm-02", "check": "running", "deadline": 300}
+                ],
             }
         ],
+        "held": [{"address": "Instance/shop/web-9", "why": "no host has room"}],
+        "retained": [{"address": "Volume/shop/data", "part": "", "host": "kvm-01"}],
         "diagnostics": [],
     }
+
+
+def test_what_is_kept_is_told_once_and_is_no_change() -> None:
+    assert text(make_plan(unchanged=7, retained=(DATA,))) == (
+        "Fleet acme, commit 0123456789ab\n"
+        "\n"
+        "Kept with its data, although nobody declares it:\n"
+        "  Volume/shop/data on kvm-01\n"
+        "\n"
+        "Nothing to do: 7 objects are as desired.\n"
+    )
+
+
+def test_every_field_of_the_schema_is_documented() -> None:
+    documented = (ROOT / "docs" / "plan-json.md").read_text(encoding="utf-8")
+    names = {name for part in subschemas(SCHEMA) for name in part.get("properties", {})}
+    assert len(names) > 40
+    assert sorted(name for name in names if f"`{name}`" not in documented and f".{name}`" not in documented) == []
+
+
+def subschemas(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        yield node
+    for inner in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from subschemas(inner)

@@ -9,6 +9,7 @@ import random
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -16,11 +17,11 @@ from reconciler import quantity
 from reconciler.desired import load
 from reconciler.diagnostic import failed
 from reconciler.firewall import rule
-from reconciler.kinds import REGISTRY, flavor, image, instance, network, security_group
+from reconciler.kinds import REGISTRY, flavor, image, instance, network, security_group, volume
 from reconciler.manifest import Blob, read
 from reconciler.mistake import mistakes
 from reconciler.schema import any_kind, document_type, schema
-from tests.support.manifests import SPECS, blob, fleet, manifest
+from tests.support.manifests import FULL, KEY, SPECS, blob, fleet, manifest
 
 scalars = (
     st.none()
@@ -41,6 +42,13 @@ scalars = (
             "x" * 64,
             "x" * 1025,
             "lan\n",
+            "bridge",
+            "tcp:99999",
+            "fd00:10::/64",
+            "fd00:10::5",
+            "cloud-init",
+            "required",
+            "*",
             0,
             1,
             1.0,
@@ -61,6 +69,13 @@ values = st.recursive(
 )
 
 
+ADDED = [
+    *("host", "primary", "cpu", "labels", "project", "origin", "shareWith", "cidr6", "mode", "vlan", "address6"),
+    *("readiness", "userData", "userDataFrom", "volume", "zone", "hostLabels", "hw:cpu_cores", "os_secure_boot"),
+]
+"""Fields of one kind or another."""
+
+
 def paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Every path in plain data."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -77,7 +92,8 @@ def at(value: Any, path: tuple[Any, ...]) -> Any:
 @st.composite
 def documents(draw: st.DrawFn) -> Any:
     """A manifest with a few fields changed, dropped, added or renamed."""
-    document = copy.deepcopy(manifest(draw(st.sampled_from(sorted(SPECS)))))
+    kind = draw(st.sampled_from(sorted(SPECS)))
+    document = copy.deepcopy(manifest(kind, spec=draw(st.sampled_from([SPECS[kind][1], *FULL[kind]]))))
     for _ in range(draw(st.integers(0, 3))):
         path = draw(st.sampled_from(paths(document)))
         if not path:
@@ -91,9 +107,7 @@ def documents(draw: st.DrawFn) -> Any:
         elif change == "drop":
             del parent[path[-1]]
         elif isinstance(parent, dict):
-            parent[draw(st.text(max_size=5) | st.sampled_from(["host", "primary", "cpu", "labels", "project"]))] = draw(
-                values
-            )
+            parent[draw(st.text(max_size=5) | st.sampled_from(ADDED))] = draw(values)
         else:
             parent.append(draw(values))
     return document
@@ -129,7 +143,11 @@ def test_a_manifest_that_is_read_can_be_looked_at_by_its_kind(document: Any) -> 
         list(REGISTRY[resource.address.kind].references(resource))
         match resource.spec:
             case network.NetworkSpec() as spec:
-                assert all(ipaddress.ip_address(address) for address in network.addresses_of(spec))
+                given = list(network.addresses_of(spec))
+                assert all(ipaddress.ip_address(address) for address in given)
+                beside = {network.address6_of(spec, address) for address in given}
+                assert len(beside) == (len(set(given)) if spec.cidr6 else bool(given))
+                assert bool(network.gateway6_of(spec)) == bool(spec.cidr6 and network.gateway_of(spec))
             case security_group.SecurityGroupSpec() as spec:
                 rules = security_group.rules_of(spec, resource.address.project)
                 assert [rule.parse(rule.render(found)) for found in rules] == list(rules)
@@ -137,8 +155,13 @@ def test_a_manifest_that_is_read_can_be_looked_at_by_its_kind(document: Any) -> 
                 assert image.content_id(spec)
             case instance.InstanceSpec() as spec:
                 assert instance.primary_nic(spec) in spec.networks
+                assert instance.readiness_of(spec).deadline > 0
+                assert all(instance.volume_of(resource, disk).kind == "Volume" for disk in spec.volumes)
             case flavor.FlavorSpec() as spec:
-                assert quantity.parse(spec.memory)
+                assert quantity.parse(spec.memory) <= quantity.parse(spec.max_memory or spec.memory)
+                assert set(flavor.extra_fields(spec)) <= {f"extra.{name}" for name in FULL["Flavor"][0]["extraSpecs"]}
+            case volume.VolumeSpec() as spec:
+                assert quantity.parse(spec.size)
 
 
 nasty = st.sampled_from(
@@ -219,6 +242,47 @@ def test_the_order_of_files_makes_no_difference(extra: list[Any], order: random.
     assert {address: resource.spec for address, resource in one.resources.items()} == {
         address: resource.spec for address, resource in other.resources.items()
     }
+
+
+def fields(kind: type[msgspec.Struct]) -> set[str]:
+    """Every field of a spec and of what is in it, as it is written."""
+    found = set()
+    for node in msgspec.json.schema_components([kind])[1].values():
+        found |= set(node.get("properties", {}))
+    return found
+
+
+def written(value: Any) -> set[str]:
+    """Every key in plain data."""
+    return {part for path in paths(value) for part in path if isinstance(part, str)}
+
+
+@pytest.mark.parametrize("kind", sorted(REGISTRY))
+def test_what_is_damaged_here_has_every_field(kind: str) -> None:
+    assert fields(REGISTRY[kind].spec) <= written([SPECS[kind][1], *FULL[kind]])
+
+
+@pytest.mark.parametrize("kind", sorted(REGISTRY))
+def test_what_is_damaged_here_has_no_mistake_by_itself(kind: str) -> None:
+    for spec in FULL[kind]:
+        assert read([blob(manifest(kind, spec=spec))])[1] == []
+
+
+def test_every_field_together_is_a_consistent_fleet() -> None:
+    """The instance is on the host and in the network that have it all; the flavor is what the image needs."""
+    full = {kind: manifest(kind, spec=specs[0]) for kind, specs in FULL.items()}
+    full["Host"]["metadata"]["labels"] = {"disk": "ssd"}
+    more = [
+        manifest("Instance", "web-0"),
+        manifest("Project", "far", {}),
+        manifest("Keypair", "me", FULL["Keypair"][1]),
+        manifest("Network", "office", {**FULL["Network"][1], "cidr": "10.20.0.0/24"}),
+    ]
+    more[0]["spec"] = {**FULL["Instance"][1], "networks": {"lan": {}}}
+    files = {"ops.pub": KEY.encode(), "seeds/web": b"#cloud-config\n"}
+    desired, diagnostics = load([blob(*full.values(), *more)], files.get)
+    assert diagnostics == []
+    assert {address.kind for address in desired.resources} == set(REGISTRY)
 
 
 def test_one_of_each_kind_is_a_consistent_fleet() -> None:

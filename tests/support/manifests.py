@@ -56,6 +56,160 @@ SPECS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 """A name and a spec for each kind; together they are a consistent fleet."""
 
+QUOTAS = {
+    "instances": 1000,
+    "vcpus": 4000,
+    "memory": "4Ti",
+    "volumes": 1000,
+    "storage": "100Ti",
+    "networks": 100,
+    "securityGroups": 100,
+    "securityGroupRules": 1000,
+    "keypairs": 100,
+}
+DEFAULTS = {
+    "keypairs": ["ops"],
+    "securityGroups": ["default/web"],
+    "readiness": "tcp:22",
+    "readinessDeadline": "10m",
+    "updatePolicy": {"allow": ["restart", "interrupt"]},
+    "autostart": True,
+}
+CONTENT = {"source": "images/full.qcow2", "sha256": "ef" * 32}
+FULL: dict[str, list[dict[str, Any]]] = {
+    "Fleet": [
+        {
+            "id": "3f0c1a52-6a0e-4f43-9d53-0c2f6f6f2a10",
+            "description": "All of it",
+            "deletionBudget": {"count": 5, "percent": 10},
+            "limits": QUOTAS,
+            "defaults": DEFAULTS,
+        }
+    ],
+    "Host": [
+        {
+            "driver": "simulator",
+            "state": "Cordoned",
+            "zone": "east",
+            "virtType": "qemu",
+            "machine": "q35",
+            "cpu": "maximum",
+            "ratios": {"vcpus": 2.5, "memory": 1, "disk": 1.5},
+            "reserved": {"vcpus": 2, "memory": "1Gi", "disk": "10Gi"},
+            "description": "",
+        }
+    ],
+    "Flavor": [
+        {
+            "vcpus": 2,
+            "memory": "1Gi",
+            "disk": "8Gi",
+            "maxVcpus": 8,
+            "maxMemory": "4Gi",
+            "description": "",
+            "extraSpecs": {
+                "hw:cpu_sockets": 2,
+                "hw:cpu_cores": 2,
+                "hw:cpu_threads": 2,
+                "hw:watchdog_action": "reset",
+                "hw:mem_page_size": "small",
+                "hw_rng:allowed": True,
+                "quota:cpu_shares": 1024,
+                "quota:cpu_period": 100000,
+                "quota:cpu_quota": 50000,
+                "quota:disk_total_bytes_sec": 100000000,
+                "quota:disk_total_iops_sec": 1000,
+                "quota:vif_inbound_average": 10000,
+                "quota:vif_outbound_average": 10000,
+            },
+        }
+    ],
+    "Image": [
+        {
+            **CONTENT,
+            "format": "raw",
+            "boot": {"kernel": CONTENT, "initrd": CONTENT, "commandLine": "console=ttyS0"},
+            "adminUser": "debian",
+            "description": "",
+            "properties": {
+                "hw_machine_type": "q35",
+                "hw_firmware_type": "uefi",
+                "os_secure_boot": "required",
+                "hw_qemu_guest_agent": True,
+                "min_disk": "2Gi",
+                "min_ram": "512Mi",
+            },
+        }
+    ],
+    "Network": [
+        {
+            "cidr": "10.10.0.0/24",
+            "cidr6": "fd00:10::/64",
+            "mode": "routed",
+            "addresses": "10.10.0.9-10.10.0.99",
+            "gateway": "10.10.0.1",
+            "dns": {"domain": "lan.example", "servers": ["9.9.9.9", "2620:fe::fe"]},
+            "host": "kvm-01",
+            "dhcp": False,
+            "shareWith": ["far", "*"],
+            "description": "",
+        },
+        {"cidr": "10.10.0.0/24", "mode": "bridge", "physicalNetwork": "office", "vlan": 100},
+    ],
+    "Project": [{"quotas": QUOTAS, "defaults": DEFAULTS, "description": ""}],
+    "Keypair": [{"publicKey": KEY, "shareWith": ["far"], "description": ""}, {"publicKeyFile": "ops.pub"}],
+    "Volume": [
+        {
+            "size": "4Gi",
+            "image": "tiny",
+            "format": "qcow2",
+            "pool": "fast",
+            "host": "kvm-01",
+            "deletionPolicy": "Retain",
+            "protected": True,
+            "description": "",
+        }
+    ],
+    "SecurityGroup": [{**SPECS["SecurityGroup"][1], "shareWith": ["*"], "description": ""}],
+    "Instance": [
+        {
+            "flavor": "small",
+            "image": "tiny",
+            "networks": {
+                "lan": {
+                    "network": "lan",
+                    "address": "10.10.0.5",
+                    "address6": "fd00:10::5",
+                    "securityGroups": ["web"],
+                    "primary": True,
+                }
+            },
+            "volumes": {"disk": {"volume": "data", "readOnly": True}},
+            "keypairs": ["ops"],
+            "securityGroups": ["default/web"],
+            "userDataFrom": {"secretRef": "web-seed"},
+            "powerState": "Running",
+            "placement": {"host": "kvm-01", "zone": "east", "hostLabels": {"disk": "ssd"}},
+            "dependsOn": ["web-0"],
+            "readiness": "cloud-init",
+            "readinessDeadline": "15m",
+            "updatePolicy": {"allow": ["restart"]},
+            "autostart": True,
+            "protected": True,
+            "description": "",
+        },
+        {
+            "flavor": "small",
+            "image": "tiny",
+            "networks": {"lan": {}},
+            "userDataFrom": {"file": "seeds/web"},
+            "placement": {"zone": "east"},
+        },
+        {"flavor": "small", "image": "tiny", "networks": {"lan": {}}, "userData": "#cloud-config"},
+    ],
+}
+"""For each kind specs that, together, have every field that it knows. By themselves they have no mistake."""
+
 
 def manifest(kind: str, name: str = "", spec: dict[str, Any] | None = None, **metadata: Any) -> dict[str, Any]:
     """A manifest of a kind, with the name and spec of `SPECS` where none is given."""

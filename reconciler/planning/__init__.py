@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from reconciler.address import Address
+from reconciler.address import Address, ObjectKey
 from reconciler.addressing import addressing
 from reconciler.desired import Desired
 from reconciler.diff import Case, diff, pairs
@@ -26,7 +26,7 @@ from reconciler.planning.notes import notes
 from reconciler.planning.scope import Scope
 from reconciler.planning.steps import steps
 from reconciler.realise import members, realise, with_members, world
-from reconciler.snapshots import Snapshots
+from reconciler.snapshots import Snapshots, identity
 
 GROUPS = frozenset({"SecurityGroup"})
 """Realised last: they list the addresses of instances as those will be once the granted changes are made."""
@@ -94,18 +94,26 @@ class _Decision:
     def _decide(self, wanted: list[Wanted]) -> None:
         both = list(pairs(wanted, self._seen, self._scope.hosts, self._scope.held_origins))
         both = [pair for pair in both if self._scope.includes(pair)]
-        left = {each.key for wanted, each in both if wanted is None and each is not None and _retained(each)}
-        self.retained = tuple(sorted(left))
-        both = [pair for pair in both if pair[0] is not None or (pair[1] and pair[1].key not in left)]
+        unwanted = {identity(each): each for wanted, each in both if wanted is None and each is not None}
+        left = _retained(unwanted)
+        self.retained = tuple(sorted(unwanted[key].key for key in left))
+        both = [pair for pair in both if pair[0] is not None or (pair[1] and identity(pair[1]) not in left)]
         cases = diff(both, self._impacts, self._seen, self._around.declared)
         self.cases = guard(cases, self._around)
         kept = sum(each is not None for each, _ in both)
         self.unchanged = kept - sum(case.wanted is not None for case in self.cases.values())
 
 
-def _retained(observed: Observed) -> bool:
-    """Whether an object that nobody declares stays all the same."""
-    return REGISTRY[observed.key.address.kind].retained(observed)
+def _retained(unwanted: Mapping[ObjectKey, Observed]) -> set[ObjectKey]:
+    """The objects that stay though nobody declares them, and what they use."""
+    found: set[ObjectKey] = set()
+    ahead = [key for key, each in unwanted.items() if REGISTRY[each.key.address.kind].retained(each)]
+    while ahead:
+        key = ahead.pop()
+        if key in unwanted and key not in found:
+            found.add(key)
+            ahead.extend(unwanted[key].needs)
+    return found
 
 
 def _by_address(case: Case) -> tuple[Address, str, str]:

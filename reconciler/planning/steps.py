@@ -118,7 +118,7 @@ def _edges(made: _Made, cases: Cases, snapshots: Snapshots) -> Iterator[tuple[st
 def _in_turn(step: Step, others: Mapping[Verb, Step]) -> Iterator[tuple[str, str]]:
     """Guests start after those that they depend on, and stop before them."""
     for other in _making(others):
-        if _starts(step) and _starts(other):
+        if _starts(step) and (_starts(other) or other.verb == "create"):
             yield other.id, step.id
         elif _stops(step) and _stops(other):
             yield step.id, other.id

@@ -1,12 +1,13 @@
 """Random fleets, small enough to read when one breaks a law.
 
-An instance's host follows from its name, since nothing moves by itself; disk sizes and networks are fixed, since a
-shrink and a change under attached instances are refused. Everything else varies.
+An instance's host follows from its name, since nothing moves by itself; disk sizes, networks and what volumes start from
+are fixed, since a shrink and a change of what is attached or holds data are refused; an instance has a volume of its
+own, and depends on those before it alone. Everything else varies.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import msgspec
@@ -24,6 +25,11 @@ from tests.support.world import World
 
 HOSTS = ("kvm-01", "kvm-02")
 NETWORKS = {"lan": "kvm-01", "dmz": "kvm-01", "far": "kvm-02"}
+WIRE = "wire"
+"""A network of mode bridge, which is on both hosts."""
+JOINABLE = (*NETWORKS, WIRE)
+DUAL = ("lan", WIRE)
+"""Networks with IPv6 as well."""
 INSTANCES = {"web-1": "kvm-01", "web-2": "kvm-01", "web-3": "kvm-01", "db-1": "kvm-02", "db-2": "kvm-02"}
 GROUPS = ("web", "db")
 LAVISH = {"deletionBudget": {"count": 100, "percent": 100}}
@@ -37,20 +43,43 @@ def _group(draw: st.DrawFn, name: str, known: list[str]) -> Manifest:
     return fleet.group(name, ingress=rules)
 
 
+def _network(name: str) -> Manifest:
+    number = JOINABLE.index(name)
+    where = {"host": NETWORKS[name]} if name in NETWORKS else {"mode": "bridge", "physicalNetwork": "wire"}
+    dual = {"cidr6": f"fd00:{number}::/64"} if name in DUAL else {}
+    return fleet.network(name, cidr=f"10.{number}.0.0/24", **where, **dual)
+
+
 @st.composite
-def _instance(draw: st.DrawFn, name: str, groups: list[str]) -> Manifest:
+def _nic(draw: st.DrawFn, name: str, network: str) -> dict[str, str]:
+    number, own = JOINABLE.index(network), list(INSTANCES).index(name)
+    nic = {"address": f"10.{number}.0.{100 + own}"} if draw(st.booleans()) else {}
+    return nic | ({"address6": f"fd00:{number}::f00{own}"} if network in DUAL and draw(st.booleans()) else {})
+
+
+@st.composite
+def _volume(draw: st.DrawFn, name: str) -> Manifest:
+    spec: dict[str, Any] = {"deletionPolicy": draw(st.sampled_from(["Retain", "Delete"])), "host": INSTANCES[name]}
+    return fleet.volume(f"data-{name}", **spec, **({"image": "template"} if name == "web-1" else {}))
+
+
+@st.composite
+def _instance(draw: st.DrawFn, name: str, groups: list[str], before: list[str], volumes: list[str]) -> Manifest:
     at = INSTANCES[name]
-    choice = [network for network, host in NETWORKS.items() if host == at]
+    choice = [network for network in JOINABLE if NETWORKS.get(network, at) == at]
     joined = draw(st.lists(st.sampled_from(choice), min_size=1, unique=True))
-    declared = draw(st.booleans())
-    nics = {nic: {"address": f"10.{list(NETWORKS).index(nic)}.0.{100 + list(INSTANCES).index(name)}"} for nic in joined}
+    pinned = any(network in NETWORKS for network in joined)
+    own = f"data-{name}"
+    disks = {"data": {"volume": own, "readOnly": draw(st.booleans())}} if own in volumes and draw(st.booleans()) else {}
     spec: dict[str, Any] = {
-        "placement": {"host": at},
+        "placement": {} if pinned and draw(st.booleans()) else {"host": at},
+        "volumes": disks,
+        "dependsOn": draw(st.lists(st.sampled_from(before), unique=True)) if before else [],
         "image": draw(st.sampled_from(["debian", "alpine"])),
         "flavor": draw(st.sampled_from(["small", "large"])),
         "powerState": draw(st.sampled_from(["Running", "Stopped"])),
         "securityGroups": draw(st.lists(st.sampled_from(["default", *groups]), unique=True)),
-        "networks": nics if declared else {nic: {} for nic in joined},
+        "networks": {network: draw(_nic(name, network)) for network in joined},
     }
     if draw(st.booleans()):
         spec["userData"] = draw(st.sampled_from(["#!/bin/true", "#!/bin/false"]))
@@ -61,19 +90,21 @@ def _instance(draw: st.DrawFn, name: str, groups: list[str]) -> Manifest:
 def fleets(draw: st.DrawFn, **spec: Any) -> list[Manifest]:
     """The manifests of a fleet on two hosts."""
     groups = draw(st.lists(st.sampled_from(GROUPS), unique=True))
-    names = draw(st.lists(st.sampled_from(list(INSTANCES)), unique=True, max_size=4))
+    names = sorted(draw(st.lists(st.sampled_from(list(INSTANCES)), unique=True, max_size=4)))
+    disks = draw(st.lists(st.sampled_from(list(INSTANCES)), unique=True, max_size=3))
+    volumes = [draw(_volume(name)) for name in disks]
+    owners = [each["metadata"]["name"] for each in volumes]
     return [
         fleet.fleet(**{**LAVISH, **spec}),
         *(fleet.host(name) for name in HOSTS),
         fleet.flavor("small", vcpus=draw(st.integers(1, 2))),
         fleet.flavor("large", memory=draw(st.sampled_from(["1Gi", "2Gi"]))),
         *(fleet.image(name, draw(st.sampled_from("abc")), format="raw") for name in ("debian", "alpine")),
-        *(
-            fleet.network(name, host=host, cidr=f"10.{index}.0.0/24")
-            for index, (name, host) in enumerate(NETWORKS.items())
-        ),
+        fleet.image("template", "f", format="raw"),
+        *map(_network, JOINABLE),
+        *volumes,
         *(draw(_group(name, [*groups, "default"])) for name in groups),
-        *(draw(_instance(name, groups)) for name in names),
+        *(draw(_instance(name, groups, names[:index], owners)) for index, name in enumerate(names)),
     ]
 
 
@@ -102,7 +133,7 @@ def tampered(draw: st.DrawFn, world: World) -> World:
     objects = dict(world.objects)
     for key in draw(st.lists(st.sampled_from(sorted(objects)), unique=True, max_size=3)) if objects else []:
         used = any(key in each.needs for each in objects.values())
-        if draw(st.booleans()) and not used:
+        if draw(st.booleans()) and (not used or key.address.kind == "Volume"):
             del objects[key]
         else:
             objects[key] = draw(_moved(objects[key]))
@@ -121,9 +152,11 @@ def _moved(draw: st.DrawFn, observed: Observed) -> Observed:
     return msgspec.structs.replace(observed, stored=stored, running=running if observed.running else None)
 
 
-def without_choices(objects: Iterable[Observed]) -> dict[ObjectKey, Observed]:
-    """What stands, without what a plan chose among equals (undeclared addresses) and who last wrote it."""
-    return {identity(each): _plain(each) for each in objects}
+def without_choices(objects: Iterable[Observed], retained: Collection[ObjectKey] = ()) -> dict[ObjectKey, Observed]:
+    """What stands, without what a plan chose among equals (undeclared addresses), who last wrote it, and the volumes
+    that stay with their data though nobody declares them.
+    """
+    return {identity(each): _plain(each) for each in objects if each.key not in retained}
 
 
 def _plain(each: Observed) -> Observed:
@@ -141,4 +174,4 @@ def _unchosen(fields: dict[str, Value]) -> dict[str, Value]:
 
 
 def _chosen(path: str) -> bool:
-    return path == "members" or (path.startswith("nics.") and path.endswith((".address", ".mac")))
+    return path == "members" or (path.startswith("nics.") and path.endswith((".address", ".address6", ".mac")))

@@ -47,6 +47,11 @@ def network(name: str = "lan", **spec: Any) -> Manifest:
     return manifest("Network", name, "shop", **{"cidr": "10.10.0.0/24", **spec})
 
 
+def volume(name: str = "data", **spec: Any) -> Manifest:
+    """A volume of project shop."""
+    return manifest("Volume", name, "shop", **{"size": "1Gi", **spec})
+
+
 def group(name: str = "web", **spec: Any) -> Manifest:
     """A security group of project shop."""
     return manifest("SecurityGroup", name, "shop", **spec)

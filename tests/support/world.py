@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import msgspec
 
 from reconciler.address import Address, ObjectKey
 from reconciler.desired import Desired
-from reconciler.diff import WHETHER_IT_RUNS
+from reconciler.diff import WHETHER_IT_RUNS, is_head
 from reconciler.guard import Allow
 from reconciler.impact import Impact, ImpactTable
 from reconciler.objects import Observed, Value, Wanted, digest
@@ -25,6 +26,8 @@ from reconciler_simulator.impacts import IMPACTS
 
 LEDGER = frozenset({"Instance", "Network"})
 """Kinds with metadata of their own: only they remember what was applied."""
+MARKED = LEDGER | {"Volume"}
+"""Kinds that carry their guards: a volume in marks beside it."""
 
 
 class Broken(Exception):  # noqa: N818 - a verdict
@@ -37,6 +40,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     hosts: tuple[str, ...] = ("kvm-01",)
     objects: Mapping[ObjectKey, Observed] = {}
     impacts: ImpactTable = IMPACTS
+    facts: Mapping[str, HostFacts] = {}
 
     def snapshots(self, statuses: Mapping[str, Status] | None = None) -> list[Snapshot]:
         """Every host observed; of one that is not completely seen, nothing."""
@@ -45,7 +49,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     def _snapshot(self, host: str, status: Status | None) -> Snapshot:
         if status is not None and not isinstance(status, Partial):
             return Snapshot(host=host, status=status)
-        facts = HostFacts(host=host, driver="pure", enforcement="pure")
+        facts = self.facts.get(host, facts_of(host))
         found = tuple(each for key, each in sorted(self.objects.items()) if key.host == host)
         if status is not None:
             return Snapshot(host=host, status=status, facts=facts, objects=found[::2])
@@ -97,6 +101,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
             self._check_unused(step)
             return self.with_object(None, step)
         self._check_needs(step)
+        self._check_awaits(step)
         if step.verb == "update":
             if found is None:
                 raise Broken(f"{step.id}: nothing there to update")
@@ -112,7 +117,9 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
             if found is None:
                 return None
             return msgspec.structs.replace(found, running=None, incomplete=True, owned={}, guards=())
-        stored = {path: value for path, value in step.wanted.fields.items() if path in ("image", "disk.size")}
+        volume = step.key.address.kind == "Volume"
+        begun = () if volume else ("image", "disk.size")
+        stored = {path: value for path, value in step.wanted.fields.items() if path in begun}
         needs = tuple(need for need in step.wanted.needs if need.address.kind == "Image")
         return Observed(
             key=step.wanted.key, origin=step.wanted.origin, uid="half", stored=stored, incomplete=True, needs=needs
@@ -124,19 +131,31 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
             if need not in self.objects or self.objects[need].incomplete:
                 raise Broken(f"{step.id}: {need} does not stand")
 
+    def _check_awaits(self, step: Step) -> None:
+        standing = {key.address for key, each in self.objects.items() if not each.incomplete}
+        for each in step.wanted.awaits if step.wanted and step.ready else ():
+            if (each.origin or each.key.address) not in standing and step.verb == "create":
+                raise Broken(f"{step.id}: {each.key} does not stand")
+
     def _check_unused(self, step: Step) -> None:
         for each in self.objects.values():
             if step.key in each.needs and each.key.address.kind != step.key.address.kind:
                 raise Broken(f"{step.id}: {each.key} still uses it")
 
 
+def facts_of(host: str, **more: Any) -> HostFacts:
+    """A host that can do everything, and says nothing about how much it has."""
+    usual: dict[str, Any] = {"enforcement": "pure", "features": ("uefi", "secure-boot"), "physical_networks": ("wire",)}
+    return HostFacts(host=host, driver="pure", **{**usual, **more})
+
+
 def used(host: str, fields: Mapping[str, Value]) -> Iterator[ObjectKey]:
-    """The objects that an instance with these fields uses."""
+    """The objects that an instance or volume with these fields uses."""
     for path, value in fields.items():
         if path == "image" and isinstance(value, str):
             name, _, content = value.partition("@")
             yield ObjectKey(host, Address("Image", None, name), content)
-        elif path.endswith(".network") and isinstance(value, str):
+        elif is_head(path) and isinstance(value, str):
             yield ObjectKey(host, Address.parse(value))
         elif path.endswith(".securityGroups") and isinstance(value, tuple):
             yield from (ObjectKey(host, Address.parse(group)) for group in value)
@@ -152,7 +171,7 @@ def created(wanted: Wanted, commit: str) -> Observed:
         stored=dict(wanted.fields),
         running=running(wanted.fields),
         owned={path: digest(value) for path, value in wanted.fields.items()} if ledger else {},
-        guards=wanted.guards if ledger else (),
+        guards=wanted.guards if wanted.key.address.kind in MARKED else (),
         commit=commit,
         needs=tuple(sorted(set(used(wanted.key.host, wanted.fields)))),
     )

@@ -42,7 +42,7 @@ def _wire(rig: Rig, bench: Bench, **lan: Any) -> dict[str, Wanted]:
     return rig.scene(lan={"mode": "bridge", "physicalNetwork": bench.wire(), "dns": {}, **lan})
 
 
-@pytest.mark.parametrize("lan", [{}, {"vlan": 77}, BOTH])
+@pytest.mark.parametrize("lan", [{}, BOTH])
 def test_an_instance_is_joined_to_a_wire(rig: Rig, bench: Bench, lan: dict[str, Any]) -> None:
     before = bench.everything()
     scene = _wire(rig, bench, **lan)
@@ -54,6 +54,24 @@ def test_an_instance_is_joined_to_a_wire(rig: Rig, bench: Bench, lan: dict[str, 
     assert bench.unfiltered() == []
     for wanted in reversed(scene.values()):
         rig.delete(wanted)
+    assert bench.everything() == before
+
+
+def test_an_instance_is_joined_to_a_vlan_or_the_host_says_that_its_kernel_has_none(rig: Rig, bench: Bench) -> None:
+    before = bench.everything()
+    scene = _wire(rig, bench, vlan=77)
+    if not bench.vlans():
+        with pytest.raises(DriverError, match="its kernel has no VLANs"):
+            rig.create(scene[LAN])
+        seen = rig.look(scene[LAN])
+        assert seen
+        assert seen.stored["active"] is False
+        rig.delete(scene[LAN])
+    else:
+        for wanted in scene.values():
+            assert shown(rig.create(wanted), wanted) == wanted.fields
+        for wanted in reversed(scene.values()):
+            rig.delete(wanted)
     assert bench.everything() == before
 
 

@@ -62,6 +62,9 @@ class Bench(Protocol):
     def wire(self) -> str:
         """What manifests call a physical network of the host."""
 
+    def vlans(self) -> bool:
+        """Whether the host's kernel has VLANs."""
+
     def await_guest(self, name: str) -> None:
         """Wait until the guest of a running domain has come so far that it follows what it is asked for."""
 

@@ -29,6 +29,8 @@ from tests.support.guests import GuestImage
 from tests.support.hosts import POOL, Host
 
 POOL_NAME = f"reconciler-{FLEET_ID[:8]}"
+WIRE = "wire0"
+"""The host's end of a physical network; nobody is at the other."""
 TABLE = f"reconciler-{FLEET_ID[:8]}"
 STOP_DEADLINE = 0.2
 """Seconds: these guests are told to stop while they boot, when nobody looks at the power button."""
@@ -56,7 +58,9 @@ class LibvirtBench:
         self.files = Folder(folder)
         self.connection = libvirt.open(host.uri)
         deadlines = {"stop_deadline": STOP_DEADLINE, "follow_deadline": FOLLOW_DEADLINE}
-        connection = {**host.connection, **deadlines, "pools": [NAMED_POOL]}
+        wires = {"physical_networks": {"uplink": {"interface": WIRE}}}
+        connection = {**host.connection, **deadlines, "pools": [NAMED_POOL], **wires}
+        host.run("ip", "link", "add", WIRE, "type", "veth", "peer", "name", f"{WIRE}-far")
         self.config = HostConfig(
             name="kvm-01", driver="libvirt", fleet="test", fleet_id=FLEET_ID, connection=connection
         )
@@ -91,6 +95,14 @@ class LibvirtBench:
 
     def _domain(self, name: str) -> libvirt.virDomain:
         return self.connection.lookupByName(name)
+
+    def wire(self) -> str:
+        return "uplink"
+
+    def vlans(self) -> bool:
+        made = self.host.run("ip", "link", "add", "link", WIRE, "name", "probe", "type", "vlan", "id", "2", check=False)
+        self.host.run("ip", "link", "delete", "probe", check=False)
+        return made.returncode == 0
 
     def stop_guest(self, name: str) -> None:
         self._domain(name).destroy()
@@ -185,6 +197,7 @@ class LibvirtBench:
             "pools": {pool.name(): (pool.UUIDString(), pool.isActive(), pool.autostart()) for pool in pools},
             "files": sorted(self.host.run("find", POOL, "-mindepth", "1", check=False).stdout.split()),
             "tables": list(self._tables()),
+            "devices": sorted(self.host.run("ls", "/sys/class/net").stdout.split()),
         }
 
     def _tables(self) -> Iterator[object]:
@@ -208,6 +221,7 @@ class LibvirtBench:
                 each.undefine()
         for family in ("inet", "bridge"):
             self.host.run("nft", "delete", "table", family, TABLE, check=False)
+        self.host.run("ip", "link", "delete", WIRE)
         self.host.run("rm", "-rf", POOL)
         self.connection.close()
 

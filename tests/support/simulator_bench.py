@@ -76,6 +76,9 @@ class SimulatorBench:
     def wire(self) -> str:
         return "uplink"
 
+    def vlans(self) -> bool:
+        return True
+
     def await_guest(self, name: str) -> None:
         """A make-believe guest follows at once."""
 

@@ -41,8 +41,15 @@ def fields(site: Site, host: HostReading, spec: NetworkSpec, record: Record, act
         "addresses": _addresses(site.identity, spec, record),
         "dhcp": None if spec.dhcp else False,
         "dns.domain": spec.domain,
-        "dns.servers": spec.servers or None,
+        "dns.servers": _servers(spec, record),
     }
+
+
+def _servers(spec: NetworkSpec, record: Record) -> Value:
+    """The resolvers that were noted, as long as DHCP tells those of them that it can."""
+    noted = record.noted.get("dns.servers")
+    told = tuple(server for server in noted if ":" not in server) if isinstance(noted, tuple) and spec.dhcp else ()
+    return noted if told == spec.servers else spec.servers or None
 
 
 def _wire(site: Site, record: Record) -> Wire | None:
@@ -118,7 +125,8 @@ def _with_addresses(identity: Identity, origin: Address, spec: NetworkSpec, fiel
         dhcp=dhcp,
         leases=leases(identity, origin, cidr, addresses, gateway) if dhcp else (),
         domain=_text(fields, "dns.domain"),
-        servers=servers if isinstance(servers, tuple) else (),
+        # DHCP is for IPv4 alone; of other resolvers the seed tells.
+        servers=tuple(server for server in servers if ":" not in server) if isinstance(servers, tuple) and dhcp else (),
     )
 
 
@@ -150,5 +158,5 @@ def record(task: Task, last: Record | None) -> Record:
 def _notes(task: Task) -> dict[str, Value]:
     fields = task.wanted.fields
     if fields["mode"] != "bridge":
-        return {"addresses": fields["addresses"]}
+        return {path: fields[path] for path in ("addresses", "dns.servers") if fields.get(path) is not None}
     return {**{path: fields[path] for path in NOTED if path in fields}, WIRE: wire_of(task).told}

@@ -14,6 +14,7 @@ from reconciler.address import Address
 from reconciler.driver import DriverError, ErrorClass, Progress
 from reconciler.objects import Value
 from reconciler_libvirt import links, names
+from reconciler_libvirt.channel import CommandError
 from reconciler_libvirt.links import Link, Links
 from reconciler_libvirt.site import Site
 
@@ -81,8 +82,20 @@ def ensure(site: Site, wanted: Wire, progress: Progress) -> None:
     if reason := _obstacle(site, wanted, there):
         raise DriverError(ErrorClass.YOURS, f"host {site.host}: {reason}")
     for command in _missing(wanted, there):
-        progress.call("link.set" if command[1] == "set" else "link.add", wanted.bridge)
+        progress.call(f"link.{command[1]}", wanted.bridge)
+        _run(site, command)
+
+
+def _run(site: Site, command: tuple[str, ...]) -> None:
+    try:
         site.channel.run("ip", *command)
+    except CommandError as error:
+        if "vlan" in command and "Unknown device type" in error.said:
+            message = (
+                f"host {site.host}: its kernel has no VLANs (802.1Q); load its module 8021q, or take another kernel"
+            )
+            raise DriverError(ErrorClass.UNSUPPORTED, message) from None
+        raise
 
 
 def _obstacle(site: Site, wanted: Wire, there: Links) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import PurePosixPath
+from xml.etree.ElementTree import Element
 
 import libvirt
 
@@ -12,6 +14,7 @@ from reconciler_libvirt.channel import CommandError
 from reconciler_libvirt.connection import calls, unless
 from reconciler_libvirt.enforcement import TableState, preflight
 from reconciler_libvirt.site import Site
+from reconciler_libvirt.xml.tree import parse
 
 ARCHITECTURE = "x86_64"
 VIRT_TYPES = ("kvm", "qemu")
@@ -22,6 +25,7 @@ def read(site: Site, table: TableState | None) -> HostFacts:
     with calls("reading what the host is"):
         info = site.connection.getInfo()
         version = dotted(site.connection.getLibVersion())
+        vcpus, memory = _others(site)
     reason = _no_enforcement(site, table)
     return HostFacts(
         host=site.host,
@@ -31,6 +35,11 @@ def read(site: Site, table: TableState | None) -> HostFacts:
         vcpus=int(info[2]),
         memory=int(info[1]) << 20,
         disk=_disk(site),
+        other_vcpus=vcpus,
+        other_memory=memory,
+        features=features(site.connection),
+        pools=dict(_pools(site)),
+        physical_networks=tuple(sorted(site.settings.physical_networks)),
         enforcement="" if reason else "nftables",
         enforcement_reason=reason,
     )
@@ -51,6 +60,39 @@ def _offered(connection: libvirt.virConnect, name: str) -> bool:
         connection.getDomainCapabilities(None, ARCHITECTURE, None, name)
         return True
     return False
+
+
+def features(connection: libvirt.virConnect) -> tuple[str, ...]:
+    """What libvirt can give to guests of the machine type q35: firmware that it has the files of."""
+    with unless(ErrorClass.YOURS, ErrorClass.UNSUPPORTED), calls("asking what guests can have"):
+        offered = parse(connection.getDomainCapabilities(None, ARCHITECTURE, "q35", None))
+        firmware = offered.find("os/enum[@name='firmware']")
+        secure = offered.find("os/loader/enum[@name='secure']")
+        found = {"uefi": _has(firmware, "efi"), "secure-boot": _has(firmware, "efi") and _has(secure, "yes")}
+        return tuple(sorted(name for name, there in found.items() if there))
+    return ()
+
+
+def _has(enum: Element | None, value: str) -> bool:
+    return enum is not None and value in [node.text for node in enum.iterfind("value")]
+
+
+def _others(site: Site) -> tuple[int, int]:
+    """The vCPUs and the bytes of memory of guests that run and are not ours."""
+    vcpus = memory = 0
+    for domain in site.connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE):
+        if not domain.name().startswith(site.identity.prefix + "."):
+            with unless(ErrorClass.GONE), calls(f"reading {domain.name()}"):
+                _, most, _, count, _ = domain.info()
+                vcpus, memory = vcpus + count, memory + (most << 10)
+    return vcpus, memory
+
+
+def _pools(site: Site) -> Iterator[tuple[str, int]]:
+    """The capacity of each pool that may be used by name and is there."""
+    for name, pool in sorted(site.storage.named.items()):
+        with unless(ErrorClass.YOURS):
+            yield name, pool.form().capacity
 
 
 def _disk(site: Site) -> int:

@@ -57,9 +57,16 @@ def _volume() -> Iterator[Row]:
 
 def _rows() -> Iterator[Row]:
     yield _row("Instance", "powerState", Impact.LIVE, "domain.start", "it is started or stopped")
+    for path, call in (("vcpus", "domain.grow-vcpus"), ("memory", "domain.grow-memory")):
+        yield _row("Instance", path, Impact.LIVE, call, "it grows within its maximum as it runs", when="headroom")
+    yield from _cold("*.max", "QEMU takes it at its start only")
     for path in ("vcpus", "memory", "machine", "virtType", "cpu", "boot.commandLine"):
         yield from _cold(path, "QEMU takes it at its start only")
+    for path in ("firmware", "secureBoot", "guestAgent", "extra.*"):
+        yield from _cold(path, "QEMU takes it at its start only")
+    yield _row("Instance", "autostart", Impact.NONE, "domain.autostart", "it counts when the host starts")
     yield from _disk()
+    yield _row("Instance", "volumes.*", Impact.LIVE, "domain.attach", "disks are plugged in and out as it runs")
     yield from _first_boot("seed.*")
     yield _row("Instance", "nics.*.securityGroups", Impact.LIVE, "nic.filter", "one transaction replaces the filter")
     yield _row("Instance", "nics.*.filter", Impact.LIVE, "nic.filter", "the filter is written, and the link raised")

@@ -29,6 +29,7 @@ Spec = TypeVar("Spec", DomainSpec, NetworkSpec)
 
 _THREADS = 4
 """XML is read twice as fast from four threads on one connection, and no faster from more."""
+_AUTOSTART = libvirt.VIR_CONNECT_LIST_DOMAINS_AUTOSTART
 _DERIVED = 5
 """The version of the UUIDs that we derive."""
 
@@ -42,6 +43,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     uuid: str
     active: bool
     paused: bool = False
+    autostart: bool = False
     stored: DomainSpec | NetworkSpec | None = None
     running: DomainSpec | NetworkSpec | None = None
     reason: str = ""
@@ -71,6 +73,7 @@ def read(site: Site) -> HostReading:
     gaps: list[str] = []
     with calls("listing domains and networks"):
         domains = site.connection.listAllDomains()
+        autostarted = {each.UUIDString() for each in site.connection.listAllDomains(_AUTOSTART)}
         networks = site.connection.listAllNetworks()
     with ThreadPoolExecutor(_THREADS) as threads:
         volumes = threads.submit(_part, gaps, HostReading(), functools.partial(read_volumes, site))
@@ -80,7 +83,7 @@ def read(site: Site) -> HostReading:
         found = list(threads.map(look, _concerned(site, domains)))
         nets = list(threads.map(look, _concerned(site, networks)))
     return HostReading(
-        domains=tuple(reading for reading in found if reading),
+        domains=tuple(_autostarted(reading, reading.uuid in autostarted) for reading in found if reading),
         networks=tuple(reading for reading in nets if reading),
         volumes=volumes.result().volumes,
         named=volumes.result().named,
@@ -88,6 +91,10 @@ def read(site: Site) -> HostReading:
         links=devices.result(),
         gaps=tuple(gaps),
     )
+
+
+def _autostarted(reading: Reading, autostart: bool) -> Reading:
+    return msgspec.structs.replace(reading, autostart=True) if autostart else reading
 
 
 def read_volumes(site: Site) -> HostReading:
@@ -106,7 +113,7 @@ def read_instance(site: Site, origin: Address, networks: Iterable[Address]) -> H
     """
     name, uuid = site.identity.name(origin), site.identity.uuid(origin)
     found = {handle.UUIDString(): handle for handle in _handles(site, name, uuid)}
-    domains = [look(site, handle) for handle in found.values()]
+    domains = [_autostarted(look(site, handle), bool(handle.autostart())) for handle in found.values()]
     parts = (names.root(site.identity, origin), names.seed(site.identity, origin))
     volumes = {part: volume for part in parts if (volume := site.storage.volume(part))}
     return HostReading(

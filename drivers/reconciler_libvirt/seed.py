@@ -9,6 +9,7 @@ from __future__ import annotations
 import email
 import hashlib
 import io
+import itertools
 from email.message import Message
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
@@ -26,19 +27,25 @@ _APPENDING = [{"name": "list", "settings": ["append"]}, {"name": "dict", "settin
 
 
 class SeedNic(msgspec.Struct, frozen=True, kw_only=True):
-    """A NIC's network configuration. `route`: it carries the default route."""
+    """A NIC's network configuration, in one family or both. `resolvers` answer its questions about names, `domain` is
+    added to short ones. `route`: it carries the default route.
+    """
 
     name: str
     mac: str
     address: str
     prefix: int
-    gateway: str
+    gateway: str = ""
+    address6: str = ""
+    prefix6: int = 64
+    gateway6: str = ""
+    resolvers: tuple[str, ...] = ()
     domain: str = ""
     route: bool = False
 
 
 class Seed(msgspec.Struct, frozen=True, kw_only=True):
-    """What a guest is told at its first boot. `keys` are authorized_keys lines."""
+    """What a guest is told at its first boot. `keys` are authorized_keys lines; `user_data` may be a secret."""
 
     instance_id: str
     hostname: str
@@ -79,13 +86,18 @@ def _network(nics: tuple[SeedNic, ...]) -> dict[str, object]:
 
 
 def _ethernet(nic: SeedNic) -> dict[str, object]:
+    """All addresses are told: one that the guest gave itself by router advertisements would not be let through."""
+    families = [(nic.address, nic.prefix, nic.gateway, "0.0.0.0/0"), (nic.address6, nic.prefix6, nic.gateway6, "::/0")]
     found: dict[str, object] = {
         "match": {"macaddress": nic.mac},
-        "addresses": [f"{nic.address}/{nic.prefix}"],
-        "nameservers": {"addresses": [nic.gateway], "search": [nic.domain] if nic.domain else []},
+        "accept-ra": False,
+        "addresses": [f"{address}/{prefix}" for address, prefix, _, _ in families if address],
     }
-    if nic.route:
-        found["routes"] = [{"to": "0.0.0.0/0", "via": nic.gateway}]
+    routes = [{"to": to, "via": via} for address, _, via, to in families if address and via and nic.route]
+    if routes:
+        found["routes"] = routes
+    if nic.resolvers or nic.domain:
+        found["nameservers"] = {"addresses": list(nic.resolvers), "search": [nic.domain] if nic.domain else []}
     return found
 
 
@@ -100,7 +112,8 @@ def _user_data(seed: Seed) -> bytes:
     if seed.user_data is None:
         return b"#cloud-config\n" + _yaml(ours)
     own_part = MIMEText(_yaml({**ours, "merge_how": _APPENDING}).decode(), "cloud-config", "us-ascii")
-    archive = MIMEMultipart(boundary=_boundary(seed.user_data), _subparts=[_user_part(seed.user_data), own_part])
+    parts = [_user_part(seed.user_data), own_part]
+    archive = MIMEMultipart(boundary=_boundary(seed.instance_id, seed.user_data), _subparts=parts)
     return archive.as_bytes()
 
 
@@ -111,5 +124,9 @@ def _user_part(text: str) -> Message:
     return MIMEText(text, "plain", "us-ascii" if text.isascii() else "utf-8")
 
 
-def _boundary(text: str) -> str:
-    return "=" * 8 + hashlib.sha256(text.encode()).hexdigest()[:32]
+def _boundary(instance_id: str, text: str) -> str:
+    """A line that the text has not. It is no digest of the text, which may be a secret."""
+    words = (
+        f"{'=' * 8}{hashlib.sha256(f'{instance_id} {count}'.encode()).hexdigest()[:32]}" for count in itertools.count()
+    )
+    return next(word for word in words if word not in text)

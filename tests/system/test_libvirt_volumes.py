@@ -182,3 +182,17 @@ def test_a_volume_or_image_that_anybody_uses_is_kept(rig: Rig, clean: LibvirtBen
     libvirt_host.virsh("vol-delete", "overlay", NAMED_POOL)
     rig.delete(wanted[DATA])
     rig.delete(wanted[TINY])
+
+
+def test_a_host_tells_of_its_pools_and_of_guests_that_are_not_ours(rig: Rig, clean: LibvirtBench) -> None:
+    facts = rig.snapshot().facts
+    assert facts is not None
+    assert (facts.pools, facts.other_vcpus, facts.other_memory) == ({}, 0, 0)
+    clean.add_pool()
+    system = "<vcpu>2</vcpu><memory unit='MiB'>48</memory><os><type>hvm</type></os>"
+    paused = clean.connection.createXML(f"<domain type='qemu'><name>theirs</name>{system}</domain>", 1)
+    facts = rig.snapshot().facts
+    paused.destroy()
+    assert facts is not None
+    assert (facts.other_vcpus, facts.other_memory) == (2, 48 * MIB)
+    assert facts.pools[NAMED_POOL] > 1 << 30

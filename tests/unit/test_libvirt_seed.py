@@ -17,7 +17,17 @@ from reconciler_libvirt import seed
 from reconciler_libvirt.seed import Seed, SeedNic
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGV4YW1wbGU admin@example"
-LAN = SeedNic(name="lan", mac="52:54:00:00:00:02", address="10.0.0.2", prefix=24, gateway="10.0.0.1", route=True)
+LAN = SeedNic(
+    name="lan",
+    mac="52:54:00:00:00:02",
+    address="10.0.0.2",
+    prefix=24,
+    gateway="10.0.0.1",
+    address6="fd00::2",
+    gateway6="fd00::1",
+    resolvers=("10.0.0.1",),
+    route=True,
+)
 DMZ = SeedNic(name="dmz", mac="52:54:00:00:00:03", address="10.1.0.2", prefix=20, gateway="10.1.0.1", domain="shop.lan")
 WEB = Seed(instance_id="i-1", hostname="web", keys=(KEY,), nics=(LAN, DMZ))
 
@@ -59,12 +69,23 @@ def test_the_network_is_configured_by_mac_and_only_one_nic_has_the_default_route
     ethernets = yaml.safe_load(seed.files(WEB)["network-config"])["ethernets"]
     assert ethernets["lan"] == {
         "match": {"macaddress": "52:54:00:00:00:02"},
-        "addresses": ["10.0.0.2/24"],
+        "accept-ra": False,
+        "addresses": ["10.0.0.2/24", "fd00::2/64"],
         "nameservers": {"addresses": ["10.0.0.1"], "search": []},
-        "routes": [{"to": "0.0.0.0/0", "via": "10.0.0.1"}],
+        "routes": [{"to": "0.0.0.0/0", "via": "10.0.0.1"}, {"to": "::/0", "via": "fd00::1"}],
     }
     assert "routes" not in ethernets["dmz"]
-    assert ethernets["dmz"]["nameservers"]["search"] == ["shop.lan"]
+    assert ethernets["dmz"]["addresses"] == ["10.1.0.2/20"]
+    assert ethernets["dmz"]["nameservers"] == {"addresses": [], "search": ["shop.lan"]}
+
+
+def test_a_nic_without_a_way_out_or_a_resolver_is_told_of_none() -> None:
+    bare = replace(LAN, gateway="", gateway6="", resolvers=())
+    assert yaml.safe_load(seed.files(replace(WEB, nics=(bare,)))["network-config"])["ethernets"]["lan"] == {
+        "match": {"macaddress": "52:54:00:00:00:02"},
+        "accept-ra": False,
+        "addresses": ["10.0.0.2/24", "fd00::2/64"],
+    }
 
 
 def test_keys_alone_make_plain_cloud_config() -> None:
@@ -117,3 +138,9 @@ def test_user_data_cannot_end_its_part() -> None:
     parts = email.message_from_bytes(seed.files(replace(WEB, user_data=tricky))["user-data"]).get_payload()
     assert len(parts) == 2
     assert parts[0].get_payload() == tricky
+
+
+def test_nothing_of_a_seed_but_the_user_data_itself_follows_from_the_user_data() -> None:
+    first, second = (seed.files(replace(WEB, user_data=text)) for text in ("#!/bin/sh\none\n", "#!/bin/sh\ntwo\n"))
+    assert first["user-data"].replace(b"one", b"two") == second["user-data"], "it may be a secret"
+    assert {**first, "user-data": b""} == {**second, "user-data": b""}

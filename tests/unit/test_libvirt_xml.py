@@ -14,9 +14,11 @@ from reconciler.address import Address
 from reconciler_libvirt.ledger import Record
 from reconciler_libvirt.xml import device, domain, network, storage, tree
 from reconciler_libvirt.xml.device import NicSpec
+from reconciler_libvirt.xml.disk import DiskSpec
 from reconciler_libvirt.xml.domain import BootSpec, DomainSpec
 from reconciler_libvirt.xml.network import NetworkSpec
 from reconciler_libvirt.xml.storage import VolumeSpec
+from reconciler_libvirt.xml.traits import Traits
 
 FLEET = "7c1e5a52-7a39-4c6e-9c3e-0b6f6a1d2e4b"
 WEB, LAN = Address("Instance", "shop", "web"), Address("Network", "shop", "lan")
@@ -36,6 +38,8 @@ def _domain(text: str) -> DomainSpec:
         root=text,
         seed=text,
         nics=(NicSpec(name=text, mac=text, network=text, tap=text),),
+        disks=(DiskSpec(name=text, path=text, format=text, serial=text),),
+        traits=Traits(watchdog=text),
         cpu=text,
         boot=BootSpec(kernel=text, initrd=text, command_line=text),
     )

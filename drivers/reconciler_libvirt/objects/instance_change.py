@@ -1,6 +1,7 @@
 """Instances, changed: parts are made and removed in a fixed order, each only where it is not as it should be.
 
-Make: root disk, seed, define (links down), DNS names, filters, start, links up once the filters were read back.
+Make: root disk, seed, define (links down), DNS names, filters, start, links up once the filters were read back; what
+runs then follows what is stored: disks, vCPUs, memory.
 Remove: switch off, DNS names, filters, undefine, volumes. A run that is cut off anywhere leaves what the next finishes.
 """
 
@@ -16,17 +17,23 @@ from reconciler_libvirt.connection import calls, unless
 from reconciler_libvirt.ledger import Record
 from reconciler_libvirt.objects import instance_disks as disks
 from reconciler_libvirt.objects import instance_nics as nics
+from reconciler_libvirt.objects import instance_size as size
+from reconciler_libvirt.objects import instance_volumes as volumes
+from reconciler_libvirt.objects.instance_extras import AUTOSTART, with_extras
 from reconciler_libvirt.objects.instance_form import SEED
 from reconciler_libvirt.objects.instance_work import Nic, Work, find, understood
 from reconciler_libvirt.site import Site, Task
 from reconciler_libvirt.xml import domain as xml
 from reconciler_libvirt.xml.device import NicSpec
 from reconciler_libvirt.xml.domain import BootSpec, DomainSpec
+from reconciler_libvirt.xml.traits import nvram
 from reconciler_libvirt.xml.tree import parse, render
 
 _UNDEFINE = (55, 23, 0)
 """Managed save, snapshot and checkpoint metadata, NVRAM and TPM state go with the domain; older daemons know fewer."""
 _MIB = 1 << 20
+_VARIABLES = "/var/lib/libvirt/qemu/nvram"
+"""Where libvirt keeps them unless told otherwise; it may leave that out of the stored form."""
 
 
 def ensure(task: Task) -> None:
@@ -39,7 +46,9 @@ def ensure(task: Task) -> None:
     disks.ensure_root(work, anew)
     told = _tell_first(work, anew)
     nics.forget_names(work)
-    domain = _ensure_defined(work, told)
+    spec = _spec(work, told)
+    domain = _ensure_defined(work, spec)
+    _ensure_autostart(work, domain)
     if task.may_restart or not work.wants_running:
         power.stop(domain, task.site.settings.stop_deadline, task.progress)
     nics.ensure_names(work)
@@ -49,15 +58,26 @@ def ensure(task: Task) -> None:
             disks.ensure_seed(work)  # a guest is told at its start what has changed of its networks
         power.start(domain, task.progress)
         nics.join(work, domain)
+        volumes.follow(work, domain)
+        size.follow(work, domain, spec)
 
 
 def _anew(work: Work) -> bool:
     """Whether the root disk is made anew: when that was consented to, or when no guest ever had it."""
     if work.stored is None:
-        return disks.root_outdated(work)
+        return _leftover_gives_way(work)
     noted, fields = work.stored.record.noted, work.fields
     told_else = any(path in fields and noted.get(path) != fields[path] for path in SEED)
     return work.task.may_rebuild and (told_else or disks.root_outdated(work) or _boots_else(work))
+
+
+def _leftover_gives_way(work: Work) -> bool:
+    """Refused here again, right before the call: a domain that somebody undefined leaves the disk of a guest."""
+    outdated = disks.root_outdated(work)
+    if outdated and not work.task.may_rebuild:
+        message = f"{work.task.name}: the disk that is left of it is another, and would be lost to a new one"
+        raise DriverError(ErrorClass.YOURS, f"{message}; consent to a rebuild, or bring its domain back")
+    return outdated
 
 
 def _boots_else(work: Work) -> bool:
@@ -82,23 +102,48 @@ def _forget_memory(domain: libvirt.virDomain, progress: Progress) -> None:
             domain.managedSaveRemove()
 
 
-def _ensure_defined(work: Work, told: bool) -> libvirt.virDomain:
+def _ensure_defined(work: Work, spec: DomainSpec) -> libvirt.virDomain:
     """Define what differs, which also makes a domain permanent that somebody undefined while it ran."""
-    task, spec = work.task, _spec(work, told)
+    task = work.task
     if work.domain is not None and work.stored is not None and work.domain.isPersistent():
         same = ledger.same(work.stored.record, spec.record)
         if same and replace(spec, record=work.stored.record) == work.stored:
             return work.domain
+    _forget_variables(work, spec)
     task.progress.call("domain.define", task.name)
     with calls(f"defining {task.name}"):
         text = render(xml.write(spec, work.tree))
         return task.site.connection.defineXMLFlags(text, libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
 
 
+def _forget_variables(work: Work, spec: DomainSpec) -> None:
+    """UEFI's variables are made from a template, with keys or without; those of the other choice must not stay."""
+    if work.stored is None or work.tree is None:
+        return
+    file = f"{work.task.name}_VARS.fd"
+    path = nvram(work.tree) or f"{_VARIABLES}/{file}"
+    before, after = work.stored.traits, spec.traits
+    other = (before.uefi, before.secure_boot) != (after.uefi, after.secure_boot)
+    if before.uefi and other and path.endswith("/" + file):
+        work.task.progress.call("nvram.remove", work.task.name)
+        work.site.channel.run("rm", "-f", "--", path)
+
+
+def _ensure_autostart(work: Work, domain: libvirt.virDomain) -> None:
+    """It starts with its links down, and stays unreachable until a run has seen it filtered."""
+    owned = work.stored.record.owned if work.stored else {}
+    wanted = work.fields.get(AUTOSTART)
+    if (wanted is None and AUTOSTART not in owned) or bool(domain.autostart()) == bool(wanted):
+        return
+    work.task.progress.call("domain.autostart", work.task.name)
+    with calls(f"setting whether {work.task.name} starts with its host"):
+        domain.setAutostart(int(bool(wanted)))
+
+
 def _spec(work: Work, told: bool) -> DomainSpec:
     task, site, fields = work.task, work.site, work.fields
     virt_type, cpu = str(fields["virtType"]), fields.get("cpu")
-    return DomainSpec(
+    spec = DomainSpec(
         name=task.name,
         uuid=task.uuid,
         record=_record(work, told),
@@ -109,9 +154,11 @@ def _spec(work: Work, told: bool) -> DomainSpec:
         root=f"{site.storage.path}/{names.root(site.identity, work.origin)}",
         seed=f"{site.storage.path}/{names.seed(site.identity, work.origin)}",
         nics=tuple(_nic(work, nic) for nic in work.nics),
+        disks=volumes.wanted(work),
         cpu=str(cpu) if cpu else "host-model" if virt_type == "kvm" else None,
         boot=_boot(work),
     )
+    return with_extras(spec, fields, work.stored)
 
 
 def _number(value: Value) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 import libvirt
 
@@ -16,7 +17,7 @@ from reconciler_libvirt.objects import image
 from reconciler_libvirt.objects.instance_form import SEED, image_of
 from reconciler_libvirt.objects.instance_work import Nic, Work
 from reconciler_libvirt.seed import Seed, SeedNic
-from reconciler_libvirt.xml.device import ROOT, disk_target
+from reconciler_libvirt.xml.disk import ROOT, disk_target
 from reconciler_libvirt.xml.storage import Volume, VolumeSpec
 
 
@@ -93,14 +94,21 @@ def seed_told(work: Work) -> bool:
     """Whether the payload says what the fields do. While new keys wait for consent, the fields still have the old
     ones and the payload has not: then no right seed can be made.
     """
-    payload, fields = work.task.wanted.payload, work.fields
-    user_data = payload.get("userData")
+    fields = work.fields
     marks = {
         "seed.keys": tuple(sorted(fingerprint(line) for line in _keys(work))),
-        "seed.userData": None if user_data is None else "sha256:" + hashlib.sha256(user_data.encode()).hexdigest()[:16],
+        "seed.userData": _user_data_mark(work.task.wanted.payload),
     }
     complete = all(path in fields for path in SEED) and fields.get("image") is not None
     return complete and all(fields[path] == mark for path, mark in marks.items())
+
+
+def _user_data_mark(payload: Mapping[str, str]) -> str | None:
+    """A secret is known by its name alone."""
+    if "userDataSecret" in payload:
+        return f"secret:{payload['userDataSecret']}"
+    text = payload.get("userData")
+    return None if text is None else "sha256:" + hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _keys(work: Work) -> tuple[str, ...]:
@@ -122,19 +130,33 @@ def seed_of(work: Work) -> Seed:
         instance_id=f"{work.task.uuid}-{digest(marks)}",
         hostname=str(work.fields["seed.hostname"]),
         keys=_keys(work),
-        user_data=work.task.wanted.payload.get("userData"),
+        user_data=_user_data(work),
         nics=tuple(_seed_nic(work, nic) for nic in work.nics),
     )
 
 
+def _user_data(work: Work) -> str | None:
+    """A secret is asked for as the seed is written, and kept nowhere else."""
+    payload = work.task.wanted.payload
+    secret = payload.get("userDataSecret")
+    return payload.get("userData") if secret is None else work.site.files.secret(secret)
+
+
 def _seed_nic(work: Work, nic: Nic) -> SeedNic:
-    network = work.networks[nic.network]
+    """Where the network names no resolvers, libvirt's own answers at the gateway, but for a bridge, which has none."""
+    payload, network = work.task.wanted.payload, work.networks[nic.network]
+    said = {key: payload.get(f"nics.{nic.name}.{key}", "") for key in ("gateway", "gateway6", "prefix6", "dns")}
+    own = () if network.mode == "bridge" else (network.gateway,)
     return SeedNic(
         name=nic.name,
         mac=nic.mac,
         address=nic.address,
-        prefix=int(network.cidr.partition("/")[2]),
-        gateway=network.gateway,
-        domain=network.domain or "",
-        route=nic.name == work.task.wanted.payload.get("primaryNic"),
+        prefix=int(payload[f"nics.{nic.name}.prefix"]),
+        gateway=said["gateway"],
+        address6=nic.address6,
+        prefix6=int(said["prefix6"] or 64),
+        gateway6=said["gateway6"],
+        resolvers=tuple(said["dns"].split()) or own,
+        domain=payload.get(f"nics.{nic.name}.domain", ""),
+        route=nic.name == payload.get("primaryNic"),
     )

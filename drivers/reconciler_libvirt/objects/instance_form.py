@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import PurePosixPath
 
 import msgspec
@@ -11,10 +11,12 @@ from reconciler.address import Address, ObjectKey
 from reconciler.identity import Identity
 from reconciler.objects import Value
 from reconciler_libvirt import names
+from reconciler_libvirt.objects.instance_extras import AUTOSTART, shown
 from reconciler_libvirt.objects.instance_nics import noted_addresses
 from reconciler_libvirt.reading import HostReading, Reading
 from reconciler_libvirt.site import Site
 from reconciler_libvirt.xml.device import NicSpec
+from reconciler_libvirt.xml.disk import DiskSpec
 from reconciler_libvirt.xml.domain import DomainSpec
 from reconciler_libvirt.xml.network import NetworkSpec
 from reconciler_libvirt.xml.storage import Volume
@@ -51,18 +53,38 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
         """What one form shows, with what both forms share."""
         fields: dict[str, Value] = {
             "vcpus": spec.vcpus,
-            "memory": spec.memory,
+            "memory": self._memory(spec, live),
+            AUTOSTART: self._autostart(),
             "machine": spec.machine,
             "virtType": spec.virt_type,
             "boot.commandLine": spec.boot.command_line if spec.boot else None,
             **self._seed(spec),
             **root_fields(self.site.identity, self.host.volumes, self.origin, spec),
+            **volume_fields(self.site.identity, spec.disks),
+            **dict(shown(spec, self._owned(spec))),
         }
         if cpu := self._cpu(spec):
             fields["cpu"] = cpu
         for nic in spec.nics:
             fields.update({f"nics.{nic.name}.{path}": value for path, value in self._nic(spec, nic, live)})
         return fields
+
+    def _memory(self, spec: DomainSpec, live: bool) -> int:
+        """A guest that has more than is stored for it, and may, has not come to give the rest back yet."""
+        stored = self.domain.stored
+        if live and isinstance(stored, DomainSpec) and stored.max_memory == (spec.max_memory or spec.memory):
+            return min(spec.memory, stored.memory)
+        return spec.memory
+
+    def _owned(self, spec: DomainSpec) -> Collection[str]:
+        """The paths that are ours, of both forms alike."""
+        return (self.domain.stored or spec).record.owned
+
+    def _autostart(self) -> bool | None:
+        """Nothing where nobody declared it and it is not so."""
+        form = self.domain.stored or self.domain.running
+        declared = form is not None and AUTOSTART in form.record.owned
+        return self.domain.autostart if declared or self.domain.autostart else None
 
     def _seed(self, spec: DomainSpec) -> dict[str, Value]:
         """What the seed said; nothing if it is missing."""
@@ -113,7 +135,9 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
             return "absent"
         found = (state.mac.lower(), state.address, state.address6, state.tap)
         other = "" if found == (nic.mac, address, address6, nic.tap) else "it is made for another MAC, address or tap"
-        reason = state.reason or other or self._apart(nic)
+        # Which rule it is would change as other steps put theirs right, and so what this NIC's step was planned on.
+        altered = "" if state.intact else "the kernel's rules are not as they were written"
+        reason = altered or other or self._apart(nic)
         return f"broken: {reason}" if reason else "enforced"
 
     def _apart(self, nic: NicSpec) -> str:
@@ -128,6 +152,18 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
         if live is None:
             return ""
         return "the link is down" if not live.up else "" if nic.tap in self.host.bridges else "the tap is unplugged"
+
+
+def volume_fields(identity: Identity, disks: tuple[DiskSpec, ...]) -> dict[str, Value]:
+    """What data disks show: which volume each is, by the file's name, and what the guest sees of it."""
+    fields: dict[str, Value] = {}
+    for disk in disks:
+        named = names.read_volume(identity, PurePosixPath(disk.path).name)
+        known = named is not None and named.role == "data"
+        fields[f"volumes.{disk.name}.volume"] = str(named.origin) if named and known else disk.path
+        fields[f"volumes.{disk.name}.serial"] = disk.serial
+        fields[f"volumes.{disk.name}.readOnly"] = disk.read_only
+    return fields
 
 
 def root_fields(
@@ -158,7 +194,7 @@ def needs_of(site: Site, fields: Mapping[str, Value]) -> tuple[ObjectKey, ...]:
         if path == "image" and value is not None:
             name, _, content = str(value).partition("@")
             found.add(site.key(Address("Image", None, name), content))
-        elif path.endswith(".network") and str(value).startswith("Network/"):
+        elif path.endswith((".network", ".volume")) and str(value).startswith(("Network/", "Volume/")):
             found.add(site.key(Address.parse(str(value))))
         elif path.endswith(".securityGroups") and isinstance(value, tuple):
             found.update(site.key(Address.parse(group)) for group in value)

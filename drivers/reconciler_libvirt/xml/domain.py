@@ -13,8 +13,11 @@ import msgspec
 
 from reconciler_libvirt import ledger
 from reconciler_libvirt.ledger import Record
-from reconciler_libvirt.xml.device import ROOT, SEED, NicSpec, disk_source, read_nics, write_devices
+from reconciler_libvirt.xml.device import NicSpec, read_nics, write_nics
+from reconciler_libvirt.xml.disk import ROOT, SEED, DiskSpec, disk_source, read_disks, write_disks
+from reconciler_libvirt.xml.traits import Traits, read_traits, write_traits
 from reconciler_libvirt.xml.tree import attribute, child, drop, put
+from reconciler_libvirt.xml.tuning import Tuning, read_tuning, write_tuning
 
 SPARE_PORTS = 8
 """Free PCIe root ports of a q35 machine, so that devices can be plugged in later."""
@@ -34,7 +37,9 @@ class BootSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DomainSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """What we set of a domain. `memory` is bytes, whole KiB. `root` and `seed` are paths; `cpu` a mode or None."""
+    """What we set of a domain. `memory` is bytes, whole KiB. `root` and `seed` are paths; `cpu` a mode or None.
+    `max_vcpus` and `max_memory` are what it can grow to as it runs, None if no further.
+    """
 
     name: str
     uuid: str
@@ -46,8 +51,13 @@ class DomainSpec(msgspec.Struct, frozen=True, kw_only=True):
     root: str
     seed: str
     nics: tuple[NicSpec, ...] = ()
+    disks: tuple[DiskSpec, ...] = ()
     cpu: str | None = None
     boot: BootSpec | None = None
+    max_vcpus: int | None = None
+    max_memory: int | None = None
+    traits: Traits = Traits()
+    tuning: Tuning = Tuning()
 
 
 def write(spec: DomainSpec, stored: Element | None = None) -> Element:
@@ -57,18 +67,22 @@ def write(spec: DomainSpec, stored: Element | None = None) -> Element:
     put(tree, "name", spec.name)
     put(tree, "uuid", spec.uuid)
     ledger.place(tree, spec.record)
-    for tag in ("memory", "currentMemory"):
-        child(tree, tag, unit="KiB").text = str(spec.memory // _KIBI)
-    _vcpus(tree, spec.vcpus)
+    for tag, size in (("memory", spec.max_memory or spec.memory), ("currentMemory", spec.memory)):
+        child(tree, tag, unit="KiB").text = str(size // _KIBI)
+    _vcpus(tree, spec.vcpus, spec.max_vcpus)
     _machine(tree, spec)
     _boot(child(tree, "os"), spec.boot)
     _cpu(tree, spec)
-    write_devices(child(tree, "devices"), spec.root, spec.seed, spec.nics)
+    devices = child(tree, "devices")
+    write_disks(devices, spec.root, spec.seed, spec.disks)
+    write_nics(devices, spec.nics)
+    write_traits(tree, spec.traits)
+    write_tuning(tree, spec.tuning)
     return tree
 
 
 def _skeleton() -> Element:
-    """What every guest of ours has: ACPI, UTC, a serial console, the guest agent's channel, random numbers."""
+    """What every guest of ours has: ACPI, UTC, a serial console."""
     tree = Element("domain")
     features = SubElement(tree, "features")
     SubElement(features, "acpi")
@@ -82,17 +96,15 @@ def _skeleton() -> Element:
     SubElement(serial, "target", port="0")
     console = SubElement(devices, "console", type="pty")
     SubElement(console, "target", type="serial", port="0")
-    channel = SubElement(devices, "channel", type="unix")
-    SubElement(channel, "target", type="virtio", name="org.qemu.guest_agent.0")
-    rng = SubElement(devices, "rng", model="virtio")
-    SubElement(rng, "backend", model="random").text = "/dev/urandom"
     return tree
 
 
-def _vcpus(tree: Element, count: int) -> None:
+def _vcpus(tree: Element, count: int, most: int | None) -> None:
     vcpu = child(tree, "vcpu")
     vcpu.attrib.pop("current", None)
-    vcpu.text = str(count)
+    if most is not None:
+        vcpu.set("current", str(count))
+    vcpu.text = str(count if most is None else most)
     drop(tree, "vcpus")
 
 
@@ -109,7 +121,7 @@ def _machine(tree: Element, spec: DomainSpec) -> None:
             if attribute(device, "address", "type") == "pci":
                 drop(device, "address")
     if spec.machine == "q35" and devices.find("controller[@type='pci']") is None:
-        _ports(devices, len(spec.nics) + _FIXED_DEVICES + SPARE_PORTS)
+        _ports(devices, len(spec.nics) + len(spec.disks) + _FIXED_DEVICES + SPARE_PORTS)
 
 
 def _ports(devices: Element, count: int) -> None:
@@ -166,15 +178,27 @@ def read(tree: Element, fleet_id: str) -> DomainSpec:
         root=disk_source(tree, ROOT),
         seed=disk_source(tree, SEED),
         nics=read_nics(tree),
+        disks=read_disks(tree),
         cpu=read_cpu(tree),
         boot=_read_boot(tree),
+        max_vcpus=_more(int(tree.findtext("vcpu") or 0), int(attribute(tree, "vcpu", "current") or 0)),
+        max_memory=_more(_bytes(tree.find("memory")), _memory(tree)),
+        traits=read_traits(tree),
+        tuning=read_tuning(tree),
     )
+
+
+def _more(most: int, now: int) -> int | None:
+    return most if 0 < now < most else None
 
 
 def _memory(tree: Element) -> int:
     """What the guest has, which is less than what it could have when somebody took some of it away."""
     node = tree.find("currentMemory")
-    node = tree.find("memory") if node is None else node
+    return _bytes(tree.find("memory") if node is None else node)
+
+
+def _bytes(node: Element | None) -> int:
     return 0 if node is None else int(node.text or 0) * _UNITS[node.get("unit", "KiB")]
 
 

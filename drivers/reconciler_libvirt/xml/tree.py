@@ -42,6 +42,20 @@ def child(parent: Element, tag: str, **attributes: str) -> Element:
     return node
 
 
+def device(root: Element, tag: str, alias: str) -> Element | None:
+    """The device of that alias below `root`, a domain or its devices."""
+    return next((node for node in root.iter(tag) if attribute(node, "alias", "name") == alias), None)
+
+
+def own_device(devices: Element, tag: str, alias: str) -> Element:
+    """Our device of that alias, made if it is missing."""
+    node = device(devices, tag, alias)
+    if node is None:
+        node = SubElement(devices, tag)
+        child(node, "alias", name=alias)
+    return node
+
+
 def put(parent: Element, tag: str, text: str | None) -> None:
     """Set the text of a child; None takes the child away."""
     if text is None:

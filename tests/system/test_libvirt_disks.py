@@ -1,0 +1,124 @@
+"""What only a real libvirtd with a real guest can show of data disks, growth and firmware."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from reconciler.impact import Impact
+from reconciler.objects import Observed, Wanted
+from tests.support.contract import MIB, WEB, Rig, Watch, manifest, shown
+from tests.support.guests import Keys, answer
+from tests.support.hosts import Host
+from tests.support.libvirt_bench import LibvirtBench, bench
+from tests.support.scene import scene
+
+pytestmark = pytest.mark.libvirtd
+
+ADDRESS = "10.77.0.10"
+DATA = "Volume/default/data"
+BOOT = "cat /proc/sys/kernel/random/boot_id"
+
+
+@pytest.fixture
+def clean(request: pytest.FixtureRequest) -> Iterator[LibvirtBench]:
+    """A clean host."""
+    with bench(request) as made:
+        yield made
+
+
+@pytest.fixture
+def rig(clean: LibvirtBench) -> Iterator[Rig]:
+    """The driver, opened on it."""
+    opened = Rig(clean)
+    yield opened
+    opened.driver.close()
+
+
+def _scene(
+    rig: Rig, key: str, flavor: dict[str, Any], image: dict[str, Any] | None = None, size: str = "64Mi", **web: Any
+) -> dict[str, Wanted]:
+    assert isinstance(rig.bench, LibvirtBench)
+    tiny: Any = rig.bench.image.manifest("own")
+    spec = {"flavor": "own", "image": "own", "keypairs": ["admin"], "securityGroups": ["ssh"], **web}
+    return scene(
+        rig.bench.config.name,
+        rig.bench.manifests()
+        + manifest("Flavor", "own", **{"vcpus": 1, "memory": "128Mi", "disk": "1Gi", **flavor})
+        + manifest("Image", "own", **tiny["spec"], **({"properties": image} if image else {}))
+        + manifest("Keypair", "admin", publicKey=key)
+        + manifest("Network", "lan", cidr="10.77.0.0/24")
+        + manifest("SecurityGroup", "ssh", ingress=[{"protocol": "tcp", "ports": 22}])
+        + manifest("Volume", "data", size=size)
+        + manifest("Instance", "web", **spec, networks={"lan": {"address": ADDRESS}}),
+    )
+
+
+def _update(rig: Rig, wanted: Wanted, impact: Impact = Impact.LIVE) -> Observed:
+    updated = rig.update(wanted, impact)
+    assert shown(updated, wanted) == wanted.fields
+    assert updated.running is not None
+    assert {path: updated.running.get(path) for path in wanted.fields if path != "powerState"} == {
+        path: value for path, value in wanted.fields.items() if path != "powerState"
+    }
+    watch = Watch()
+    rig.update(wanted, watch=watch)
+    assert watch.calls == []
+    return updated
+
+
+def test_a_running_guest_gets_disks_size_and_memory_and_gives_disks_back(
+    rig: Rig, libvirt_host: Host, keys: Keys, clean: LibvirtBench
+) -> None:
+    room = {"maxVcpus": 2, "maxMemory": "256Mi"}
+    wanted = _scene(rig, keys.public, room)
+    rig.make(wanted.values())
+    boot = answer(libvirt_host, ADDRESS, keys, BOOT)
+    disk = _scene(rig, keys.public, room, volumes={"data": {}}, autostart=True)[WEB]
+    given = _update(rig, disk)
+    assert wanted[DATA].key in given.needs
+    serial = str(disk.fields["volumes.data.serial"])
+    assert answer(libvirt_host, ADDRESS, keys, "cat /sys/block/vdc/serial") == serial
+    answer(libvirt_host, ADDRESS, keys, "echo precious > /dev/vdc; sync")
+    with pytest.raises(Exception, match="in use"):
+        rig.delete(wanted[DATA])
+    grown = _scene(rig, keys.public, room, size="96Mi")[DATA]
+    rig.update(grown)
+    assert answer(libvirt_host, ADDRESS, keys, "cat /sys/block/vdc/size") == str(96 * MIB // 512)
+    large = _scene(rig, keys.public, {**room, "vcpus": 2, "memory": "256Mi"}, volumes={"data": {}}, autostart=True)
+    _update(rig, large[WEB])
+    assert answer(libvirt_host, ADDRESS, keys, "grep -c ^processor /proc/cpuinfo") == "2"
+    memory = int(answer(libvirt_host, ADDRESS, keys, "awk '/MemTotal/ {print $2}' /proc/meminfo"))
+    assert memory > 160 << 10
+    bare = _scene(rig, keys.public, {**room, "vcpus": 2, "memory": "256Mi"})[WEB]
+    _update(rig, bare)
+    assert answer(libvirt_host, ADDRESS, keys, "ls /sys/block").split() == ["vda", "vdb"]
+    read_only = {"data": {"readOnly": True}}
+    _update(rig, _scene(rig, keys.public, {**room, "vcpus": 2, "memory": "256Mi"}, volumes=read_only)[WEB])
+    assert answer(libvirt_host, ADDRESS, keys, "head -n 1 /dev/vdc; cat /sys/block/vdc/ro") == "precious\n1"
+    assert answer(libvirt_host, ADDRESS, keys, BOOT) == boot
+    rig.delete(wanted[WEB])
+    rig.create(disk)
+    assert answer(libvirt_host, ADDRESS, keys, "head -n 1 /dev/vdc") == "precious"
+
+
+def test_a_guest_starts_with_uefi_and_secure_boot_and_leaves_no_variables_behind(
+    rig: Rig, libvirt_host: Host, keys: Keys, clean: LibvirtBench
+) -> None:
+    before = libvirt_host.run("find", "/var/lib/libvirt/qemu/nvram", check=False).stdout
+    roomy = {"memory": "256Mi"}  # with less, UEFI loads the kernel over itself
+    wanted = _scene(rig, keys.public, roomy, {"hw_firmware_type": "uefi", "hw_machine_type": "q35"})
+    rig.make(wanted.values())
+    assert answer(libvirt_host, ADDRESS, keys, "ls -d /sys/firmware/efi") == "/sys/firmware/efi"
+    facts = rig.snapshot().facts
+    assert facts is not None
+    assert {"uefi", "secure-boot"} <= set(facts.features)
+    _update(rig, wanted[WEB])
+    secure = {"hw_firmware_type": "uefi", "hw_machine_type": "q35", "os_secure_boot": "required"}
+    _update(rig, _scene(rig, keys.public, roomy, secure)[WEB], Impact.RESTART)
+    _update(rig, _scene(rig, keys.public, roomy)[WEB], Impact.RESTART)
+    assert answer(libvirt_host, ADDRESS, keys, BOOT)
+    rig.delete(wanted[WEB])
+    assert libvirt_host.run("find", "/var/lib/libvirt/qemu/nvram", check=False).stdout == before

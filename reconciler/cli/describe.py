@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @options.address
 @options.source
 @options.rev("the work tree")
-@options.output
+@options.output_of("text", "json", "yaml")
 @options.talk
 @click.pass_obj
 def command(screen: Screen, /, address: Address, output: str, **values: Any) -> Exit:
@@ -31,14 +31,14 @@ def command(screen: Screen, /, address: Address, output: str, **values: Any) -> 
     """
     from reconciler.cli.waiting import looking
     from reconciler.reconcile import plan_round
-    from reconciler.report.data import dump
+    from reconciler.report.data import dumped
     from reconciler.report.description import description_lines, description_value
     from reconciler.report.resources import hidden_lines
 
     with looking(screen, plan_round(options.round_options(**values))) as round_:
         description = _description(round_, address)
-    if output == "json":
-        screen.show_text(dump(description_value(description)))
+    if output != "text":
+        screen.show_text(dumped(description_value(description), output))
     else:
         screen.show(description_lines(description))
         screen.warn(hidden_lines(round_.snapshots))
@@ -49,8 +49,9 @@ def _description(round_: Round, address: Address) -> Description:
     from reconciler.graph import dependencies
     from reconciler.report.description import Description
     from reconciler.report.resources import rows
+    from reconciler.report.why import reasons
 
-    found = rows(round_.loaded.desired.resources, round_.snapshots)
+    found = rows(round_.loaded.desired.resources, round_.snapshots, reasons(round_.plan))
     row = next((row for row in found if row.address == address), None)
     if row is None:
         raise click.ClickException(f"{address} is neither declared nor seen on a host.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,8 +16,8 @@ from reconciler.xdg import state_home
 
 
 def ssh_arguments(guest: Guest, login: str, identities: Sequence[Path], command: Sequence[str]) -> list[str]:
-    """`ssh` under the prefix by which the guest's host is reached. A rebuilt guest has a new host key, so keys are
-    remembered by what a rebuild changes rather than by an IP address.
+    """`ssh` through the guest's host. A rebuilt guest has a new host key, so keys are remembered by what a rebuild
+    changes rather than by an IP address.
     """
     options = {
         "UserKnownHostsFile": f'"{known_hosts(guest)}"',
@@ -24,7 +25,9 @@ def ssh_arguments(guest: Guest, login: str, identities: Sequence[Path], command:
         "HostKeyAlias": host_key_alias(guest),
         "CheckHostIP": "no",
     }
-    arguments = [*guest.driver.reach(), "ssh", "-l", login]
+    if proxy := guest.driver.proxy():
+        options["ProxyCommand"] = shlex.join(proxy)  # ssh hands it to a shell
+    arguments = ["ssh", "-l", login]
     for name, value in options.items():
         arguments += ["-o", f"{name}={value}"]
     for identity in identities:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
@@ -14,7 +14,7 @@ from reconciler.plan import Change, Granted
 from reconciler.report.line import Line, Span, indented, line, table
 from reconciler.report.plan_json import change_value
 from reconciler.report.plan_text import SYMBOLS, consent_line, file_and_line
-from reconciler.report.resources import Row, row_value, state_of
+from reconciler.report.resources import RETAINED, Row, row_value, state_of
 from reconciler.report.value import render
 
 
@@ -31,8 +31,11 @@ def description_lines(description: Description) -> list[Line]:
     """For people."""
     row = description.row
     lines = [line(Span(str(row.address), "bold"))]
-    lines += _pair("state", row.state)
-    lines += _pair("declared", file_and_line(row.resource.place) if row.resource else "no: the next apply deletes it")
+    lines += _pair("state", row.state) + _pair("why", row.why)
+    lines += _pair(
+        "declared", file_and_line(row.resource.place) if row.resource else _UNDECLARED[row.state == RETAINED]
+    )
+    lines += _pair("labels", ", ".join(f"{name}={value}" for name, value in sorted(_labels(row).items())))
     lines += _pair("uses", _listed(description.uses))
     lines += _pair("used by", _listed(description.used_by))
     for observed in row.objects:
@@ -42,6 +45,16 @@ def description_lines(description: Description) -> list[Line]:
     for change in absent:
         lines += [line(), *_planned_lines(change)]
     return lines
+
+
+_UNDECLARED = {
+    False: "no: the next apply deletes it",
+    True: "no: it is kept, and taken back with its data when it is declared again",
+}
+
+
+def _labels(row: Row) -> Mapping[str, str]:
+    return row.resource.labels if row.resource else {}
 
 
 def _pair(name: str, text: str) -> list[Line]:

@@ -29,7 +29,7 @@ def _instance(spec: Any, objects: Objects) -> str:
 
 
 def _network(spec: Any, objects: Objects) -> str:
-    return f"{spec.mode} {spec.cidr}"
+    return " ".join(word for word in (spec.mode, spec.cidr, spec.cidr6) if word)
 
 
 def _security_group(spec: Any, objects: Objects) -> str:
@@ -55,6 +55,16 @@ def _keypair(spec: Any, objects: Objects) -> str:
     return fingerprint(spec.public_key) if spec.public_key else ""
 
 
+def _project(spec: Any, objects: Objects) -> str:
+    limits = {name: getattr(spec.quotas, name) for name in spec.quotas.__struct_fields__}
+    return ", ".join(f"{name} {limit}" for name, limit in limits.items() if limit is not None) or "no quotas"
+
+
+def _volume(spec: Any, objects: Objects) -> str:
+    origin = f"from image {spec.image}" if spec.image else "blank"
+    return f"{spec.size} {spec.format}, {origin}, {spec.deletion_policy}"
+
+
 def _host(spec: Any, objects: Objects) -> str:
     return f"{spec.state}, {spec.driver or 'as in the trusted configuration'}"
 
@@ -65,17 +75,20 @@ def _fleet(spec: Any, objects: Objects) -> str:
 
 _DECLARED: dict[str, Callable[[Any, Objects], str]] = {
     "Fleet": _fleet,
+    "Project": _project,
     "Host": _host,
     "Flavor": _flavor,
     "Image": _image,
     "Network": _network,
     "Keypair": _keypair,
     "SecurityGroup": _security_group,
+    "Volume": _volume,
     "Instance": _instance,
 }
 _STANDING: dict[str, Callable[[Mapping[str, Value]], str]] = {
     "Instance": lambda fields: f"{render('vcpus', fields.get('vcpus'))} vCPU, image {fields.get('image') or '-'}",
     "Network": lambda fields: f"{fields.get('mode') or '-'} {fields.get('cidr') or '-'}",
     "SecurityGroup": lambda fields: f"{_number(fields.get('rules'), 'rule')}",
+    "Volume": lambda fields: f"{render('size', fields.get('size'))} {fields.get('format') or '-'}",
     "Image": lambda fields: str(fields.get("format") or "-"),
 }

@@ -11,20 +11,24 @@ from reconciler.address import Address
 from reconciler.kinds.base import REGISTRY, Resource, nothing
 from reconciler.objects import Observed
 from reconciler.observation import Failed, Partial, Snapshot
-from reconciler.report.line import Line, Span, line, table
-from reconciler.report.one_line import one_line
+from reconciler.report.line import Line, Span, line
 from reconciler.report.value import plain_value
 
-_STYLES = {"Running": "green", "Active": "green", "Incomplete": "red", "Absent": "yellow", "Unknown": "yellow"}
+RETAINED = "Retained"
+"""The state of what nobody declares and what stays all the same: a volume with data."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One resource, declared or standing or both, with its objects."""
+    """One resource, declared or standing or both, with its objects. `why` says in a line why it is not as declared, or
+    what it waits for. `missing` says what a guest lacks to be ready: nothing when it is, None when nobody asked.
+    """
 
     address: Address
     resource: Resource | None
     objects: tuple[Observed, ...]
     state: str
+    why: str = ""
+    missing: str | None = None
 
     @property
     def hosts(self) -> list[str]:
@@ -32,8 +36,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         return sorted({observed.key.host for observed in self.objects})
 
 
-def rows(resources: Mapping[Address, Resource], snapshots: Sequence[Snapshot]) -> list[Row]:
+def rows(
+    resources: Mapping[Address, Resource], snapshots: Sequence[Snapshot], whys: Mapping[Address, str] | None = None
+) -> list[Row]:
     """Every resource that is declared or of which objects stand, by address."""
+    told = whys or {}
     objects: dict[Address, list[Observed]] = {}
     for snapshot in snapshots:
         for observed in snapshot.objects:
@@ -42,8 +49,9 @@ def rows(resources: Mapping[Address, Resource], snapshots: Sequence[Snapshot]) -
     found = []
     for address in sorted({*resources, *objects}, key=_by_words):
         resource, stand = resources.get(address), tuple(objects.get(address, ()))
-        state = _state(address, stand, snapshots, address in used)
-        found.append(Row(address=address, resource=resource, objects=stand, state=state))
+        kept = resource is None and all(map(REGISTRY[address.kind].retained, stand))
+        state = RETAINED if kept else _state(address, stand, snapshots, address in used)
+        found.append(Row(address=address, resource=resource, objects=stand, state=state, why=told.get(address, "")))
     return found
 
 
@@ -96,29 +104,14 @@ def _host_state(address: Address, snapshots: Sequence[Snapshot]) -> str:
 
 
 def addresses(row: Row) -> list[str]:
-    """The IP addresses of an instance's NICs."""
+    """The IP addresses of an instance's NICs, of both families."""
     found = [
         value
         for observed in row.objects
         for path, value in sorted(observed.stored.items())
-        if path.startswith("nics.") and path.endswith(".address") and isinstance(value, str)
+        if path.startswith("nics.") and path.endswith((".address", ".address6")) and isinstance(value, str)
     ]
     return list(dict.fromkeys(found))
-
-
-def rows_lines(found: Iterable[Row]) -> list[Line]:
-    """The table."""
-    cells = [
-        (
-            str(row.address),
-            ", ".join(row.hosts) or "-",
-            Span(row.state + ("" if row.resource else ", undeclared"), _STYLES.get(row.state, "")),
-            ", ".join(addresses(row)) or "-",
-            one_line(row.resource, row.objects),
-        )
-        for row in found
-    ]
-    return table(("RESOURCE", "HOST", "STATE", "ADDRESS", "SUMMARY"), cells) if cells else []
 
 
 def hidden_lines(snapshots: Iterable[Snapshot]) -> list[Line]:
@@ -157,8 +150,11 @@ def row_value(row: Row) -> dict[str, Any]:
         "kind": row.address.kind,
         "project": row.address.project,
         "name": row.address.name,
+        "labels": dict(row.resource.labels) if row.resource else {},
         "declared": row.resource is not None,
         "state": row.state,
+        "why": row.why,
+        **({} if row.missing is None else {"ready": not row.missing}),
         "source": {"path": place.path, "line": place.line or None} if place else None,
         "objects": [object_value(observed) for observed in row.objects],
     }

@@ -12,7 +12,8 @@ from reconciler.observation import Failed, Partial, Snapshot
 from reconciler.plan import Change, FieldChange, Waiting
 from reconciler.report.description import Description, description_lines
 from reconciler.report.line import plain
-from reconciler.report.resources import Row, addresses, hidden_lines, rows, rows_lines
+from reconciler.report.listing import rows_lines
+from reconciler.report.resources import Row, addresses, hidden_lines, rows
 
 WEB = Address("Instance", "default", "web-1")
 OLD = Address("Instance", "default", "old")
@@ -72,7 +73,7 @@ def test_every_resource_is_listed_with_its_state_whether_declared_or_standing_or
     web = observed(WEB, {"nics.lan.address": "10.10.0.2", "powerState": "Running"}, {"nics.lan.address": "10.10.0.2"})
     lan = observed(Address("Network", "default", "lan"), {"active": True})
     old = observed(OLD, {"vcpus": 2, "image": "debian@0"})
-    assert plain(rows_lines(listed(Snapshot(host="sim-01", objects=(web, lan, old))).values())) == (
+    assert plain(rows_lines(list(listed(Snapshot(host="sim-01", objects=(web, lan, old))).values()))) == (
         "RESOURCE                       HOST    STATE                ADDRESS    SUMMARY\n"
         "Flavor/small                   -       Declared             -          1 vCPU, 512Mi memory, 1Gi disk\n"
         "Fleet/acme                     -       Declared             -          6ba7b810-9dad-41d1-80b4-00c04fd430c8\n"

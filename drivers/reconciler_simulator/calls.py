@@ -42,13 +42,13 @@ class Calls:
         """Make one call. When it returns, or is cut off after its effect, the effect is on the disk."""
         name = call.__name__
         self.progress.call(name, target)
-        number = self._faults.next_call()
-        self._faults.strike("before", name, target, number)
+        meant = self._faults.next_call(name, target)
+        self._faults.strike("before", name, meant)
         with self._store.changing() as state:
             try:
                 call(state, target, *args, **kwargs)
             except RefusalError as refusal:
                 raise DriverError(CLASSES[refusal.code], str(refusal)) from None
             self._store.write(state)
-            self._faults.strike("after-effect", name, target, number)
-        self._faults.strike("after", name, target, number)
+            self._faults.strike("after-effect", name, meant)
+        self._faults.strike("after", name, meant)

@@ -7,7 +7,8 @@ A JSON object: `latency` is seconds per call; `faults` are struck in the calls t
                                  {"call": "observe", "kind": "partial"}]}
 
 `call` is a number (modifying calls count from 1 per opened host), a name, which strikes every call of that name, or a
-name and what it is called for: `start_domain 3f1c9f0e.default.web-1`.
+name and what it is called for: `start_domain 3f1c9f0e.default.web-1`; of several such calls of one opened host, `#2`
+behind that means the second.
 `point`: `before` the call has an effect; `after-effect`, when the effect stands and no reply was given; `after` the
 reply. `kind`: `error`; `transient`, an error worth trying again; `crash`, an exception that nobody expects; `kill`,
 SIGKILL; `hang`; and `partial` for `observe` alone.
@@ -19,6 +20,7 @@ import itertools
 import os
 import signal
 import time
+from collections import Counter
 from typing import Literal
 
 import msgspec
@@ -54,6 +56,7 @@ class Faults:
     def __init__(self, specification: Specification) -> None:
         self._specification = specification
         self._numbers = itertools.count(1)
+        self._times: Counter[str] = Counter()
 
     @classmethod
     def from_environment(cls) -> Faults:
@@ -63,14 +66,16 @@ class Faults:
         except msgspec.DecodeError as failure:
             raise DriverError(ErrorClass.YOURS, f"the environment variable {VARIABLE}: {failure}") from None
 
-    def next_call(self) -> int:
-        """The number of a modifying call that is about to be made."""
+    def next_call(self, name: str, target: str) -> tuple[int | str, ...]:
+        """What a modifying call that is about to be made goes by."""
         time.sleep(self._specification.latency)
-        return next(self._numbers)
+        call = f"{name} {target}"
+        self._times[call] += 1
+        return next(self._numbers), name, call, f"{call} #{self._times[call]}"
 
-    def strike(self, point: Point, name: str, target: str = "", number: int = 0) -> bool:
+    def strike(self, point: Point, name: str, meant: tuple[int | str, ...] = ()) -> bool:
         """Do what is asked for at this point of this call; true when an observation shall be partial."""
-        meant = (name, f"{name} {target}", number)
+        meant = meant or (name,)
         faults = [fault for fault in self._specification.faults if fault.point == point and fault.call in meant]
         for fault in faults:
             _strike(fault, name)

@@ -7,8 +7,6 @@ data lost (T01, T02, T05), and no guest lies open on the way (I12).
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import subprocess
 import sys
 import threading
@@ -25,8 +23,8 @@ from reconciler.listener import Silent
 from reconciler.plan import Step
 from reconciler.reconcile import Options, plan_round
 from reconciler_simulator import admin
-from reconciler_simulator.faults import VARIABLE
 from reconciler_simulator.store import Store
+from tests.support import crash
 from tests.support.contract import FLEET_ID, KEY, manifest
 from tests.support.repository import Repository
 from tests.support.simulator_bench import unfiltered
@@ -108,9 +106,7 @@ class Story(Silent):
 
     def home(self, name: str) -> tuple[dict[str, str], Store]:
         """The environment of one run, and the state that it works on."""
-        home = self.folder / name
-        environment = {"PATH": os.environ["PATH"], "HOME": str(home), "XDG_STATE_HOME": str(home), "LANG": "C.UTF-8"}
-        return environment, Store(home / "reconciler" / "simulator" / FLEET_ID / "sim.json")
+        return crash.home(self.folder / name), crash.host(self.folder / name, FLEET_ID, "sim")
 
     def tell(self, patch: pytest.MonkeyPatch) -> None:
         """Run it once undisturbed, in this process, and remember everything."""
@@ -123,7 +119,7 @@ class Story(Silent):
             assert self.carry_out(phase) == []
             if name == "create":
                 write_marks(store)
-            after = contents(store)
+            after = crash.contents(store)
             self.phases[name] = msgspec.structs.replace(phase, before=before, after=after, calls=tuple(self._calls))
 
     def carry_out(self, phase: Phase) -> list[str]:
@@ -139,12 +135,6 @@ class Story(Silent):
     def called(self, step: Step, name: str, target: str) -> None:
         """Keep the call log."""
         self._calls.append((name, target))
-
-
-def contents(store: Store) -> dict[str, Any]:
-    """All that a host has, however it came about."""
-    found: dict[str, Any] = msgspec.to_builtins(store.read().whole())
-    return found
 
 
 def write_marks(store: Store) -> None:
@@ -170,10 +160,6 @@ def zygote() -> Iterator[Zygote]:
     process.close()
 
 
-def _fault(call: str, point: str, kind: str) -> dict[str, str]:
-    return {VARIABLE: json.dumps({"faults": [{"call": call, "point": point, "kind": kind}]})}
-
-
 def _set_out(phase: Phase, store: Store) -> None:
     store.path.parent.mkdir(parents=True, exist_ok=True)
     store.path.unlink(missing_ok=True)
@@ -185,17 +171,7 @@ def _differences(phase: Phase, store: Store) -> list[str]:
     """In what the state is not that of the undisturbed story."""
     if phase.command == "apply" and phase.before is None:
         write_marks(store)
-    found, wanted = (dict(_leaves(data)) for data in (contents(store), phase.after))
-    paths = sorted(path for path in found.keys() | wanted.keys() if found.get(path) != wanted.get(path))
-    return [f"{path}: {found.get(path)!r} instead of {wanted.get(path)!r}" for path in paths]
-
-
-def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, object]]:
-    if isinstance(value, dict | list) and value:
-        for name, each in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _leaves(each, f"{path}/{name}")
-    else:
-        yield path, value
+    return crash.differences(crash.contents(store), phase.after)
 
 
 def test_the_story_touches_all_kinds_of_objects_and_keeps_or_drops_data_as_it_should(story: Story) -> None:
@@ -227,7 +203,7 @@ def test_after_a_strike_at_any_call_the_next_run_ends_where_an_undisturbed_one_e
     assert len(phase.calls) == len(set(phase.calls)), "each call of the log is struck"
     for call, target in phase.calls:
         _set_out(phase, store)
-        struck = run(**_fault(f"{call} {target}", point, kind))
+        struck = run(**crash.fault(f"{call} {target}", point, kind))
         assert struck == (-9 if kind == "kill" else 1), f"{call} {target}: {output.read_text()}"
         assert unfiltered(store.read()) == []
         assert run() == 0, f"after a {kind} {point} {call} {target}: {output.read_text()}"
@@ -244,8 +220,8 @@ def test_an_error_worth_trying_again_is_overcome_within_the_run(
         monkeypatch.setenv(variable, value)
     for number in range(1, len(phase.calls) + 1):
         _set_out(phase, store)
-        faults = [{"call": number, "point": "after-effect", "kind": "transient"}]
-        monkeypatch.setenv(VARIABLE, json.dumps({"faults": faults}))
+        for variable, value in crash.fault(number, "after-effect", "transient").items():
+            monkeypatch.setenv(variable, value)
         assert story.carry_out(phase) == [], f"call {number}"
         assert _differences(phase, store) == [], f"call {number}"
 
@@ -263,7 +239,7 @@ def test_a_command_of_a_process_of_its_own_is_killed_and_finished_alike(story: S
         )
         return ran.returncode
 
-    assert run(_fault(f"start_domain {ROOT_1.removesuffix('.root')}", "after-effect", "kill")) == -9
+    assert run(crash.fault(f"start_domain {ROOT_1.removesuffix('.root')}", "after-effect", "kill")) == -9
     assert store.read().domains, "the kill came in the middle"
     assert run({}) == 0
     assert _differences(phase, store) == []
@@ -274,7 +250,7 @@ def test_killed_at_one_call_after_the_other_it_still_gets_there(story: Story, zy
     phase = story.phases["create"]
     environment, store = story.home("again")
     _set_out(phase, store)
-    fault = {VARIABLE: json.dumps({"faults": [{"call": 6, "point": "before", "kind": "kill"}]})}
+    fault = crash.fault(6, "before", "kill")
     output = story.folder / "again.txt"
     for _ in range(2 * len(phase.calls)):
         if zygote.run(phase.arguments, story.repository.path, environment | fault, output) == 0:

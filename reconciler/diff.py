@@ -81,12 +81,16 @@ def _creation(wanted: Wanted, observed: Observed | None, table: ImpactTable, sna
         for path, after in sorted(wanted.fields.items())
         if after is not None
     )
+    how = "only parts of it are there; it is finished" if observed else "declared and not there"
+    taken = sorted(
+        {f"{field.after} {field.reason}" for field in fields if field.path.startswith("volumes.") and field.reason}
+    )
     return Change(
         key=wanted.key,
         action="create",
         impact=max((field.impact for field in fields), key=lambda each: each.rank, default=Impact.NONE),
         fields=fields,
-        reason="only parts of it are there; it is finished" if observed else "declared and not there",
+        reason="; ".join([how, *taken]),
         place=wanted.place,
     )
 
@@ -209,7 +213,7 @@ def _taken_back(field: FieldChange, wanted: Wanted, snapshots: Snapshots) -> Fie
     standing = snapshots.objects.get(ObjectKey(wanted.key.host, Address.parse(field.after)))
     if standing is None or standing.incomplete:
         return field
-    told = f"stands already on {wanted.key.host}; attached with its data"
+    told = f"stands already on {wanted.key.host}, and is attached with its data"
     return msgspec.structs.replace(field, reason="; ".join(filter(None, [field.reason, told])))
 
 

@@ -98,7 +98,8 @@ class _Settling:
             network = nic_network(resource, name)
             if not self._sure(network):
                 self._why[resource.address] = f"a host is unseen, and with it which addresses of {network} are taken"
-                self._unseen[network].append(str(resource.address))
+                if self._placement.hosts[resource.address] in self._snapshots.complete:
+                    self._unseen[network].append(str(resource.address))
             elif not self._free_for(resource, name, None, canonical6(nic.address6)):
                 continue
             elif address := self._lowest_free(network):

@@ -86,10 +86,10 @@ class Fitting:
         """What a host is not, or has not, whatever else stands on it."""
         spec, labels, facts = self._hosts.spec(host), self._hosts.labels(host), self._hosts.facts(host)
         if asks.zone not in (None, spec.zone):
-            yield f"its zone is {spec.zone}, not {asks.zone}" if spec.zone else f"it has no zone, not {asks.zone}"
+            yield f"it is in {f'zone {spec.zone}' if spec.zone else 'no zone'}, and {asks.zone} is asked for"
         for name, value in asks.labels:
             if (found := labels.get(name)) != value:
-                yield f"its label {name} is {found}, not {value}" if found else f"it has no label {name}"
+                yield f"its label {name} is {found}, and {value} is asked for" if found else f"it has no label {name}"
         if facts is not None:
             yield from _lacking(facts, asks)
             if choice and not facts.enforcement:

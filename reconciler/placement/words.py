@@ -61,12 +61,13 @@ def maybe_elsewhere(resource: Resource, hosts: Hosts, reasons: Mapping[str, list
 
 def unused(resource: Resource, hosts: Hosts) -> Diagnostic:
     """Nothing tells where it is to be."""
-    noun = _noun(resource)
+    volume = resource.address.kind == "Volume"
     detail = (
         f"{resource.address} has no instance that is placed. Write `host: NAME` in its spec, or place an instance "
-        f"{'in' if noun == 'network' else 'with'} it. {hosts.choice}"
+        f"{'with' if volume else 'in'} it. {hosts.choice}"
     )
-    problem = Problem("spec", f"{noun}-unplaced", f"{noun} has no host yet", detail, severity="warning")
+    summary = f"{_noun(resource)} has no host yet"
+    problem = Problem("spec", "volume-unplaced" if volume else "network-unplaced", summary, detail, severity="warning")
     return resource.mistake(problem)
 
 
@@ -88,7 +89,9 @@ def apart(resource: Resource, host: str, elsewhere: Mapping[Address, str]) -> Di
         f"{resource.address} stands on {host}; {lies}. A {noun[:-1]} lives on one host: give the instance {noun} "
         f"of {host}, or declare it anew where its {noun} are."
     )
-    return resource.mistake(Problem(f"spec.{noun}", f"{noun}-apart", f"{noun} lie on other hosts", detail))
+    summary = f"{noun} lie on other hosts"
+    problem = Problem(f"spec.{noun}", "networks-apart" if networks else "volumes-apart", summary, detail)
+    return resource.mistake(problem)
 
 
 def overlapping(resource: Resource, cidr: str, other: Address, host: str) -> Diagnostic:
@@ -105,8 +108,8 @@ def waiting(network: Address, names: Sequence[str]) -> Diagnostic:
     more = len(names) - MOST_NAMES
     told = ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
     detail = f"{network} is held (see its own message); left as they are until then: {told}."
-    noun = network.kind.lower()
-    return error(f"{noun}-held", f"instances wait for their {noun}", detail)
+    summary = f"instances wait for their {network.kind.lower()}"
+    return error("volume-held" if network.kind == "Volume" else "network-held", summary, detail)
 
 
 def _noun(resource: Resource) -> str:

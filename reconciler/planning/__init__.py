@@ -50,8 +50,8 @@ def plan(
     seen = Snapshots(snapshots)
     placed = placement(desired, seen, undeclared)
     settled = addressing(desired, placed, seen)
-    held = holding(desired, placed, settled, seen)
-    scope = Scope(desired, seen, frozenset(held), targets)
+    left = holding(desired, placed, settled, seen)
+    scope = Scope(desired, seen, frozenset(left.held), targets)
     around = Circumstances(
         snapshots=seen,
         allow=allow,
@@ -62,6 +62,7 @@ def plan(
     )
     decision = _Decision(world(desired, placed, settled), seen, impacts, scope, around)
     made = steps(decision.cases, seen)
+    known = [*placed.diagnostics, *settled.diagnostics, *left.diagnostics]
     return Plan(
         fleet=desired.name,
         fleet_id=desired.fleet_id,
@@ -71,9 +72,9 @@ def plan(
         steps=made,
         unchanged=decision.unchanged,
         retained=decision.retained,
-        held=lines(held, placed, scope.unseen),
+        held=lines(left.held, placed, scope.unseen),
         partial=bool(scope.unseen),
-        diagnostics=notes([*placed.diagnostics, *settled.diagnostics], placed, decision.cases, scope, around),
+        diagnostics=notes(known, placed, decision.cases, scope, around),
     )
 
 

@@ -1,8 +1,8 @@
 """What is planned, as documentation: each folder is a sentence, what the hosts show, what is desired, and the plan.
 
-`given.yaml` tells how the hosts came to be as they are, all of it optional: `applied` (another file of manifests, as
-an earlier run left it), `edits` (what somebody did to an object by hand), `hosts` (what is wrong with one), and what
-the run is given: `allow`, `targets`.
+`given.yaml` tells how the hosts came to be as they are, all of it optional: `facts` (how much one has, in bytes),
+`applied` (another file of manifests, as an earlier run left it), `edits` (what somebody did to an object by hand),
+`hosts` (what is wrong with one), and what the run is given: `allow`, `targets`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from reconciler.report.plan_text import plan_lines
 from reconciler_simulator.impacts import IMPACTS
 from tests.laws.strategies import everything_of
 from tests.support.golden import Golden
-from tests.support.world import World
+from tests.support.world import World, facts_of
 
 CASES = Path(__file__).parent / "plan"
 
@@ -60,6 +60,7 @@ class Given(msgspec.Struct, forbid_unknown_fields=True):
 
     applied: str = ""
     edits: tuple[Edit, ...] = ()
+    facts: dict[str, dict[str, Any]] = {}
     hosts: dict[str, Wrong] = {}
     allow: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
@@ -76,7 +77,8 @@ def planned_in(folder: Path) -> Plan:
     """The plan of a case."""
     given = msgspec.convert(_yaml(folder / "given.yaml"), Given)
     wanted = read(folder / "desired.yaml")
-    world = World(hosts=tuple(sorted(a.name for a in wanted.resources if a.kind == "Host")))
+    facts = {host: facts_of(host, **more) for host, more in given.facts.items()}
+    world = World(hosts=tuple(sorted(a.name for a in wanted.resources if a.kind == "Host")), facts=facts)
     if given.applied:
         before = read(folder / given.applied)
         world = world.applied(world.plan(before, allow=everything_of(before)))

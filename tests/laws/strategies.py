@@ -1,8 +1,8 @@
 """Random fleets, small enough to read when one breaks a law.
 
-An instance's host follows from its name, since nothing moves by itself; disk sizes, networks and what volumes start from
-are fixed, since a shrink and a change of what is attached or holds data are refused; an instance has a volume of its
-own, and depends on those before it alone. Everything else varies.
+An instance's host follows from its name, since nothing moves by itself; disk sizes, networks and what volumes start
+from are fixed, since a shrink and a change of what is attached or holds data are refused; an instance has a volume of
+its own, and depends on those before it alone. Everything else varies.
 """
 
 from __future__ import annotations

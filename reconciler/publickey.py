@@ -54,3 +54,29 @@ def _wire_fields(data: bytes) -> list[bytes]:
 def fingerprint(line: str) -> str:
     """The SHA256 fingerprint, as `ssh-keygen -l` shows it."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob(line)).digest()).decode().rstrip("=")
+
+
+def md5_fingerprint(line: str) -> str:
+    """The MD5 fingerprint, as `ssh-keygen -l -E md5` shows it; OpenStack and older tools know keys by it."""
+    digest = hashlib.md5(blob(line), usedforsecurity=False).hexdigest()
+    return "MD5:" + ":".join(digest[at : at + 2] for at in range(0, len(digest), 2))
+
+
+def family(line: str) -> str:
+    """The type as `ssh-keygen -l` names it: `ED25519`, `RSA`, `ECDSA`, or with `-SK` where a token holds the key."""
+    name = _FIELD.findall(line)[0].removesuffix("@openssh.com")
+    word = next(word for word in ("ed25519", "rsa", "ecdsa") if word in name)
+    return word.upper() + ("-SK" if name.startswith("sk-") else "")
+
+
+def bits(line: str) -> int:
+    """The key's size, as `ssh-keygen -l` counts it."""
+    name, fields = _FIELD.findall(line)[0], _wire_fields(blob(line))
+    if name == "ssh-rsa":
+        return int.from_bytes(fields[2], "big").bit_length()
+    return int(digits[0]) if (digits := re.findall(r"nistp([0-9]+)", name)) else 256
+
+
+def comment(line: str) -> str:
+    """What follows the key on its line; empty when nothing does."""
+    return " ".join(_FIELD.findall(line)[2:])

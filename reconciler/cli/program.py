@@ -34,7 +34,7 @@ COMMANDS = {
     "graph": "Show who uses whom: text, dot or Mermaid.",
     "ssh": "Log in to an instance.",
     "console": "Attach to an instance's serial console.",
-    "keypair": "Make keypairs.",
+    "keypair": "Make keypairs; fingerprints and users of those declared.",
     "doctor": "Check this machine, the configuration and the hosts.",
     "explain": "Explain a kind, a field, or the code of a message.",
     "schema": "Print or write the manifests' JSON Schemas.",

@@ -34,6 +34,14 @@ def signals_as_before() -> Iterator[None]:
         (["schema", "nope"], "there is no kind 'nope'"),
         (["keypair", "generate", "Not_A_Name"], "a name has up to 63"),
         (["ssh", "Network/shop/lan"], "is no instance"),
+        (["get", "-l", "=x"], "is no label"),
+        (["get", "-o", "text"], "'text' is not one of"),
+        (["graph", "Instanse/web"], "Did you mean `Instance`?"),
+        (["explain", "instanze"], "Did you mean `Instance`?"),
+        (["explain", "unknown-feild"], "Did you mean `unknown-field`?"),
+        (["explain", "Instance.netwroks"], "Did you mean `networks`?"),
+        (["fmt", "missing.yaml"], "does not exist"),
+        (["keypair", "show", "Flavor/a/b"], "a Flavor belongs to no project"),
     ],
 )
 def test_wrong_usage_is_told_with_its_remedy(
@@ -51,7 +59,10 @@ def test_what_was_typed_cannot_act_on_the_terminal(capsys: pytest.CaptureFixture
     assert "\x1b" not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [[], *([command] for command in COMMANDS), ["keypair", "generate"]])
+KEYPAIR = [["keypair", name] for name in ("generate", "list", "show")]
+
+
+@pytest.mark.parametrize("command", [[], *([command] for command in COMMANDS), *KEYPAIR])
 def test_every_command_has_a_help_with_an_example(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run([*command, "--help"]) == 0
     shown = capsys.readouterr().out

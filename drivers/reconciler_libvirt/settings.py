@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from reconciler.driver import DriverError, ErrorClass
+from reconciler.prepared import prepared
 from reconciler_libvirt.remote import (
     HOST,
     PATH,
@@ -66,6 +67,7 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             raise ValueError("a physical network is either a `bridge` or an `interface`")
 
 
+@prepared
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A host's section of the trusted configuration.
 

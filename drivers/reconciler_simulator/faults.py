@@ -26,6 +26,7 @@ from typing import Literal
 import msgspec
 
 from reconciler.driver import DriverError, ErrorClass
+from reconciler.prepared import prepared
 
 VARIABLE = "RECONCILER_SIMULATOR"
 Point = Literal["before", "after-effect", "after"]
@@ -39,6 +40,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     kind: Literal["error", "transient", "crash", "kill", "hang", "partial"] = "error"
 
 
+@prepared
 class Specification(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the environment asks for."""
 

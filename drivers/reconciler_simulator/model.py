@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import msgspec
 
 from reconciler.objects import Value
+from reconciler.prepared import prepared
 from reconciler_simulator.collection import Things
 
 FORMAT = 2
@@ -189,6 +190,7 @@ def _words_of_filter(name: str, entry: Entry) -> Iterator[str]:
     yield from (f"group {table}/{group}" for group in entry.groups)
 
 
+@prepared
 class Changes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one call changed, as it is written down: things by name, None for what is gone.
 

@@ -9,6 +9,7 @@ import msgspec
 from reconciler.address import Address
 from reconciler.objects import digest
 from reconciler.observation import Foreign
+from reconciler.prepared import prepared
 from reconciler_simulator.collection import Things
 from reconciler_simulator.model import Domain, Network
 from reconciler_simulator.site import Site, Task
@@ -19,6 +20,7 @@ LARGEST = 64 * 1024
 """Metadata beyond this many characters is not ours and not read."""
 
 
+@prepared
 class Ledger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Our metadata element. `owned` has a digest of the value last applied per path, never the value."""
 

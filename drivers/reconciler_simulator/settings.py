@@ -10,16 +10,18 @@ from msgspec import Meta
 
 from reconciler import quantity
 from reconciler.driver import DriverError, ErrorClass
+from reconciler.prepared import prepared
 
 Count = Annotated[int, Meta(ge=0)]
 Name = Annotated[str, Meta(min_length=1, max_length=63)]
 
 
+@prepared
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`state` is the path of the host's state file. Sizes are bytes, or written as in manifests (`64Gi`).
 
     `pools` has the size of each storage pool beside the fleet's own, `physical_networks` the wires that networks of
-    mode bridge can join; `features` are words as in `HostFacts`.
+    mode bridge can join (without a word about it: one, `lan`); `features` are words as in `HostFacts`.
     """
 
     state: Annotated[str, Meta(min_length=1)]
@@ -27,7 +29,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     memory: Count | str = 64 << 40
     disk: Count | str = 1024 << 40
     pools: dict[Name, Count | str] = {}
-    physical_networks: tuple[Name, ...] = ()
+    physical_networks: tuple[Name, ...] = ("lan",)
     features: tuple[Name, ...] = ("secure-boot", "uefi")
 
     def pool_sizes(self) -> dict[str, int]:

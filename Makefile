@@ -2,7 +2,7 @@
 environment := .venv/bin
 
 help:  ## Show what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo:  ## A commit becomes a running guest, on this machine (scripts/demo)
 	scripts/demo
@@ -21,7 +21,13 @@ lint: $(environment)/reconciler  ## Style, types and import contracts
 schemas: $(environment)/reconciler  ## Write the manifests' JSON Schemas, generated from the kinds
 	$(environment)/reconciler schema --out schemas/v1
 
+bench: $(environment)/reconciler  ## Measure what things cost, against a floor (real libvirt as root; takes minutes)
+	$(environment)/python -m benchmarks
+
+bench-quick: $(environment)/reconciler  ## The same with 200 and 1,000 instances, on simulated hosts only
+	$(environment)/python -m benchmarks --sizes 200 1000 --domains
+
 wheel: $(environment)/reconciler  ## Build the wheel into dist
 	$(environment)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
-.PHONY: help demo test lint schemas wheel
+.PHONY: help demo test lint schemas bench bench-quick wheel

@@ -137,12 +137,13 @@ class Repository:
         self._git("init", "--quiet")
         self.commit("All of it")
 
-    def edit(self) -> None:
-        """Commit a change of one instance: another flavor, which is one line of one manifest."""
-        path = self.folder / ("all.yaml" if self.one_file else "shop-000/instances/web-01.yaml")
-        head, name, tail = path.read_text().partition("  name: web-01\n")
+    def edit(self, number: int) -> None:
+        """Commit a change of one instance, another one each time: of one line of one manifest."""
+        web = f"web-{(1, 2, 4, 5, 6)[number % 5]:02}"
+        path = self.folder / ("all.yaml" if self.one_file else f"shop-000/instances/{web}.yaml")
+        head, name, tail = path.read_text().partition(f"  name: {web}\n")
         path.write_text(head + name + tail.replace("  flavor: small\n", "  flavor: large\n", 1))
-        self.commit("One instance is to be larger")
+        self.commit(f"{web} is to be larger")
 
     def commit(self, message: str) -> None:
         """Commit all that differs."""

@@ -20,7 +20,9 @@ from reconciler.installed import driver_type
 from tests.support.contract import FLEET_ID, Folder
 folder = Path(sys.argv[1])
 hosts = [
-    HostConfig(name=f"h{n}", driver="simulator", fleet="t", fleet_id=FLEET_ID, connection={"state": str(folder / f"{n}")})
+    HostConfig(
+        name=f"h{n}", driver="simulator", fleet="t", fleet_id=FLEET_ID, connection={"state": str(folder / str(n))}
+    )
     for n in range(40)
 ]
 reached = reach(hosts, Folder(folder), 60, driver_type)

@@ -19,38 +19,36 @@ _Range = tuple[int, int, Address]
 
 
 def overlapping(resources: Resources) -> Mistakes:
-    """Networks of one host may not overlap: neither its routes nor its filters could tell them apart."""
-    by_host: dict[str, list[Address]] = defaultdict(list)
-    for address, hosts in _hosts(resources).items():
-        for host in hosts:
-            by_host[host].append(address)
+    """Networks that meet on a host may not overlap: neither its routes nor its filters could tell them apart."""
     told: set[tuple[Address, Address]] = set()
-    for host, addresses in sorted(by_host.items()):
+    for why, addresses in sorted(_meetings(resources).items()):
         for field in ("cidr", "cidr6"):
             for low, high in _overlaps(resources, addresses, field):
                 if (low, high) not in told:
                     told.add((low, high))
-                    yield resources[high], _overlap(resources, host, field, low, high)
+                    yield resources[high], _overlap(resources, why, field, low, high)
 
 
-def _hosts(resources: Resources) -> dict[Address, set[str]]:
-    """The hosts that networks are known to be on: declared, the only one there is, or those of instances in them."""
-    names = {address.name for address in resources if address.kind == "Host"}
-    found = {
-        address: {each.spec.host} if each.spec.host else set(names) if len(names) == 1 else set()
-        for address, each in resources.items()
-        if address.kind == "Network"
-    }
-    for each in resources.values():
-        if each.address.kind == "Instance" and (host := each.spec.placement.host):
-            for nic in each.spec.networks:
-                network = nic_network(each, nic)
-                if network in found and not resources[network].spec.host:
-                    found[network].add(host)
+def _meetings(resources: Resources) -> dict[str, set[Address]]:
+    """Networks that meet, by why: they are on a host (declared, the only one there is, or that of an instance in
+    them), or one instance is in them.
+    """
+    names = [address.name for address in resources if address.kind == "Host"]
+    only = names[0] if len(names) == 1 else None
+    found: dict[str, set[Address]] = defaultdict(set)
+    for address, each in resources.items():
+        if address.kind == "Network" and (host := each.spec.host or only):
+            found[f"are on host `{host}`"].add(address)
+        elif address.kind == "Instance":
+            joined = {nic_network(each, nic) for nic in each.spec.networks} & resources.keys()
+            if len(joined) > 1:
+                found[f"have {address} in them"] |= joined
+            if host := each.spec.placement.host:
+                found[f"are on host `{host}`"] |= {name for name in joined if not resources[name].spec.host}
     return found
 
 
-def _overlaps(resources: Resources, addresses: list[Address], field: str) -> Iterator[tuple[Address, Address]]:
+def _overlaps(resources: Resources, addresses: set[Address], field: str) -> Iterator[tuple[Address, Address]]:
     """Of the networks in order of their first addresses, each that begins before the widest so far has ended."""
     widest: _Range | None = None
     for each in sorted(_ranges(resources, addresses, field)):
@@ -60,18 +58,17 @@ def _overlaps(resources: Resources, addresses: list[Address], field: str) -> Ite
             widest = each
 
 
-def _ranges(resources: Resources, addresses: list[Address], field: str) -> Iterator[_Range]:
+def _ranges(resources: Resources, addresses: set[Address], field: str) -> Iterator[_Range]:
     for address in addresses:
         if text := getattr(resources[address].spec, field):
             cidr = ipaddress.ip_network(text)
             yield int(cidr[0]), int(cidr[-1]), address
 
 
-def _overlap(resources: Resources, host: str, field: str, low: Address, high: Address) -> Problem:
+def _overlap(resources: Resources, why: str, field: str, low: Address, high: Address) -> Problem:
     mine, other = getattr(resources[high].spec, field), getattr(resources[low].spec, field)
     detail = (
-        f"{mine} overlaps {other} of {low} ({resources[low].place}), and both are on host `{host}`."
-        " Give one of them another range."
+        f"{mine} overlaps {other} of {low} ({resources[low].place}), and both {why}. Give one of them another range."
     )
     return Problem(f"spec.{field}", "networks-overlap", "networks of one host overlap", detail)
 

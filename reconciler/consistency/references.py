@@ -55,7 +55,7 @@ def _may_use(user: Resource, used: Resource) -> bool:
 def _shared(used: Resource, project: str) -> bool:
     """Whether a project may use it; what has mistakes may well say so."""
     given = getattr(used.spec, "share_with", ())
-    return used.spec is None or project == used.address.project or bool({project, "*"} & set(given))
+    return used.broken or project == used.address.project or bool({project, "*"} & set(given))
 
 
 def _not_shared(reference: Reference, used: Resource, project: str) -> Problem:

@@ -10,6 +10,7 @@ from reconciler.address import Address
 from reconciler.desired import Desired, load
 from reconciler.diagnostic import Diagnostic
 from reconciler.firewall.rule import render
+from reconciler.kinds.instance import InstanceSpec
 from reconciler.kinds.security_group import rules_of
 from reconciler.manifest import Blob
 from tests.support.manifests import KEY, SPECS, blob, fleet, manifest
@@ -159,3 +160,97 @@ def test_resources_that_cannot_be_true_together_are_an_error(
     more: list[dict[str, Any]], expected: list[str], reason: str
 ) -> None:
     assert codes(*more) == expected, reason
+
+
+def with_defaults(fleet_: dict[str, Any], project: dict[str, Any], **spec: Any) -> InstanceSpec:
+    """An instance of project shop, as it is with the defaults of its project and fleet."""
+    more = [
+        manifest("Fleet", spec={**SPECS["Fleet"][1], "defaults": fleet_}),
+        manifest("Project", "shop", {"defaults": project}),
+        manifest("Network", "lan", {"cidr": "10.20.0.0/24"}, project="shop"),
+        manifest("Keypair", "ops", {"publicKey": KEY}, project="shop"),
+        manifest("Keypair", "root", {"publicKey": KEY, "shareWith": ["shop"]}),
+        manifest("SecurityGroup", "watched", {"shareWith": ["*"]}),
+        manifest(
+            "Instance", "a", {"flavor": "small", "image": "tiny", "networks": {"lan": {}}, **spec}, project="shop"
+        ),
+    ]
+    found, diagnostics = of(*more, without=("Fleet",))
+    assert diagnostics == []
+    spec_ = found.resources[Address("Instance", "shop", "a")].spec
+    assert isinstance(spec_, InstanceSpec)
+    return spec_
+
+
+def test_what_an_instance_does_not_say_its_project_says_and_then_its_fleet() -> None:
+    fleet_ = {"readiness": "tcp:22", "autostart": True, "readinessDeadline": "9m"}
+    project = {"readiness": "address", "autostart": False, "updatePolicy": {"allow": ["restart"]}}
+    spec = with_defaults(fleet_, project, readiness="none")
+    assert (spec.readiness, spec.autostart, spec.readiness_deadline) == ("none", False, "9m")
+    assert spec.update_policy
+    assert spec.update_policy.allow == ("restart",)
+
+
+def test_a_plain_name_in_defaults_is_of_the_project_that_says_it() -> None:
+    assert with_defaults({}, {"keypairs": ["ops", "default/root"]}).keypairs == ("ops", "default/root")
+    spec = with_defaults({"keypairs": ["root"], "securityGroups": ["watched"]}, {})
+    assert (spec.keypairs, spec.security_groups) == (("default/root",), ("default/watched",))
+
+
+def test_an_empty_list_is_something_that_is_said() -> None:
+    project = {"keypairs": ["ops"], "securityGroups": ["default"]}
+    assert with_defaults({}, project, keypairs=[], securityGroups=[]).keypairs == ()
+    assert with_defaults({"keypairs": ["root"]}, {"keypairs": []}).keypairs == ()
+
+
+def test_a_fleets_defaults_are_shared_with_those_who_take_them_alone() -> None:
+    whole = manifest("Fleet", spec={**SPECS["Fleet"][1], "defaults": {"keypairs": ["ops"]}})
+    shop = [manifest("Network", "lan", {"cidr": "10.20.0.0/24"}, project="shop"), manifest("Project", "shop", {})]
+    taking = manifest("Instance", "a", instance("a")["spec"], project="shop")
+    naming = manifest("Instance", "a", {**instance("a")["spec"], "keypairs": []}, project="shop")
+    told = {kind: of(whole, *shop, each, without=("Fleet",))[1] for kind, each in {"t": taking, "n": naming}.items()}
+    assert [diagnostic.code for diagnostic in told["t"]] == ["not-shared"]
+    assert told["n"] == []
+
+
+def seeded(file: str, content: bytes | None, path: str = "team/web.yaml") -> tuple[Desired, list[Diagnostic]]:
+    """The usual fleet with an instance whose user data is a file."""
+    web = blob(instance("a", userDataFrom={"file": file}), path=path)
+    asked = {"team/" + file: content} if content is not None else {}
+    return load([*fleet(), web], asked.get)
+
+
+def test_user_data_of_a_file_is_what_stands_in_it() -> None:
+    text = "#cloud-config\npackages: [nginx]\n"
+    desired, diagnostics = seeded("seeds/web", text.encode())
+    assert diagnostics == []
+    assert desired.resources[Address("Instance", "default", "a")].spec.user_data == text
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (None, "no-such-file"),
+        (b"\xff", "not-utf-8"),
+        (b"a\x1bb", "forbidden-character"),
+        (b"#" * 65_536, "user-data-too-long"),
+        (b"password: hunter2", "secret-in-user-data"),
+    ],
+)
+def test_user_data_of_a_file_is_checked_as_if_it_stood_in_the_manifest(content: bytes | None, code: str) -> None:
+    (diagnostic,) = seeded("seeds/web", content)[1]
+    assert diagnostic.code == code
+    assert "hunter2" not in diagnostic.detail + diagnostic.excerpt
+
+
+@pytest.mark.parametrize("path", OUTSIDE)
+def test_user_data_comes_from_nowhere_outside_the_tree(path: str) -> None:
+    asked: list[str] = []
+
+    def read_file(path: str) -> bytes | None:
+        asked.append(path)
+        return None
+
+    _, diagnostics = load(fleet(instance("a", userDataFrom={"file": path})), read_file)
+    assert diagnostics
+    assert asked == []

@@ -95,7 +95,7 @@ class _Placing:
         for resource in new:
             self._spots[resource.address] = self._new(resource)
             self._follow(resource)
-        self._local.rest()
+        self._local.rest(each for each in self._instances if not self._spots[each.address].host)
 
     def _follow(self, instance: Resource) -> None:
         spot = self._spots.get(instance.address)
@@ -167,8 +167,12 @@ class _Placing:
                     yield host or "", self._desired.resources[address]
 
     def without_network(self, held: Mapping[Address, str]) -> Iterator[tuple[Address, Address]]:
-        """Instances with a network that is held, or a volume that stands nobody knows where."""
+        """Instances with a network that is held, or a volume that stands nobody knows where. Of what is held by itself
+        its own message tells.
+        """
         for instance in self._instances:
+            if self._spots[instance.address].held and self._spots[instance.address].diagnostic:
+                continue
             stuck = self._local.stuck(instance)
             found = next((each for each in networks_of(instance) if each in held), stuck)
             if found:

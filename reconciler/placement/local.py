@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from reconciler.address import Address
 from reconciler.desired import Desired
 from reconciler.kinds.base import Resource
@@ -61,18 +63,21 @@ class Local:
             if address not in self.spots:
                 self.spots[address] = self._made(self._desired.resources[address], host)
 
-    def rest(self) -> None:
-        """What no placed instance uses goes on the only host that takes it."""
+    def rest(self, waiting: Iterable[Resource]) -> None:
+        """What no placed instance uses goes on the only host that takes it. Of what the `waiting` instances need, which
+        got no host, their own messages tell.
+        """
+        needed = {address for instance in waiting for address in self.needs(instance)}
         for resource in self._all:
             if resource.address not in self.spots:
-                self.spots[resource.address] = self._alone(resource)
+                self.spots[resource.address] = self._alone(resource, resource.address in needed)
 
-    def _alone(self, resource: Resource) -> Spot:
+    def _alone(self, resource: Resource, needed: bool) -> Spot:
         if self._hosts.anywhere:
             return maybe_elsewhere(resource, self._hosts)
         if self._hosts.only:
             return self._made(resource, self._hosts.only)
-        told = words.unused(resource, self._hosts)
+        told = None if needed else words.unused(resource, self._hosts)
         return Spot(held="no instance that uses it has a host yet", diagnostic=told)
 
     def _made(self, resource: Resource, host: str) -> Spot:

@@ -58,16 +58,16 @@ class Waits:
         error = ""
         try:
             for waited in awaits:
-                who = "it is" if waited.key == step.key else f"{waited.key.address}, which it depends on, is"
-                if reason := self._wait(step, waited):
-                    late = f"{who} not ready ({waited.readiness.check}): {reason}"
+                who = "it" if waited.key == step.key else str(waited.key.address)
+                if reason := self._wait(step, waited, who):
+                    late = f"{who} is not ready ({waited.readiness.check}): {reason}"
                     error = _INTERRUPTED if self._stop.is_set() else late
                     break
         except Exception as bug:
             error = f"unexpected {type(bug).__name__}: {bug}"
         self._end(step.id, error)
 
-    def _wait(self, step: Step, waited: Await) -> str:
+    def _wait(self, step: Step, waited: Await, who: str) -> str:
         """Look until the guest is ready: then empty, else why it is waited for no longer."""
         check, deadline = waited.readiness.check, waited.readiness.deadline
         news = _News(lambda text: self._listener.noted(step, text), self._pace)
@@ -79,7 +79,7 @@ class Waits:
                 return missing
             if left <= 0 or self._stop.is_set():
                 return f"{missing}, {deadline} s after it was asked first; {_advice(waited)}"
-            news.about(f"waiting for {waited.key.address} to be ready ({check}): {missing}", left)
+            news.about(f"waiting until {who} is ready ({check}): {missing}", left)
             (self._pace.sleep or self._stop.wait)(min(self._pace.look, left))
         return ""
 

@@ -27,6 +27,8 @@ _REMOTELY = ("env", f"PATH={_PATH}", "LC_ALL=C")
 _AT_ONCE = 6
 """An ssh server lets ten sessions share a connection, of which the tunnel and the lock take two."""
 _SSH_FAILED = 255
+_PIPE = 'exec 3<>"/dev/tcp/$0/$1" 4<&0 && { cat <&4 >&3 & cat <&3 & wait -n; kill $(jobs -p) 2>/dev/null; }'
+"""What bash does to carry a connection: it is on every host, and needs no other program."""
 
 
 class CommandError(DriverError):
@@ -81,6 +83,16 @@ class Channel:
         except subprocess.TimeoutExpired:
             message = f"on the host, `{' '.join(command)}` did not end within {seconds:.0f} s"
             raise DriverError(ErrorClass.TRANSIENT, message) from None
+
+    def proxy(self) -> list[str]:
+        """The command that carries a connection from the host to `%h` and `%p`; empty when we are on the host.
+
+        It needs nothing of ours to be open, since it is run by programs that outlive us.
+        """
+        words = [*self.prefix, "bash", "-c", _PIPE, "%h", "%p"] if self.prefix else []
+        if self.tunnel is None:
+            return words
+        return self.tunnel.login.command(words) if words else self.tunnel.login.proxy()
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[HostLease]:

@@ -12,7 +12,7 @@ from reconciler.expectation import Expectations
 from reconciler.objects import Observed
 from reconciler.observation import Complete, Failed, Foreign, Partial, Sighting, Snapshot
 from reconciler.plan import Step
-from reconciler_libvirt import doctor, facts, readiness, reading
+from reconciler_libvirt import doctor, facts, readiness, reading, survey
 from reconciler_libvirt.access import Access
 from reconciler_libvirt.objects import image, instance, network, security_group, volume
 from reconciler_libvirt.reading import HostReading
@@ -152,11 +152,11 @@ class LibvirtDriver:
 
     def survey(self) -> Sequence[Sighting]:
         """Everything on the host, ours or not."""
-        return ()
+        return survey.survey(self._access.again())
 
     def proxy(self) -> Sequence[str]:
         """The command that SSH takes as `ProxyCommand`; empty when none is needed."""
-        return ()
+        return self._site.channel.proxy()
 
     def console(self, address: Address) -> Sequence[str]:
         """The command that shows an instance's serial console."""
@@ -174,8 +174,11 @@ class LibvirtDriver:
         return login.command([*chosen.channel.prefix, *shown], "-tt") if login else shown
 
     def reach(self) -> Sequence[str]:
-        """A command prefix under which the guests can be connected to."""
-        return self._site.channel.prefix
+        """A command prefix under which the guests can be connected to; one behind ssh gets one word that a shell
+        there reads.
+        """
+        channel = self._site.channel
+        return [*(channel.tunnel.login.words() if channel.tunnel else ()), *channel.prefix]
 
     def doctor(self) -> Sequence[tuple[bool, str, str]]:
         """Checks of the host: (passed, what was checked, what to do when it failed)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,11 +11,12 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from reconciler.address import Address
 from reconciler.driver import Driver, DriverError, ErrorClass, HostConfig
 from reconciler.observation import Complete
 from reconciler_libvirt import DRIVER
-from tests.support.contract import Rig
-from tests.support.guests import Keys
+from tests.support.contract import WEB, Rig, manifest
+from tests.support.guests import BOOT_SECONDS, Keys
 from tests.support.hosts import Host, until
 from tests.support.libvirt_bench import LibvirtBench, bench
 from tests.support.remote import Remote, by_ssh, by_tls
@@ -94,6 +97,29 @@ def test_a_guest_is_made_through_tls_with_a_host_channel_by_ssh(
 ) -> None:
     ssh = {"host": "127.0.0.1", "port": ssh_host.door.port, **ssh_host.connection["ssh"]}  # type: ignore[dict-item]
     works(clean, {**tls_host.connection, "channel": {"ssh": ssh}})
+
+
+@pytest.mark.parametrize("way", ["ssh", "prefix", "both"])
+def test_a_guest_behind_its_host_is_looked_at_and_logged_in_to_through_it(
+    clean: LibvirtBench, ssh_host: Remote, keys: Keys, way: str
+) -> None:
+    made = Rig(clean)
+    made.make(made.scene(manifest("Keypair", "mine", publicKey=keys.public), keypairs=["mine"]).values())
+    made.driver.close()
+    through = {"ssh": ssh_host.connection, "prefix": clean.host.connection}
+    through["both"] = {**ssh_host.connection, "channel": {"prefix": ["env", "A=b c"]}}
+    with contextlib.closing(DRIVER.open(leading(clean, through[way]), clean.files)) as driver:
+        guest = Address.parse(WEB)
+        until(lambda: not driver.ready(guest, "tcp:22"), BOOT_SECONDS, "the guest to answer")
+        proxy, console = driver.proxy(), driver.console(guest)
+    options = [*OPTIONS, f"ProxyCommand={shlex.join(proxy)}", f"IdentityFile={keys.private}"]
+    line = ["ssh", *[part for option in options for part in ("-o", option)], f"root@{clean.subnet()}.10", "hostname"]
+    done = subprocess.run(line, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    assert (done.returncode, done.stdout) == (0, "web\n"), done.stderr
+    assert "console" in console[-1 if way != "prefix" else -2]
+
+
+OPTIONS = ("BatchMode=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "IdentitiesOnly=yes")
 
 
 def test_words_reach_a_command_behind_ssh_as_they_are(clean: LibvirtBench, ssh_host: Remote) -> None:

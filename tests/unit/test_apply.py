@@ -408,9 +408,9 @@ def test_people_hear_what_is_waited_for_when_it_changes_and_now_and_then(host: M
     recorder = Recorder()
     run([starting("db")], host, listener=recorder, pace=Clock().pace)
     assert recorder.notes == [
-        "waiting for Instance/shop/db to be ready (agent): no address; 60 s left",
-        "waiting for Instance/shop/db to be ready (agent): no address; 50 s left",
-        "waiting for Instance/shop/db to be ready (agent): no agent; 48 s left",
+        "waiting until it is ready (agent): no address; 60 s left",
+        "waiting until it is ready (agent): no address; 50 s left",
+        "waiting until it is ready (agent): no agent; 48 s left",
     ]
 
 
@@ -442,13 +442,13 @@ def test_a_step_does_not_begin_while_a_guest_that_it_depends_on_is_not_ready(hos
     host.readiness["db"] = ["no agent"]
     outcomes = run([awaiting(step("web"), "db"), step("mail")], host, pace=Clock().pace)
     assert statuses(outcomes) == {"web": "failed", "mail": "succeeded"}
-    assert outcomes[0].error.startswith("Instance/shop/db, which it depends on, is not ready (agent): no agent, 60 s")
+    assert outcomes[0].error.startswith("Instance/shop/db is not ready (agent): no agent, 60 s")
     assert host.objects.keys() == {step("mail").key}
 
 
 def test_a_guest_on_a_host_that_is_not_reached_is_not_waited_for(host: MemoryHost) -> None:
     (outcome,) = run([awaiting(step("web"), "db", host="kvm-09")], host)
-    assert outcome.error == "Instance/shop/db, which it depends on, is not ready (agent): host kvm-09 is not reached"
+    assert outcome.error == "Instance/shop/db is not ready (agent): host kvm-09 is not reached"
 
 
 def test_an_interrupt_ends_waiting_at_once_also_while_a_driver_is_looking(host: MemoryHost) -> None:

@@ -71,6 +71,7 @@ class Store:
 
     def write(self, state: State) -> None:
         """Keep what was changed of the state that `changing` gave. When this returns, a `kill -9` cannot undo it."""
+        assert state is self._state, "it is the state of another store"
         line = msgspec.json.encode(state.changes())
         if self._journal.takes(line):
             self._journal.append(line)

@@ -232,7 +232,7 @@ def test_a_command_of_a_process_of_its_own_is_killed_and_finished_alike(story: S
     environment, store = story.home("process")
     _set_out(phase, store)
 
-    def run(more: Mapping[str, str]) -> int:
+    def run(more: dict[str, str]) -> int:
         command = [sys.executable, "-m", "reconciler", *phase.arguments]
         ran = subprocess.run(
             command, cwd=story.repository.path, env=environment | more, capture_output=True, check=False, timeout=60

@@ -31,7 +31,7 @@ def overlapping(resources: Resources) -> Mistakes:
 
 def _meetings(resources: Resources) -> dict[str, set[Address]]:
     """Networks that meet, by why: they are on a host (declared, the only one there is, or that of an instance in
-    them), or one instance is in them.
+    them) or on a wire, or one instance is in them.
     """
     names = [address.name for address in resources if address.kind == "Host"]
     only = names[0] if len(names) == 1 else None
@@ -39,7 +39,10 @@ def _meetings(resources: Resources) -> dict[str, set[Address]]:
     for address, each in resources.items():
         if address.kind == "Network" and (host := each.spec.host or only):
             found[f"are on host `{host}`"].add(address)
-        elif address.kind == "Instance":
+        if address.kind == "Network" and each.spec.physical_network:
+            tag = f", VLAN {each.spec.vlan}" if each.spec.vlan else ", untagged"
+            found[f"are on wire `{each.spec.physical_network}`{tag}"].add(address)
+        if address.kind == "Instance":
             joined = {nic_network(each, nic) for nic in each.spec.networks} & resources.keys()
             if len(joined) > 1:
                 found[f"have {address} in them"] |= joined

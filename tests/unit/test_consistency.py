@@ -154,7 +154,9 @@ SECOND = host("kvm-02")
 ON_SECOND = {"placement": {"host": "kvm-02"}}
 ON_FIRST = {"placement": {"host": "kvm-01"}}
 OFFICE = network("wire", **WIRE, cidr="10.10.0.0/16")
-TWO_WIRES = [network("wire", **WIRE, cidr="10.40.0.0/16"), network("other", **WIRE, cidr="10.40.0.0/24")]
+TAGGED = network("other", **WIRE, vlan=7, cidr="10.40.0.0/24")
+TWO_WIRES = [network("wire", **WIRE, cidr="10.40.0.0/16"), TAGGED]
+ONE_WIRE = [*TWO_WIRES, network("third", **WIRE, vlan=7, cidr="10.40.0.128/25")]
 LOOSE = [network("two", cidr="10.40.0.0/16"), network("three", cidr="10.40.0.0/24", host="kvm-02")]
 OVERLAP = ["networks-overlap"]
 OVERLAPS: list[tuple[list[dict[str, Any]], list[str], str]] = [
@@ -165,6 +167,7 @@ OVERLAPS: list[tuple[list[dict[str, Any]], list[str], str]] = [
     ([SECOND, OFFICE, instance("a", networks={"wire": {}}, **ON_SECOND)], [], "a wire that is needed elsewhere"),
     ([SECOND, OFFICE, instance("a", networks={"wire": {}}, **ON_FIRST)], OVERLAP, "a wire that is needed here"),
     ([SECOND, *TWO_WIRES, at("a", wire={}), at("b", other={})], [], "two wires that may never meet"),
+    ([SECOND, *ONE_WIRE], OVERLAP, "one wire, whatever hosts it reaches"),
     ([SECOND, *TWO_WIRES, at("a", wire={}, other={})], OVERLAP, "two wires to a guest, wherever it is"),
     ([SECOND, *TWO_WIRES, instance("a", networks={"wire": {}, "other": {}}, **ON_SECOND)], OVERLAP, "to one guest"),
     ([SECOND, *LOOSE, instance("a", networks={"two": {}}, **ON_SECOND)], OVERLAP, "a network that follows its guest"),

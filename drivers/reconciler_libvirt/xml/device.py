@@ -71,5 +71,7 @@ def with_link_up(tree: Element, nic: str) -> Element | None:
     if found is None:
         return None
     node = copy.deepcopy(found)
+    node.set("type", "network")  # of one in a network of mode bridge the live form says what that came to
+    child(node, "source").attrib.pop("bridge", None)
     child(node, "link", state="up")
     return node

@@ -15,10 +15,12 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
 from tests.support import host_init
+from tests.support.spaces import Space
 
 POOL = "/var/lib/libvirt/reconciler"
 PROGRAMS = (
@@ -73,7 +75,11 @@ class Host:
         self.socket = self.folder / "run/libvirt/libvirt-sock"
         self.log = self.folder / "host.log"
         _furnish(self.folder)
-        init = [sys.executable, "-I", "-S", host_init.__file__, str(self.folder), name]
+        self.start()
+
+    def start(self) -> None:
+        """Switch the host on; what it was told to keep is as it was when it was switched off."""
+        init = [sys.executable, "-I", "-S", host_init.__file__, str(self.folder), self.name]
         unshare = ["unshare", "--mount", "--net", "--uts", "--pid", "--fork", "--mount-proc", "--kill-child"]
         self._unshare = subprocess.Popen(
             [*unshare, "--propagation", "private", *init],
@@ -83,7 +89,7 @@ class Host:
             env=_environment(),
         )
         try:
-            until(self._answers, START_SECONDS, f"libvirtd of {name}")
+            until(self._answers, START_SECONDS, f"libvirtd of {self.name}")
         except AssertionError:
             self.stop()
             raise
@@ -126,19 +132,43 @@ class Host:
         """What virsh answers on the host."""
         return self.run("virsh", "-q", "-c", "qemu:///system", *command, check=check).stdout
 
+    @property
+    def libvirtd(self) -> str:
+        """The daemon's process, as the host numbers it."""
+        return self.run("cat", "/run/libvirtd.pid").stdout.strip()
+
     def restart_libvirtd(self, *options: str) -> None:
         """End the daemon and start it anew; guests and networks stay up."""
-        pid = self.run("cat", "/run/libvirtd.pid").stdout.strip()
+        self.stop_libvirtd()
+        self.start_libvirtd(*options)
+
+    def stop_libvirtd(self) -> None:
+        """End the daemon; guests and networks stay up."""
+        pid = self.libvirtd
         self.run("kill", pid)
         until(lambda: self.run("kill", "-0", pid, check=False).returncode, 20, "the old libvirtd to end")
+
+    def start_libvirtd(self, *options: str) -> None:
+        """Start the daemon."""
         self.run("libvirtd", "-d", *options)
         until(self._answers, START_SECONDS, f"libvirtd of {self.name}")
 
-    def stop(self) -> None:
-        """End process 1, and daemon and guests with it; nothing stays."""
+    def switch_off(self) -> None:
+        """End process 1, and daemon and guests with it."""
         if self._unshare.stdin:
             self._unshare.stdin.close()
         self._unshare.wait(timeout=20)
+
+    def reboot(self) -> None:
+        """What a power cut leaves: what is on disk. Its processes, and so its `prefix`, are others."""
+        self.switch_off()
+        shutil.rmtree(self.folder / "run")
+        _make_run(self.folder)
+        self.start()
+
+    def stop(self) -> None:
+        """End the host; nothing stays."""
+        self.switch_off()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _answers(self) -> bool:
@@ -154,10 +184,15 @@ def _furnish(folder: Path) -> None:
     shutil.copytree("/etc/libvirt", folder / "etc", ignore=shutil.ignore_patterns("qemu", "storage", "secrets"))
     for name in host_init.PRIVATE:
         (folder / name).mkdir(mode=0o755, exist_ok=True)
-    (folder / "run/lock").mkdir()
+    _make_run(folder)
     (folder / "etc/libvirtd.conf").write_text(f'host_uuid = "{uuid.uuid4()}"\nauth_unix_rw = "none"\n')
     # The machine's control groups are shared by all hosts, so they are left alone.
     (folder / "etc/qemu.conf").write_text("cgroup_controllers = []\n")
+
+
+def _make_run(folder: Path) -> None:
+    (folder / "run").mkdir(mode=0o755, exist_ok=True)
+    (folder / "run/lock").mkdir()
 
 
 @contextlib.contextmanager
@@ -168,3 +203,41 @@ def running(name: str) -> Iterator[Host]:
         yield host
     finally:
         host.stop()
+
+
+INTERFACE = "eth1"
+"""What a host calls its end of the wire."""
+
+
+class Wired:
+    """Hosts side by side, each plugged into one switch: a network namespace, whose `wire` is one more machine on it."""
+
+    def __init__(self, *names: str) -> None:
+        self.switch = Space()
+        self.switch.ip("link add wire type bridge", "link set wire up")
+        with ThreadPoolExecutor(len(names)) as threads:
+            self.hosts = list(threads.map(Host, names))
+        for host in self.hosts:
+            self.plug_in(host)
+
+    def plug_in(self, host: Host) -> None:
+        """Join a host to the switch; one that was switched off is no longer."""
+        far = f"to-{host.name}"
+        self.switch.ip(f"link add {far} type veth peer name {INTERFACE} netns {host.pid}")
+        self.switch.ip(f"link set {far} master wire", f"link set {far} up")
+
+    def stop(self) -> None:
+        """End them all."""
+        for host in self.hosts:
+            host.stop()
+        self.switch.close()
+
+
+@contextlib.contextmanager
+def wired(*names: str) -> Iterator[Wired]:
+    """Some hosts on one wire for the length of a block."""
+    made = Wired(*names)
+    try:
+        yield made
+    finally:
+        made.stop()

@@ -47,6 +47,8 @@ class HostConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How a host is reached: `connection` is its section of the trusted configuration, verbatim, for its driver.
 
     `patience` is how many seconds the host has to answer; None for what suits most.
+
+    `cache` is a file in which the driver may keep what it can have again at a price; empty: it keeps nothing.
     """
 
     name: str
@@ -54,6 +56,7 @@ class HostConfig(msgspec.Struct, frozen=True, kw_only=True):
     fleet: str
     fleet_id: str
     connection: dict[str, object] = {}
+    cache: str = ""
     patience: float | None = None
 
 

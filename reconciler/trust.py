@@ -29,7 +29,7 @@ from reconciler.mistake import Mistake, mistakes
 from reconciler.secret import AbsolutePath, SecretSource
 from reconciler.suggest import did_you_mean, listed, shown
 from reconciler.text import MOST_BYTES
-from reconciler.xdg import config_home, state_home
+from reconciler.xdg import cache_home, config_home, state_home
 
 SIMULATOR = "simulator"
 _ENTRY = """
@@ -278,7 +278,12 @@ def _host(desired: Desired, name: str, entry: dict[str, Any]) -> HostConfig:
         folder = state_home() / "reconciler" / SIMULATOR / desired.fleet_id
         connection.setdefault("state", str(folder / f"{name}.json"))
     return HostConfig(
-        name=name, driver=entry["driver"], fleet=desired.name, fleet_id=desired.fleet_id, connection=connection
+        name=name,
+        driver=entry["driver"],
+        fleet=desired.name,
+        fleet_id=desired.fleet_id,
+        connection=connection,
+        cache=str(cache_home() / "reconciler" / "hosts" / desired.fleet_id / f"{name}.pack"),
     )
 
 

@@ -20,7 +20,7 @@ from reconciler.listener import Silent
 from reconciler.plan import Granted, Outcome, Plan, Source
 from reconciler.planning import plan
 from reconciler_simulator import DRIVER
-from tests.laws.strategies import HOSTS, everything, fleets, without_choices
+from tests.laws.strategies import HOSTS, WIRE, everything, fleets, without_choices
 from tests.support import fleet
 from tests.support.fleet import Manifest
 
@@ -59,7 +59,8 @@ def simulated() -> Iterator[Hosts]:
 
 
 def _open(host: str, content: Content) -> Driver:
-    connection: dict[str, object] = {"state": str(content.file.with_name(f"{host}.json"))}
+    state = str(content.file.with_name(f"{host}.json"))
+    connection: dict[str, object] = {"state": state, "physical_networks": [WIRE]}
     config = HostConfig(name=host, driver="simulator", fleet="lab", fleet_id=fleet.FLEET_ID, connection=connection)
     return DRIVER.open(config, content)
 

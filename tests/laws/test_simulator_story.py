@@ -24,7 +24,7 @@ from reconciler_simulator import DRIVER, admin, hypervisor
 from reconciler_simulator.driver import SimulatorDriver
 from reconciler_simulator.faults import Crash, Fault, Faults, Specification
 from reconciler_simulator.store import Store
-from tests.laws.strategies import HOSTS, everything, fleets
+from tests.laws.strategies import HOSTS, WIRE, everything, fleets
 from tests.support import fleet
 from tests.support.fleet import FLEET_ID, Manifest
 from tests.support.simulator_bench import unfiltered
@@ -86,7 +86,7 @@ class Story(RuleBasedStateMachine):
         return {host: self._driver(host, faults) for host in HOSTS}
 
     def _driver(self, host: str, faults: tuple[Fault, ...]) -> SimulatorDriver:
-        connection: dict[str, object] = {"state": str(self.stores[host].path)}
+        connection: dict[str, object] = {"state": str(self.stores[host].path), "physical_networks": [WIRE]}
         config = HostConfig(name=host, driver="simulator", fleet="lab", fleet_id=FLEET_ID, connection=connection)
         return SimulatorDriver(config, self.files, Faults(Specification(faults=faults)))
 

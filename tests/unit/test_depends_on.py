@@ -1,0 +1,165 @@
+"""Who starts after whom, who waits for whom, and in which order they go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from reconciler.address import Address
+from reconciler.guard import Allow
+from reconciler.impact import Impact
+from reconciler.objects import Readiness
+from reconciler.observation import Failed, Partial, Status
+from reconciler.plan import Plan, Refused, Step, Waiting
+from tests.support import fleet
+from tests.support.fleet import Manifest, web
+from tests.support.world import World
+
+PAIR = ("kvm-01", "kvm-02")
+RESTART = Allow(impacts=frozenset((Impact.RESTART, web(name)) for name in ("app", "db")))
+
+
+def app(**spec: Any) -> Manifest:
+    return fleet.instance("app", dependsOn=["db"], **spec)
+
+
+def db(**spec: Any) -> Manifest:
+    return fleet.instance("db", readiness="tcp:5432", **spec)
+
+
+def built(*more: Manifest) -> World:
+    return World().applied(World().plan(fleet.usual(*more)))
+
+
+def step(planned: Plan, name: str) -> Step:
+    (found,) = [each for each in planned.steps if each.key.address == web(name)]
+    return found
+
+
+def test_a_guest_is_made_after_what_it_depends_on_and_each_has_to_become_ready() -> None:
+    planned = World().plan(fleet.usual(app(), db()))
+    assert step(planned, "db").id in step(planned, "app").after
+    assert step(planned, "db").ready == Readiness(check="tcp:5432")
+    assert step(planned, "app").ready == Readiness(check="running")
+    assert step(planned, "app").awaits == ()
+
+
+def test_what_stands_already_is_waited_for_by_itself() -> None:
+    planned = built(db()).plan(fleet.usual(app(), db()))
+    (awaited,) = step(planned, "app").awaits
+    assert (awaited.key.address, awaited.readiness.check) == (web("db"), "tcp:5432")
+
+
+def test_what_stands_and_only_changes_as_it_runs_is_waited_for_by_itself() -> None:
+    edited = db(securityGroups=["web"])
+    planned = built(db()).plan(fleet.usual(fleet.group("web"), app(), edited))
+    assert step(planned, "db").ready is None
+    assert step(planned, "db").id not in step(planned, "app").after
+    assert len(step(planned, "app").awaits) == 1
+
+
+def test_a_change_that_starts_no_guest_waits_for_nobody() -> None:
+    edited = app(securityGroups=["web"])
+    planned = built(db(), app()).plan(fleet.usual(fleet.group("web"), edited, db()))
+    assert step(planned, "app").ready is None
+    assert step(planned, "app").awaits == ()
+
+
+@pytest.mark.parametrize("spec", [{"readiness": "none"}, {"powerState": "Stopped"}])
+def test_what_need_not_become_ready_is_not_waited_for(spec: Any) -> None:
+    other = fleet.instance("db", **spec)
+    planned = World().plan(fleet.usual(app(), other))
+    assert step(planned, "db").ready is None
+    assert step(planned, "db").id in step(planned, "app").after
+    assert step(built(other).plan(fleet.usual(app(), other)), "app").awaits == ()
+
+
+def test_guests_restart_in_the_order_of_their_dependencies_and_stop_in_the_other() -> None:
+    world = built(app(), db())
+    bigger = fleet.desired(
+        *(fleet.fleet(), fleet.host(), fleet.flavor(vcpus=2), fleet.image(), fleet.network(), app(), db())
+    )
+    restarted = world.plan(bigger, allow=RESTART)
+    assert step(restarted, "db").id in step(restarted, "app").after
+    stopped = world.plan(fleet.usual(app(powerState="Stopped"), db(powerState="Stopped")))
+    assert step(stopped, "app").id in step(stopped, "db").after
+    assert step(stopped, "app").ready is None
+
+
+def test_guests_go_before_what_they_depended_on_though_nothing_declares_that_any_more() -> None:
+    world = built(app(), db())
+    planned = world.plan(fleet.desired(fleet.fleet(), fleet.host()), allow=Allow(delete_count=5))
+    assert step(planned, "app").id in step(planned, "db").after
+
+
+def test_marks_that_say_so_both_ways_order_nothing() -> None:
+    world = built(app(), db())
+    key, other = next((key, each) for key, each in world.objects.items() if each.key.address == web("db"))
+    both = msgspec.structs.replace(other, guards=(f"after:{web('app')}",))
+    world = msgspec.structs.replace(world, objects={**world.objects, key: both})
+    planned = world.plan(fleet.desired(fleet.fleet(), fleet.host()), allow=Allow(delete_count=5))
+    assert {step(planned, "app").after, step(planned, "db").after} == {()}
+
+
+def test_a_renamed_guest_is_still_the_one_that_others_depend_on() -> None:
+    world = built(app(), db())
+    renamed = fleet.instance("store", origin="db", readiness="tcp:5432")
+    moved = fleet.usual(fleet.instance("app", dependsOn=["store"]), renamed)
+    planned = world.plan(moved)
+    assert [each.key.address for each in planned.steps if each.verb != "update"] == []
+    assert world.applied(planned).plan(moved).empty
+
+
+def test_a_new_guest_waits_with_the_one_that_it_depends_on() -> None:
+    lost = built(db())
+    key, other = next((key, each) for key, each in lost.objects.items() if each.key.address == web("db"))
+    left = msgspec.structs.replace(other, incomplete=True, running=None, stored={"disk.size": 1 << 40})
+    lost = msgspec.structs.replace(lost, objects={**lost.objects, key: left})
+    planned = lost.plan(fleet.usual(app(), db()))
+    consents = {change.key.address.name: change.consent for change in planned.changes}
+    assert isinstance(consents["db"], Waiting | Refused)
+    assert consents["app"] == consents["db"] or isinstance(consents["app"], Refused)
+    assert [each for each in planned.steps if each.key.address.kind == "Instance"] == []
+
+
+def on_two(*more: Manifest) -> Any:
+    return fleet.desired(
+        fleet.fleet(),
+        *(fleet.host(name) for name in PAIR),
+        fleet.flavor(),
+        fleet.image(),
+        fleet.network(host="kvm-01"),
+        fleet.network("far", host="kvm-02", cidr="10.20.0.0/24"),
+        *more,
+    )
+
+
+@pytest.mark.parametrize("status", [Failed(error="down"), Partial(gaps=("domains",))])
+def test_a_new_guest_waits_for_one_on_a_host_that_was_not_seen_and_says_so(status: Status) -> None:
+    other = fleet.instance("db", networks={"far": {}})
+    allow = Allow(impacts=frozenset({(Impact.MIGRATE, web("app"))}))
+    planned = World(hosts=PAIR).plan(on_two(app(), other), allow=allow, statuses={"kvm-02": status})
+    assert planned.held[str(web("app"))] == f"waits for {web('db')}"
+    assert planned.held[str(web("db"))] == "kvm-02 was not completely seen"
+    assert "dependency-held" in [each.code for each in planned.diagnostics]
+    assert web("app") not in [change.key.address for change in planned.changes]
+
+
+def test_a_guest_on_another_host_is_waited_for_there() -> None:
+    other = fleet.instance("db", networks={"far": {}})
+    planned = World(hosts=PAIR).plan(on_two(app(), other))
+    assert step(planned, "db").key.host == "kvm-02"
+    assert step(planned, "db").id in step(planned, "app").after
+
+
+def test_what_stands_goes_on_when_what_it_depends_on_does_not() -> None:
+    """To close a port matters more than whether a database is ready."""
+    world = built(app(), db())
+    gone = {key: each for key, each in world.objects.items() if key.address != Address("Instance", "shop", "db")}
+    world = msgspec.structs.replace(world, objects=gone)
+    edited = app(securityGroups=["web"])
+    held = db(networks={"lan": {"address": "10.10.0.2"}})
+    planned = world.plan(fleet.usual(fleet.group("web"), edited, held))
+    assert step(planned, "app").verb == "update"

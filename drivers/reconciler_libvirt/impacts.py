@@ -64,7 +64,7 @@ def _rows() -> Iterator[Row]:
         yield from _cold(path, "QEMU takes it at its start only")
     for path in ("firmware", "secureBoot", "guestAgent", "extra.*"):
         yield from _cold(path, "QEMU takes it at its start only")
-    yield _row("Instance", "autostart", Impact.NONE, "domain.autostart", "it counts when the host starts")
+    yield _row("Instance", "autostart", Impact.LIVE, "domain.autostart", "it counts when the host starts")
     yield from _disk()
     yield _row("Instance", "volumes.*", Impact.LIVE, "domain.attach", "disks are plugged in and out as it runs")
     yield from _first_boot("seed.*")

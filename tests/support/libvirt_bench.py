@@ -25,8 +25,8 @@ from reconciler_libvirt.channel import Channel
 from reconciler_libvirt.enforcement import Table
 from reconciler_libvirt.ledger import NAMESPACE
 from tests.support.contract import FLEET_ID, OTHER_FLEET_ID, Damage, Folder, Thing, manifest
-from tests.support.guests import GuestImage
-from tests.support.hosts import POOL, Host
+from tests.support.guests import BOOT_SECONDS, GuestImage, open_port
+from tests.support.hosts import POOL, Host, until
 
 POOL_NAME = f"reconciler-{FLEET_ID[:8]}"
 WIRE = "wire0"
@@ -40,7 +40,7 @@ NAMED_POOL = "spare.folder"
 """A pool that volumes may lie in; `add_pool` makes it."""
 MARK = "1M 512"
 """Where in a disk a mark stands, and how many bytes it has."""
-ROOT_DEVICE = "/machine/peripheral/ua-root/virtio-backend"
+DEVICES = "/machine/peripheral"
 CHANGING = frozenset({"handle", "packets", "bytes"})
 """What nft shows of a table that changes by itself."""
 OF_LIBVIRT = frozenset({"filter", "nat", "mangle", "raw", "security"})
@@ -66,6 +66,7 @@ class LibvirtBench:
         )
         for role in ("disk", "kernel", "initrd"):
             (folder / image.path(role).name).symlink_to(image.path(role))
+        self.add_pool()
         self._other = folder / "other.raw"
         convert = ["qemu-img", "convert", "-q", "-O", "raw", str(image.path("disk")), str(self._other)]
         subprocess.run(convert, check=True)
@@ -95,6 +96,23 @@ class LibvirtBench:
 
     def _domain(self, name: str) -> libvirt.virDomain:
         return self.connection.lookupByName(name)
+
+    def pool(self) -> str:
+        return NAMED_POOL
+
+    def await_guest(self, name: str) -> None:
+        address = f"{self.subnet()}.10"
+        until(lambda: open_port(self.host, address, 22), BOOT_SECONDS, f"{name} to listen at {address}")
+
+    def serials(self, name: str) -> list[str]:
+        """As QEMU has them."""
+        devices = [each["name"] for each in self._qemu(name, "qom-list", path=DEVICES)]
+        disks = [f"{DEVICES}/{device}/virtio-backend" for device in devices if device.startswith("ua-vol-")]
+        return sorted(self._qemu(name, "qom-get", path=disk, property="serial") for disk in disks)
+
+    def _qemu(self, name: str, execute: str, **arguments: str) -> Any:
+        asked = json.dumps({"execute": execute, "arguments": arguments})
+        return json.loads(libvirt_qemu.qemuMonitorCommand(self._domain(name), asked, 0))["return"]
 
     def wire(self) -> str:
         return "uplink"
@@ -132,15 +150,26 @@ class LibvirtBench:
     def write(self, name: str, text: str) -> None:
         """Work on a disk as its guest would: through QEMU while that has it open."""
         self._marks.append(text)
-        write = f"write -P {len(self._marks)} {MARK}"
-        domain = self._domain(name.rpartition(".")[0])
-        if not domain.isActive():
-            self.host.run("qemu-io", "-f", "qcow2", "-c", write, f"{POOL}/{POOL_NAME}/{name}")
+        path, write = f"{POOL}/{POOL_NAME}/{name}", f"write -P {len(self._marks)} {MARK}"
+        found = self._open_in(path)
+        if found is None:
+            self.host.run("qemu-io", "-f", "qcow2", "-c", write, path)
             return
+        domain, alias = found
         for command in (write, "flush"):
             human = libvirt_qemu.VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP
-            said = libvirt_qemu.qemuMonitorCommand(domain, f'qemu-io -d {ROOT_DEVICE} "{command}"', human)
+            order = f'qemu-io -d {DEVICES}/{alias}/virtio-backend "{command}"'
+            said = libvirt_qemu.qemuMonitorCommand(domain, order, human)
             assert not said.strip(), said
+
+    def _open_in(self, path: str) -> tuple[libvirt.virDomain, str] | None:
+        """The running domain that has a file as a disk, and the alias of that."""
+        for domain in self.connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE):
+            for disk in ElementTree.fromstring(domain.XMLDesc(0)).iterfind("devices/disk"):
+                source, alias = disk.find("source"), disk.find("alias")
+                if source is not None and alias is not None and source.get("file") == path:
+                    return domain, alias.get("name", "")
+        return None
 
     def written(self, name: str) -> str:
         path = f"{POOL}/{POOL_NAME}/{name}"

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from reconciler.driver import DriverError, ErrorClass
 from reconciler.impact import Impact
 from reconciler.objects import Observed, Wanted
 from tests.support.contract import MIB, WEB, Rig, Watch, manifest, shown
@@ -38,10 +40,19 @@ def rig(clean: LibvirtBench) -> Iterator[Rig]:
 
 
 def _scene(
-    rig: Rig, key: str, flavor: dict[str, Any], image: dict[str, Any] | None = None, size: str = "64Mi", **web: Any
+    rig: Rig,
+    key: str,
+    flavor: dict[str, Any],
+    image: dict[str, Any] | None = None,
+    size: str = "64Mi",
+    *,
+    boots: bool = True,
+    **web: Any,
 ) -> dict[str, Wanted]:
     assert isinstance(rig.bench, LibvirtBench)
     tiny: Any = rig.bench.image.manifest("own")
+    if not boots:
+        del tiny["spec"]["boot"]
     spec = {"flavor": "own", "image": "own", "keypairs": ["admin"], "securityGroups": ["ssh"], **web}
     return scene(
         rig.bench.config.name,
@@ -122,3 +133,28 @@ def test_a_guest_starts_with_uefi_and_secure_boot_and_leaves_no_variables_behind
     assert answer(libvirt_host, ADDRESS, keys, BOOT)
     rig.delete(wanted[WEB])
     assert libvirt_host.run("find", "/var/lib/libvirt/qemu/nvram", check=False).stdout == before
+
+
+def test_what_a_guest_does_not_follow_is_told_and_comes_with_its_next_start(
+    rig: Rig, keys: Keys, clean: LibvirtBench
+) -> None:
+    """Nothing runs in it: its disk holds no system that the firmware could start."""
+    clean.config = replace(clean.config, connection={**clean.config.connection, "follow_deadline": 1.0})
+    room = {"maxMemory": "256Mi"}
+    without = _scene(rig, keys.public, room, boots=False)
+    given = _scene(rig, keys.public, room, boots=False, volumes={"data": {}})[WEB]
+    rig.make(wanted for address, wanted in without.items() if address != WEB)
+    rig.create(given)
+    boot = clean.boot(rig.name(WEB))
+    with pytest.raises(DriverError, match="let go of the disk data and has not followed") as refusal:
+        rig.update(without[WEB])
+    assert refusal.value.error_class is ErrorClass.NOT_FOLLOWED
+    left = rig.look(without[WEB])
+    assert left is not None
+    assert left.running is not None
+    assert ("volumes.data.volume" in left.stored, "volumes.data.volume" in left.running) == (False, True)
+    assert clean.boot(rig.name(WEB)) == boot
+    with pytest.raises(DriverError, match="in use"):
+        rig.delete(without[DATA])
+    _update(rig, without[WEB], Impact.RESTART)
+    rig.delete(without[DATA])

@@ -50,7 +50,6 @@ def _files(host: Host, folder: str) -> list[str]:
 def test_a_volume_is_made_grown_marked_and_deleted_without_a_trace(
     rig: Rig, clean: LibvirtBench, file_format: str, pool: str | None
 ) -> None:
-    clean.add_pool()
     before = clean.everything()
     spec = {"format": file_format, **({"pool": pool} if pool else {})}
     data = _scene(rig, **spec)[DATA]
@@ -72,7 +71,6 @@ def test_a_volume_is_made_grown_marked_and_deleted_without_a_trace(
 
 
 def test_a_volume_with_an_images_content_stands_alone(rig: Rig, clean: LibvirtBench, libvirt_host: Host) -> None:
-    clean.add_pool()
     wanted = _scene(rig, image="tiny", size="2Gi", pool=NAMED_POOL)
     rig.create(wanted[TINY])
     created = rig.create(wanted[DATA])
@@ -118,7 +116,6 @@ def test_a_lost_volume_is_not_made_anew_without_consent(rig: Rig, libvirt_host: 
 def test_what_bears_a_volumes_name_and_no_mark_is_reported_and_left_alone(
     rig: Rig, clean: LibvirtBench, libvirt_host: Host, pool: str | None
 ) -> None:
-    clean.add_pool()
     wanted = _scene(rig, **({"pool": pool} if pool else {}))
     rig.create(wanted[TINY])
     libvirt_host.virsh("vol-create-as", pool or POOL_NAME, rig.name(DATA, "data.qcow2"), "1M")
@@ -132,7 +129,6 @@ def test_what_bears_a_volumes_name_and_no_mark_is_reported_and_left_alone(
 
 
 def test_a_pool_that_cannot_be_seen_hides_no_volume(rig: Rig, clean: LibvirtBench, libvirt_host: Host) -> None:
-    clean.add_pool()
     data = _scene(rig, pool=NAMED_POOL)[DATA]
     rig.create(data)
     libvirt_host.virsh("pool-destroy", NAMED_POOL)
@@ -162,7 +158,6 @@ def test_what_a_guest_writes_on_a_raw_volume_changes_nothing_about_it(rig: Rig, 
 
 
 def test_a_volume_or_image_that_anybody_uses_is_kept(rig: Rig, clean: LibvirtBench, libvirt_host: Host) -> None:
-    clean.add_pool()
     wanted = _scene(rig)
     rig.make([wanted[TINY], wanted[DATA]])
     folder = f"{POOL}/{POOL_NAME}"
@@ -187,12 +182,11 @@ def test_a_volume_or_image_that_anybody_uses_is_kept(rig: Rig, clean: LibvirtBen
 def test_a_host_tells_of_its_pools_and_of_guests_that_are_not_ours(rig: Rig, clean: LibvirtBench) -> None:
     facts = rig.snapshot().facts
     assert facts is not None
-    assert (facts.pools, facts.other_vcpus, facts.other_memory) == ({}, 0, 0)
-    clean.add_pool()
+    assert (facts.other_vcpus, facts.other_memory) == (0, 0)
+    assert facts.pools[NAMED_POOL] > 1 << 30
     system = "<vcpu>2</vcpu><memory unit='MiB'>48</memory><os><type>hvm</type></os>"
     paused = clean.connection.createXML(f"<domain type='qemu'><name>theirs</name>{system}</domain>", 1)
     facts = rig.snapshot().facts
     paused.destroy()
     assert facts is not None
     assert (facts.other_vcpus, facts.other_memory) == (2, 48 * MIB)
-    assert facts.pools[NAMED_POOL] > 1 << 30

@@ -19,12 +19,13 @@ from reconciler_libvirt.objects import instance_disks as disks
 from reconciler_libvirt.objects import instance_nics as nics
 from reconciler_libvirt.objects import instance_size as size
 from reconciler_libvirt.objects import instance_volumes as volumes
-from reconciler_libvirt.objects.instance_extras import AUTOSTART, with_extras
+from reconciler_libvirt.objects.instance_extras import AUTOSTART, MAX_MEMORY, with_extras
 from reconciler_libvirt.objects.instance_form import SEED
 from reconciler_libvirt.objects.instance_work import Nic, Work, find, understood
 from reconciler_libvirt.site import Site, Task
 from reconciler_libvirt.xml import domain as xml
 from reconciler_libvirt.xml.device import NicSpec
+from reconciler_libvirt.xml.disk import DiskSpec
 from reconciler_libvirt.xml.domain import BootSpec, DomainSpec
 from reconciler_libvirt.xml.traits import nvram
 from reconciler_libvirt.xml.tree import parse, render
@@ -39,6 +40,7 @@ _VARIABLES = "/var/lib/libvirt/qemu/nvram"
 def ensure(task: Task) -> None:
     """Bring an instance to what is wanted, without going further than the step may."""
     work = Work.of(task)
+    data = volumes.wanted(work)
     anew = _anew(work)
     if anew and work.domain is not None:
         power.switch_off(work.domain, task.progress)
@@ -46,7 +48,7 @@ def ensure(task: Task) -> None:
     disks.ensure_root(work, anew)
     told = _tell_first(work, anew)
     nics.forget_names(work)
-    spec = _spec(work, told)
+    spec = _spec(work, data, told)
     domain = _ensure_defined(work, spec)
     _ensure_autostart(work, domain)
     if task.may_restart or not work.wants_running:
@@ -140,7 +142,7 @@ def _ensure_autostart(work: Work, domain: libvirt.virDomain) -> None:
         domain.setAutostart(int(bool(wanted)))
 
 
-def _spec(work: Work, told: bool) -> DomainSpec:
+def _spec(work: Work, data: tuple[DiskSpec, ...], told: bool) -> DomainSpec:
     task, site, fields = work.task, work.site, work.fields
     virt_type, cpu = str(fields["virtType"]), fields.get("cpu")
     spec = DomainSpec(
@@ -154,7 +156,7 @@ def _spec(work: Work, told: bool) -> DomainSpec:
         root=f"{site.storage.path}/{names.root(site.identity, work.origin)}",
         seed=f"{site.storage.path}/{names.seed(site.identity, work.origin)}",
         nics=tuple(_nic(work, nic) for nic in work.nics),
-        disks=volumes.wanted(work),
+        disks=data,
         cpu=str(cpu) if cpu else "host-model" if virt_type == "kvm" else None,
         boot=_boot(work),
     )
@@ -195,6 +197,8 @@ def _record(work: Work, told: bool) -> Record:
     wanted, last = work.task.wanted, work.stored.record if work.stored else None
     source = wanted.fields if told or last is None else last.noted
     noted = {path: source[path] for path in SEED if path in source}
+    if wanted.fields.get(MAX_MEMORY) is not None:
+        noted["memory"] = wanted.fields["memory"]  # what the guest is asked to take at its start
     return Record(
         fleet_id=work.site.identity.fleet_id,
         address=wanted.key.address,

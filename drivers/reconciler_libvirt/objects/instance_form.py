@@ -70,11 +70,14 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
         return fields
 
     def _memory(self, spec: DomainSpec, live: bool) -> int:
-        """A guest that has more than is stored for it, and may, has not come to give the rest back yet."""
-        stored = self.domain.stored
-        if live and isinstance(stored, DomainSpec) and stored.max_memory == (spec.max_memory or spec.memory):
-            return min(spec.memory, stored.memory)
-        return spec.memory
+        """A guest that was started with room to grow has all of it until it gives back what it was not asked to take:
+        until then what it was asked to take counts.
+        """
+        asked, stored = spec.record.noted.get("memory"), self.domain.stored
+        if not live or not isinstance(asked, int) or spec.memory <= asked:
+            return spec.memory
+        meant = stored.memory if isinstance(stored, DomainSpec) else asked
+        return meant if asked < meant <= spec.memory else asked
 
     def _owned(self, spec: DomainSpec) -> Collection[str]:
         """The paths that are ours, of both forms alike."""

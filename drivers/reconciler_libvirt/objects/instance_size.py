@@ -24,6 +24,9 @@ def follow(work: Work, domain: libvirt.virDomain, spec: DomainSpec) -> None:
             domain.setVcpusFlags(spec.vcpus, libvirt.VIR_DOMAIN_AFFECT_LIVE)
     if running.memory < spec.memory <= (running.max_memory or 0):
         _grow_memory(work, domain, spec.memory)
+    elif work.stored and work.stored.memory < spec.memory < running.memory:
+        work.task.progress.call("domain.grow-memory", work.task.name)
+        _ask(work, domain, spec.memory)  # it still has all that it could have, and gives back the rest later
 
 
 def _grow_memory(work: Work, domain: libvirt.virDomain, memory: int) -> None:

@@ -11,10 +11,13 @@ import libvirt
 from reconciler.address import Address
 from reconciler.driver import DriverError, ErrorClass
 from reconciler.objects import Value
+from reconciler_libvirt import names
 from reconciler_libvirt.connection import calls, unless
 from reconciler_libvirt.objects import volume_marks
 from reconciler_libvirt.objects.instance_work import Work
+from reconciler_libvirt.objects.volume_marks import Marks
 from reconciler_libvirt.xml.disk import DATA, DiskSpec, read_disks
+from reconciler_libvirt.xml.storage import Volume
 from reconciler_libvirt.xml.tree import device, parse, render
 
 _ASK_AGAIN = 5.0
@@ -39,10 +42,7 @@ def _wanted(work: Work, name: str) -> DiskSpec:
         return there[name]  # somebody's change that waits for consent to be undone
     origin = Address.parse(str(address))
     marks = volume_marks.of(work.site, origin)
-    pool, volume_name = volume_marks.place(work.site, marks)
-    volume = pool.volume(volume_name) if marks.whole else None
-    if volume is None:
-        raise DriverError(ErrorClass.YOURS, f"{work.task.name}: {address} is not on this host")
+    volume = _volume(work, marks)
     return DiskSpec(
         name=name,
         path=volume.path,
@@ -51,6 +51,18 @@ def _wanted(work: Work, name: str) -> DiskSpec:
         read_only=bool(work.fields.get(f"volumes.{name}.readOnly")),
         block=volume.block,
     )
+
+
+def _volume(work: Work, marks: Marks) -> Volume:
+    if marks.whole:
+        pool, name = volume_marks.place(work.site, marks)
+        if (volume := pool.volume(name)) is not None:
+            return volume
+    elif taken := {names.data(work.site.identity, marks.origin, each) for each in names.FORMATS} & set(
+        work.site.storage.names()
+    ):
+        raise DriverError(ErrorClass.EXISTS, f"the volume {min(taken)} is in the way of {marks.origin}: not ours")
+    raise DriverError(ErrorClass.YOURS, f"{work.task.name}: {marks.origin} is not on this host")
 
 
 def follow(work: Work, domain: libvirt.virDomain) -> None:

@@ -34,6 +34,12 @@ def parse_address(text: str) -> ipaddress.IPv4Address | None:
         return None
 
 
+def number(address: str) -> int:
+    """An IPv4 address that is known to be one, as a number; several times faster than `ipaddress`."""
+    first, second, third, fourth = map(int, address.split("."))
+    return first << 24 | second << 16 | third << 8 | fourth
+
+
 def parse_address6(text: str) -> ipaddress.IPv6Address | None:
     """The IPv6 address that `text` says, without a zone, or None when it is none."""
     try:

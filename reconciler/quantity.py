@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 UNITS = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40}
@@ -9,6 +10,7 @@ PATTERN = r"^[1-9][0-9]{0,8}(Ki|Mi|Gi|Ti)$(?!\n)"
 _SIZE = re.compile(PATTERN)
 
 
+@functools.lru_cache(maxsize=1024)
 def parse(text: str) -> int:
     """The bytes that `text` says; raises `ValueError` when it is no size."""
     if _SIZE.match(text) is None:

@@ -14,7 +14,6 @@ from reconciler.address import Address
 from reconciler.consistency.references import Mistakes, Resources
 from reconciler.kinds.base import Problem, Resource, resolve
 from reconciler.kinds.fleet import FleetSpec
-from reconciler.kinds.project import ProjectSpec
 from reconciler.kinds.quotas import Quotas
 from reconciler.kinds.security_group import SecurityGroupSpec
 
@@ -27,15 +26,20 @@ _Use = tuple[str, int]
 
 def exceeded(resources: Resources) -> Mistakes:
     """Each quota that is exceeded, at its line, with those that go beyond it, in order of their addresses."""
-    uses = {address: _uses(each, resources) for address, each in sorted(resources.items()) if each.find_place}
-    by_project: dict[str | None, dict[Address, list[_Use]]] = defaultdict(dict)
-    for address, found in uses.items():
-        by_project[address.project][address] = found
-    for each in resources.values():
-        if isinstance(each.spec, ProjectSpec):
-            yield from _beyond(each, "spec.quotas", each.spec.quotas, by_project[each.address.name], resources)
-        elif isinstance(each.spec, FleetSpec):
-            yield from _beyond(each, "spec.limits", each.spec.limits, uses, resources)
+    owners = [each for each in resources.values() if each.address.kind in ("Fleet", "Project")]
+    bounded = [each for each in owners if _bounds(each) != Quotas()]
+    uses: dict[str | None, dict[Address, list[_Use]]] = defaultdict(dict)
+    for address, each in sorted(resources.items()) if bounded else ():
+        if each.find_place:
+            uses[address.project][address] = uses[None][address] = _uses(each, resources)
+    for each in bounded:
+        of = None if each.address.kind == "Fleet" else each.address.name
+        yield from _beyond(each, uses[of], resources)
+
+
+def _bounds(owner: Resource) -> Quotas:
+    bounds: Quotas = owner.spec.limits if isinstance(owner.spec, FleetSpec) else owner.spec.quotas
+    return bounds
 
 
 def _uses(resource: Resource, resources: Resources) -> list[_Use]:
@@ -67,9 +71,9 @@ def _rules(spec: SecurityGroupSpec) -> int:
     return len(spec.ingress) + len(egress)
 
 
-def _beyond(
-    owner: Resource, path: str, quotas: Quotas, uses: Mapping[Address, list[_Use]], resources: Resources
-) -> Mistakes:
+def _beyond(owner: Resource, uses: Mapping[Address, list[_Use]], resources: Resources) -> Mistakes:
+    quotas = _bounds(owner)
+    path = "spec.limits" if owner.address.kind == "Fleet" else "spec.quotas"
     for field in msgspec.structs.fields(Quotas):
         value = getattr(quotas, field.name)
         if value is None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import msgspec
 
 from reconciler.address import Address
+from reconciler.cidr import number
 from reconciler.consistency.references import Mistakes, Resources
 from reconciler.kinds.base import Problem, Resource
 from reconciler.kinds.instance import NicSpec, nic_network
@@ -97,6 +98,8 @@ class _Net(msgspec.Struct, frozen=True):
     resource: Resource
     cidr: ipaddress.IPv4Network
     cidr6: ipaddress.IPv6Network | None
+    first: int
+    last: int
     reserved: dict[str, str]
 
     @property
@@ -110,7 +113,7 @@ def _net(network: Resource) -> _Net:
     if gateway := gateway_of(network.spec):
         reserved[gateway] = "gateway"
     cidr6 = ipaddress.IPv6Network(network.spec.cidr6) if network.spec.cidr6 else None
-    return _Net(network, cidr, cidr6, reserved)
+    return _Net(network, cidr, cidr6, int(cidr[0]), int(cidr[-1]), reserved)
 
 
 def bad_addresses(resources: Resources) -> Mistakes:
@@ -139,7 +142,7 @@ def _declared(net: _Net, nic: NicSpec, path: str) -> Iterator[tuple[str, str, Pr
 
 
 def _bad_address(net: _Net, path: str, address: str) -> Problem | None:
-    if ipaddress.IPv4Address(address) not in net.cidr:
+    if not net.first <= number(address) <= net.last:
         detail = f"{address} is not in {net.cidr} of {net.where}. Choose an address from it, or leave the choice to us."
         return Problem(path, "address-outside-network", "address is outside its network", detail)
     return _reserved(net, path, address, address)

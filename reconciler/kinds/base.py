@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -226,6 +226,7 @@ def resource_kind(resource: Resource) -> Kind:
     return REGISTRY[resource.address.kind]
 
 
+@lru_cache(maxsize=1 << 15)
 def resolve(kind: str, text: str, project: str | None) -> Address:
     """The address that a reference means: `name` in the same project, or `project/name`."""
     if REGISTRY[kind].scope == "fleet":

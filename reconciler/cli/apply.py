@@ -44,13 +44,17 @@ def command(
       reconciler apply next.plan
     """
     from reconciler.cli.carry_out import ask_and_apply
+    from reconciler.cli.committed import refuse_edited_files
     from reconciler.cli.waiting import looking
     from reconciler.reconcile import StalePlan
     from reconciler.report.line import Span, line
 
     asking = not yes and planfile is None and screen.out.terminal
+    newest = planfile is None and values["rev"] is None
     try:
         with looking(screen, _round(planfile, values)) as round_:
+            if newest:
+                refuse_edited_files(round_.loaded, "an apply")
             return ask_and_apply(round_, screen, asking=asking, detailed=detailed_exitcode, output=output)
     except StalePlan as stale:
         screen.warn([line(Span("error", "bold red"), f": {stale}")])

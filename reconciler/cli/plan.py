@@ -37,15 +37,18 @@ def command(screen: Screen, /, out: Path | None, detailed_exitcode: bool, output
       reconciler plan -o json --detailed-exitcode
     """
     from reconciler.cli import verdict
-    from reconciler.cli.committed import committed, difference
+    from reconciler.cli.committed import committed, difference, refuse_edited_files
     from reconciler.cli.showing import show_plan
     from reconciler.cli.waiting import looking
     from reconciler.reconcile import plan_round
 
-    if out is not None and values["rev"] is None:
+    newest = out is not None and values["rev"] is None
+    if newest:
         values["rev"] = committed(values, "a saved plan")
     with looking(screen, plan_round(options.round_options(**values))) as round_:
         plan, tree = round_.plan, round_.loaded.tree
+        if newest:
+            refuse_edited_files(round_.loaded, "a saved plan")
     show_plan(screen, plan, output)
     if plan.source.work_tree and tree.differs:
         screen.say(f"The work tree differs from HEAD: {difference(tree.differs)}. `apply` takes commits only.")

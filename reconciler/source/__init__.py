@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -69,6 +69,7 @@ class Tree:
         self.source = source
         self.diagnostics: list[Diagnostic]
         self._repo, self._content, self._folder = repo, content, folder
+        self._named: set[str] = set()
         self._manifests, self.diagnostics = listing(content, folder)
 
     def blobs(self, known: Callable[[str], bool] = lambda identity: False) -> Iterator[File]:
@@ -88,6 +89,7 @@ class Tree:
         """A file that a manifest names; None when there is none that may be read (it must be a plain file in the
         fleet's folder, reached without links or `..`, of 1 MiB at most).
         """
+        self._named.add(path)
         entry = self._file(path)
         if entry is None or self._content.size(entry) > MOST_NAMED_BYTES:
             return None
@@ -95,7 +97,7 @@ class Tree:
 
     def copy_file(self, path: str, target: BinaryIO) -> bool:
         """Write a file of any size, named relative to the fleet's folder, to `target`; False when there is none."""
-        entry = self._file(f"{self._folder}/{path}" if self._folder and normal(path) else path)
+        entry = self._file(self._in_folder(path))
         if entry is not None:
             self._content.copy(entry, target)
         return entry is not None
@@ -109,6 +111,20 @@ class Tree:
         here = _blob_ids(WorkTree(Path(root), ignored(self._repo)), self._folder)
         there = _blob_ids(CommitTree(self._repo, commit), self._folder) if commit else {}
         return sorted(printable(path) for path in here.keys() | there.keys() if here.get(path) != there.get(path))
+
+    def named_differ(self, files: Iterable[str]) -> list[str]:
+        """Of the files that manifests were seen to name, and of `files` (named relative to the fleet's folder), those
+        that the work tree does not have as HEAD does.
+        """
+        root, commit = self._repo.working_tree_dir, head(self._repo)
+        if root is None or commit is None:
+            return []
+        here, there = WorkTree(Path(root), ignored(self._repo)), CommitTree(self._repo, commit)
+        paths = {normal(path) for path in [*self._named, *map(self._in_folder, files)]}
+        return sorted(printable(path) for path in paths if path and not _same(path, here, there))
+
+    def _in_folder(self, path: str) -> str:
+        return f"{self._folder}/{path}" if self._folder and normal(path) else path
 
     def _file(self, path: str) -> Entry | None:
         clean = normal(path)
@@ -171,3 +187,13 @@ def _not_a_repository(path: Path) -> SourceError:
 
 def _blob_ids(content: Content, folder: str) -> dict[str, str]:
     return {entry.path: content.blob_id(entry) for entry in listing(content, folder)[0]}
+
+
+def _same(path: str, here: Content, there: Content) -> bool:
+    """Whether two places have the same file there, or none; files of different sizes are not read."""
+    one, other = ((content, find(content, path)) for content in (here, there))
+    if one[1] is None or other[1] is None:
+        return one[1] is other[1]
+    if one[1].type != "file" or other[1].type != "file":
+        return one[1].type == other[1].type
+    return here.size(one[1]) == there.size(other[1]) and here.blob_id(one[1]) == there.blob_id(other[1])

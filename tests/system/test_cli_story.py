@@ -262,3 +262,19 @@ def test_readers_that_leave_and_full_disks_never_stop_an_apply(desk: Desk) -> No
         assert desk.run_into(full, "apply", "--allow", f"restart={WEB}") == 0
         assert desk.run_into(full, "plan") == 1
     assert desk.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_a_key_or_an_image_that_was_edited_and_not_committed_is_noticed(desk: Desk) -> None:
+    key = desk.repo / "bob.pub"
+    key.write_text((desk.home / ".ssh" / "reconciler_admin.pub").read_text(encoding="ascii"), encoding="ascii")
+    manifest = "apiVersion: reconciler/v1\nkind: Keypair\nmetadata: {name: bob}\nspec: {publicKeyFile: bob.pub}\n"
+    (desk.repo / "bob.yaml").write_text(manifest, encoding="utf-8")
+    desk.commit()
+    key.write_text(key.read_text(encoding="ascii").strip() + " renamed\n", encoding="ascii")
+    (desk.repo / "images" / "tiny.raw").write_bytes(b"\1" * 4096)
+    for command in (["apply"], ["plan", "--out", "next.plan"]):
+        refused = desk.run(*command)
+        assert refused.code == 1
+        assert "these are not committed: bob.pub, images/tiny.raw." in refused.err
+    assert not (desk.repo / "next.plan").exists()
+    assert desk.run("apply", "--rev", "HEAD").code == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator, Mapping
+from typing import Any
 from xml.etree.ElementTree import Element
 
 import libvirt
@@ -24,9 +25,10 @@ _CONNECT = 'exec 3<>"/dev/tcp/$0/$1"'
 """What bash does: connect to a host and a port, and leave again."""
 _CONNECT_SECONDS = "3"
 _TIMED_OUT = 124
-_ASK = """ip neigh flush to "$0" 2>/dev/null; echo >"/dev/udp/$0/9"
+_ASK = """ip neigh flush to "$0" dev "$1" 2>/dev/null; ip neigh replace "$0" dev "$1" use
 for try in 1 2 3 4 5; do sleep 0.1; ip -j neigh show to "$0" nud reachable | grep lladdr && exit; done; echo "[]" """
-"""Who has an address, asked now: what the host knew of it may be from before the guest was started."""
+"""Who has an address, asked now, since what the host knew may be from before the guest was started. The kernel asks
+by itself, so that no rule about packets of the host is in the way."""
 
 
 class Guest(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,11 +112,23 @@ def _address(guest: Guest) -> str:
 
 
 def _unanswered(guest: Guest, mac: str, address: str) -> str:
-    said = guest.site.channel.run("bash", "-c", _ASK, address)
+    route = _route(guest, address)
+    if not route or "gateway" in route:
+        return f"only its guest agent can tell whether it has its address {address}: the host is not in that network"
+    said = guest.site.channel.run("bash", "-c", _ASK, address, str(route["dev"]))
     macs = {entry.get("lladdr") for entry in msgspec.json.decode(said)}
     if macs and mac not in macs:
         return f"another machine, {', '.join(sorted(macs))}, answers for its address {address}"
     return "" if macs else f"nobody answers for its address {address} yet"
+
+
+def _route(guest: Guest, address: str) -> dict[str, Any]:
+    """The host's way to an address; empty when it has none."""
+    try:
+        found = msgspec.json.decode(guest.site.channel.run("ip", "-j", "route", "get", address))
+    except CommandError:
+        return {}
+    return dict(found[0]) if found else {}
 
 
 def _port(guest: Guest, port: str) -> str:
@@ -139,8 +153,7 @@ def _closed(guest: Guest, address: str, port: str) -> str:
 
 def _hint(guest: Guest, address: str, port: int) -> str:
     """Filtering that lets the host not in looks like a guest that is not there."""
-    routes = msgspec.json.decode(guest.site.channel.run("ip", "-j", "route", "get", address))
-    source = str(next((route["prefsrc"] for route in routes if "prefsrc" in route), ""))
+    source = str(_route(guest, address).get("prefsrc", ""))
     table = guest.site.table.observe()
     nics = [state for (owner, _), state in table.nics.items() if state.address == address]
     rules = [line for nic in nics for group in nic.groups for line in _rules(table.groups, group)]

@@ -137,5 +137,10 @@ class DriverType(Protocol):
     name: str
     impacts: ImpactTable
 
+    def check(self, host: HostConfig) -> None:
+        """Raises `DriverError` (yours) when the host's section of the trusted configuration has a mistake; what it
+        says ends with where, as msgspec does: "… - at `$.channel.prefix[0]`". Touches nothing.
+        """
+
     def open(self, host: HostConfig, files: Files) -> Driver:
         """Connect to a host. Raises `DriverError`."""

@@ -7,6 +7,7 @@ host. So it must not be writable by others, and connections are given in parts: 
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,8 +21,8 @@ from reconciler.address import Address
 from reconciler.desired import Desired
 from reconciler.diagnostic import Diagnostic, DiagnosticError, Place, error
 from reconciler.document import Document, span
-from reconciler.driver import HostConfig
-from reconciler.installed import driver_names
+from reconciler.driver import DriverError, HostConfig
+from reconciler.installed import driver_names, driver_type
 from reconciler.kinds.base import Name, Problem, Resource
 from reconciler.kinds.fleet import FleetId
 from reconciler.kinds.instance import secret_of
@@ -47,6 +48,11 @@ fleets:
   {fleet_id}:
     secrets:
       {name}: {{file: /etc/reconciler/secrets/{name}}}"""
+
+
+_STEP = re.compile(r"\.([^.\[\]`]+)|\[(\d+)\]")
+_UNKNOWN = re.compile(r"unknown field `([^`]+)`")
+"""How msgspec says where a mistake is."""
 
 
 class TrustError(DiagnosticError):
@@ -98,11 +104,11 @@ class Trust:
         mistakes: list[Diagnostic] = []
         for address, resource in sorted(desired.resources.items()):
             if address.kind == "Host":
-                connection = self._connection(desired, resource)
-                if isinstance(connection, Diagnostic):
-                    mistakes.append(connection)
+                host = self._host(desired, resource)
+                if isinstance(host, Diagnostic):
+                    mistakes.append(host)
                 else:
-                    found.append(_host(desired, address.name, connection))
+                    found.append(host)
         return found, mistakes or [self._not_declared(desired, name) for name in self.undeclared(desired)]
 
     def undeclared(self, desired: Desired) -> tuple[str, ...]:
@@ -110,7 +116,18 @@ class Trust:
         hosts = sorted(self._of(desired.fleet_id).hosts)
         return tuple(name for name in hosts if Address("Host", None, name) not in desired.resources)
 
-    def _connection(self, desired: Desired, resource: Resource) -> dict[str, Any] | Diagnostic:
+    def _host(self, desired: Desired, resource: Resource) -> HostConfig | Diagnostic:
+        entry = self._entry(desired, resource)
+        if isinstance(entry, Diagnostic):
+            return entry
+        host = _host(desired, resource.address.name, entry)
+        try:
+            driver_type(host.driver).check(host)
+        except DriverError as problem:
+            return self._bad_section(desired, host, str(problem))
+        return host
+
+    def _entry(self, desired: Desired, resource: Resource) -> dict[str, Any] | Diagnostic:
         name, simulated = resource.address.name, resource.spec.driver == SIMULATOR
         entry = self._of(desired.fleet_id).hosts.get(name)
         if entry is None:
@@ -155,6 +172,20 @@ class Trust:
         summary = "secret is not in the trusted configuration"
         problem = Problem("spec.userDataFrom.secretRef", "no-secret-entry", summary, detail, severity="warning")
         return resource.mistake(problem)
+
+    def _bad_section(self, desired: Desired, host: HostConfig, why: str) -> Diagnostic:
+        """What its driver has against a host's section, at the field that it names."""
+        words, _, at = why.partition(" - at ")
+        section = ("fleets", desired.fleet_id, "hosts", host.name)
+        inner = [name or int(index) for name, index in _STEP.findall(at)]
+        unknown = _UNKNOWN.search(words)
+        path = (*section, *inner, *([unknown[1]] if unknown else []))
+        summary = "host's section is not valid"
+        mistake = Mistake(
+            path, "bad-host-entry", summary, f"{words[:1].upper()}{words[1:]}.", at_key=bool(unknown) or not inner
+        )
+        assert self._document is not None, "without a file there is nothing that can be wrong"
+        return _mistaken(self._document, mistake)
 
     def _no_driver(self, desired: Desired, host: str, driver: str) -> Diagnostic:
         path = ("fleets", desired.fleet_id, "hosts", host, "driver")

@@ -15,6 +15,12 @@ class LibvirtType:
     name = "libvirt"
     impacts: ImpactTable = IMPACTS
 
+    def check(self, host: HostConfig) -> None:
+        """Raises `DriverError` (yours) when the host's section has a mistake."""
+        from reconciler_libvirt.settings import settings
+
+        settings(host.name, host.connection)
+
     def open(self, host: HostConfig, files: Files) -> Driver:
         """Connect to a host. Raises `DriverError`."""
         try:

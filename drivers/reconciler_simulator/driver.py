@@ -23,6 +23,7 @@ from reconciler_simulator.faults import Faults
 from reconciler_simulator.impacts import IMPACTS
 from reconciler_simulator.model import State
 from reconciler_simulator.objects import image, instance, network, security_group, volume
+from reconciler_simulator.settings import settings
 from reconciler_simulator.site import Site, Task
 from reconciler_simulator.store import Store, held
 
@@ -209,6 +210,10 @@ class SimulatorType:
 
     name = "simulator"
     impacts: ImpactTable = IMPACTS
+
+    def check(self, host: HostConfig) -> None:
+        """Raises `DriverError` (yours) when the host's section has a mistake."""
+        settings(host.name, host.connection)
 
     def open(self, host: HostConfig, files: Files) -> SimulatorDriver:
         """Open a host; its state file is made by the first change."""

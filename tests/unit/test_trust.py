@@ -218,6 +218,31 @@ def test_an_unknown_driver_is_told_with_those_that_are_installed(tmp_path: Path)
     assert mistake.detail == "`libvirtd` is none of `libvirt` and `simulator`. Did you mean `libvirt`?"
 
 
+SECTIONS = [
+    ("transport: carrier", 7, 20, "Invalid enum value"),
+    ("sockets: /run/x", 7, 9, "unknown field `sockets`"),
+    ("socket: relative", 7, 17, "absolute path"),
+    ("stop_deadline: soon", 7, 24, "float"),
+    ("channel: {prefix: [a, 7]}", 7, 31, "str"),
+    ("channel: {shell: sh}", 7, 19, "unknown field `shell`"),
+    ("transport: ssh", 5, 7, "needs a `host`"),
+]
+
+
+@pytest.mark.parametrize(("line", "row", "column", "words"), SECTIONS)
+def test_what_a_driver_has_against_its_section_is_told_where_it_stands(
+    tmp_path: Path, line: str, row: int, column: int, words: str
+) -> None:
+    section = (
+        f"fleets:\n  {FLEET}:\n    folders: []\n    hosts:\n      kvm-01:\n        driver: libvirt\n        {line}\n"
+    )
+    mistake = only_mistake(load(write(tmp_path / "c.yaml", section)), desired("kvm-01"))
+    assert (mistake.severity, mistake.code) == ("error", "bad-host-entry")
+    assert mistake.place
+    assert (mistake.place.line, mistake.place.column) == (row, column)
+    assert words in mistake.detail
+
+
 def test_a_commit_cannot_turn_a_real_host_into_a_simulated_one(tmp_path: Path) -> None:
     assert only_mistake(load(write(tmp_path / "c.yaml", GOOD)), desired("=kvm-01")).code == "host-driver"
 

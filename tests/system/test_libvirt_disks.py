@@ -158,3 +158,33 @@ def test_what_a_guest_does_not_follow_is_told_and_comes_with_its_next_start(
         rig.delete(without[DATA])
     _update(rig, without[WEB], Impact.RESTART)
     rig.delete(without[DATA])
+
+
+EXTRAS = {
+    "hw:cpu_sockets": 2,
+    "hw:cpu_cores": 2,
+    "hw:watchdog_action": "reset",
+    "hw:mem_page_size": "large",
+    "hw_rng:allowed": False,
+    "quota:cpu_shares": 512,
+    "quota:cpu_period": 100000,
+    "quota:cpu_quota": 50000,
+    "quota:disk_total_bytes_sec": 10 * MIB,
+    "quota:disk_total_iops_sec": 500,
+    "quota:vif_inbound_average": 1024,
+    "quota:vif_outbound_average": 2048,
+}
+
+
+def test_every_finer_trait_is_taken_by_libvirt_read_back_and_given_up(rig: Rig, keys: Keys) -> None:
+    fine, volumes = {"maxVcpus": 4, "extraSpecs": EXTRAS}, {"data": {}}
+    image = {"hw_qemu_guest_agent": False}
+    wanted = _scene(rig, keys.public, fine, image, powerState="Stopped", volumes=volumes)
+    assert len([path for path in wanted[WEB].fields if path.startswith("extra.")]) == len(EXTRAS)
+    rig.make(each for address, each in wanted.items() if address != WEB)
+    made = rig.create(wanted[WEB])
+    assert shown(made, wanted[WEB]) == wanted[WEB].fields
+    plain = _scene(rig, keys.public, {}, powerState="Stopped", volumes=volumes)[WEB]
+    given_up = rig.update(plain, Impact.NONE)
+    assert shown(given_up, plain) == plain.fields
+    assert not [path for path in given_up.stored if path in wanted[WEB].fields.keys() - plain.fields.keys()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -11,6 +12,9 @@ from msgspec.structs import replace
 from reconciler.driver import DriverError, ErrorClass
 from reconciler.impact import Impact
 from reconciler.objects import Wanted
+from reconciler_libvirt.driver import LibvirtDriver
+from reconciler_libvirt.objects import image
+from reconciler_libvirt.site import Task
 from tests.support.contract import KEY, MIB, TINY, Cut, Rig, Watch, manifest, shown, with_fields
 from tests.support.hosts import POOL, Host
 from tests.support.libvirt_bench import NAMED_POOL, POOL_NAME, LibvirtBench, bench
@@ -190,3 +194,14 @@ def test_a_host_tells_of_its_pools_and_of_guests_that_are_not_ours(rig: Rig, cle
     paused.destroy()
     assert facts is not None
     assert (facts.other_vcpus, facts.other_memory) == (2, 48 * MIB)
+
+
+def test_an_image_that_several_need_at_once_is_uploaded_once(rig: Rig) -> None:
+    assert isinstance(rig.driver, LibvirtDriver)
+    wanted, watch = _scene(rig)[TINY], Watch()
+    task = Task(site=rig.driver._site, progress=watch, wanted=wanted, commit="c0ffee")
+    with ThreadPoolExecutor(3) as threads:
+        list(threads.map(image.ensure, [task] * 3))
+    uploads = [target for call, target in watch.calls if call == "volume.upload"]
+    assert len(uploads) == len(set(uploads)) == 3
+    assert shown(rig.look(wanted), wanted) == wanted.fields

@@ -107,16 +107,13 @@ def _reader(path: str) -> Callable[[Value], Value]:
 def _topology(
     spec: DomainSpec, fields: Mapping[str, Value], before: DomainSpec, owned: Collection[str]
 ) -> tuple[int, int, int] | None:
-    """What is not declared of it follows from the number of vCPUs that the guest can have."""
+    """What is not declared of it counts as one, if anything is."""
+    most, there = spec.max_vcpus or spec.vcpus, before.traits.topology
     sockets, cores, threads = (_number(fields.get(path)) for path in _TOPOLOGY)
     if sockets is None and cores is None and threads is None:
         left = not any(path in owned or path in fields for path in _TOPOLOGY)
-        fits = before.traits.topology and _product(before.traits.topology) == (spec.max_vcpus or spec.vcpus)
-        return before.traits.topology if left and fits else None
-    most = spec.max_vcpus or spec.vcpus
-    if cores is None and sockets is not None:
-        cores = most // (sockets * (threads or 1))
-    found = (sockets or most // ((cores or 1) * (threads or 1)), cores or 1, threads or 1)
+        return there if left and there and _product(there) == most else None
+    found = (sockets or 1, cores or 1, threads or 1)
     if _product(found) != most:
         message = f"{spec.name}: {most} vCPUs do not make {found[0]} sockets of {found[1]} cores of {found[2]} threads"
         raise DriverError(ErrorClass.YOURS, message)

@@ -73,20 +73,10 @@ def _read(origin: Address, known: Mapping[str, bool]) -> Marks:
     )
 
 
-def _all(site: Site) -> dict[Address, Marks]:
-    found = (names.read_volume(site.identity, name) for name in site.storage.names())
-    return read(each for each in found if each)
-
-
 def of(site: Site, origin: Address) -> Marks:
     """The marks of one volume, as they are now."""
-    return _all(site).get(origin, Marks(origin=origin))
-
-
-def with_serial(site: Site, serial: str) -> Marks | None:
-    """The whole volume of ours whose disk has that serial."""
-    known = _all(site).values()
-    return next((each for each in known if each.whole and site.identity.serial(each.origin) == serial), None)
+    found = (names.read_volume(site.identity, name) for name in site.storage.names())
+    return read(each for each in found if each).get(origin, Marks(origin=origin))
 
 
 def place(site: Site, marks: Marks) -> tuple[Volumes, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import msgspec
 
 from reconciler.address import Address, ObjectKey, valid_name
@@ -44,10 +46,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
 
     def named(self, kind: str, name: str) -> tuple[Address, str] | None:
         """The address and part that a name stands for when it bears this fleet's prefix, else None."""
-        match owner_of(name):
-            case (self.identity.prefix, project, label, part) if valid_name(label) and valid_name(project or label):
-                return Address(kind, project, label), part
-        return None
+        return _named(self.identity.prefix, kind, name)
 
     def claims(self, name: str) -> bool:
         """Whether a name bears this fleet's prefix."""
@@ -56,6 +55,15 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     def tap(self, origin: Address, nic: str) -> str:
         """The name of a NIC's tap device."""
         return "t" + self.identity.short(f"{origin}/{nic}")
+
+
+@functools.lru_cache(maxsize=1 << 17)
+def _named(prefix: str, kind: str, name: str) -> tuple[Address, str] | None:
+    """Asked of the same names again and again: by each kind of object, and in every round."""
+    match owner_of(name):
+        case (owner, project, label, part) if owner == prefix and valid_name(label) and valid_name(project or label):
+            return Address(kind, project, label), part
+    return None
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):

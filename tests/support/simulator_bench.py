@@ -11,7 +11,7 @@ from typing import Concatenate, ParamSpec
 import msgspec
 import pytest
 
-from reconciler.driver import DriverType, HostConfig
+from reconciler.driver import DriverType, Files, HostConfig
 from reconciler_simulator import DRIVER, admin, hypervisor, ownership
 from reconciler_simulator.model import State
 from reconciler_simulator.store import Store
@@ -46,7 +46,7 @@ class SimulatorBench:
             "physical_networks": ["uplink"],
         }
         self.config = HostConfig(name="sim", driver="simulator", fleet="test", fleet_id=FLEET_ID, connection=connection)
-        self.files = Folder(folder)
+        self.files: Files = Folder(folder)
         for name, content in IMAGES.items():
             (folder / name).write_bytes(content)
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
+from reconciler.address import Address
 from reconciler.driver import DriverError, ErrorClass
+from reconciler.impact import Impact
 from reconciler.observation import Complete, Failed, Partial
 from reconciler.plan import Step
 from reconciler_simulator import admin
 from reconciler_simulator.__main__ import main
 from reconciler_simulator.faults import VARIABLE, Crash
-from tests.support.contract import LAN, MIB, WEB, Rig, Watch, shown
+from tests.support.contract import LAN, MIB, WEB, Rig, Watch, manifest, shown, with_fields
 from tests.support.simulator_bench import SimulatorBench
 
 
@@ -158,3 +161,91 @@ def test_what_is_shown_cannot_play_tricks_on_a_terminal(rig: Rig, bench: Simulat
     assert shown_text.isascii()
     assert not set(shown_text) & {"\x1b", "\x9b"}
     assert "\\u202e" in shown_text
+
+
+VOLUME = manifest("Volume", "data", size="64Mi")
+DISK = ("volumes.data.volume", "volumes.data.serial", "volumes.data.readOnly")
+
+
+def test_a_deaf_guest_keeps_its_disk_and_the_driver_says_so(rig: Rig, bench: SimulatorBench) -> None:
+    with_data, without = rig.scene(VOLUME, volumes={"data": {}}), rig.scene(VOLUME)
+    rig.make(with_data.values())
+    _by_hand(bench, "deafen", "web")
+    with pytest.raises(DriverError) as refusal:
+        rig.update(without[WEB], paths=DISK)
+    assert refusal.value.error_class is ErrorClass.NOT_FOLLOWED
+    kept = rig.look(with_data[WEB])
+    assert kept
+    assert kept.running
+    assert kept.stored["volumes.data.volume"] == kept.running["volumes.data.volume"], "nothing says that it is gone"
+    _by_hand(bench, "deafen", "web", "--hear")
+    assert shown(rig.update(without[WEB], paths=DISK), without[WEB]) == without[WEB].fields
+
+
+def test_a_balloon_that_does_not_follow_is_told(rig: Rig, bench: SimulatorBench) -> None:
+    roomy = {"vcpus": 1, "memory": "128Mi", "disk": "1Gi", "maxMemory": "256Mi"}
+    scene = rig.scene(manifest("Flavor", "roomy", **roomy), flavor="roomy")
+    grown = with_fields(scene[WEB], memory=256 * MIB)
+    rig.make(scene.values())
+    _by_hand(bench, "deafen", "web")
+    with pytest.raises(DriverError) as refusal:
+        rig.update(grown, paths=("memory",))
+    assert refusal.value.error_class is ErrorClass.NOT_FOLLOWED
+    _by_hand(bench, "deafen", "web", "--hear")
+    assert shown(rig.update(grown, paths=("memory",)), grown) == grown.fields
+
+
+def test_a_slow_guest_is_ready_after_some_looks_and_another_one_never(rig: Rig, bench: SimulatorBench) -> None:
+    rig.make(rig.scene().values())
+    _by_hand(bench, "slow", "web", "2")
+    looks = [rig.driver.ready(Address.parse(WEB), "address") for _ in range(3)]
+    assert [bool(missing) for missing in looks] == [True, True, False]
+    _by_hand(bench, "slow", "web")
+    assert all(rig.driver.ready(Address.parse(WEB), "tcp:22") for _ in range(5))
+    assert rig.driver.ready(Address.parse(WEB), "running") == ""
+
+
+def test_only_a_guest_with_an_agent_can_be_asked_for_more(rig: Rig, bench: SimulatorBench) -> None:
+    rig.make(rig.scene().values())
+    for check in ("agent", "cloud-init"):
+        with pytest.raises(DriverError, match="guest agent"):
+            rig.driver.ready(Address.parse(WEB), check)
+
+
+def test_a_network_takes_up_other_resolvers_with_an_interruption_of_a_moment(rig: Rig, bench: SimulatorBench) -> None:
+    before, after = rig.scene(), rig.scene(lan={"dns": {"domain": "shop.internal", "servers": ["192.0.2.53"]}})
+    rig.make(before.values())
+    assert shown(rig.update(after[LAN], Impact.INTERRUPT, paths=("dns.servers",)), after[LAN]) == after[LAN].fields
+    network = bench.store.read().networks[rig.name(LAN)]
+    assert (network.breaks, network.running) == (1, network.stored)
+    assert rig.look(before[WEB]).running is not None  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("memory", "lots"), ("vcpus", -1), ("pools", {"fast": "9"}), ("colour", "blue")]
+)
+def test_a_setting_that_makes_no_sense_is_told(bench: SimulatorBench, setting: str, value: object) -> None:
+    config = msgspec.structs.replace(bench.config, connection={**bench.config.connection, setting: value})
+    with pytest.raises(DriverError, match="host sim"):
+        bench.driver.open(config, bench.files)
+
+
+def test_a_host_is_as_large_as_its_settings_say(bench: SimulatorBench) -> None:
+    sizes = {"vcpus": 8, "memory": "16Gi", "disk": 1 << 40, "features": ["uefi"]}
+    config = msgspec.structs.replace(bench.config, connection={**bench.config.connection, **sizes})
+    facts = bench.driver.open(config, bench.files).observe().facts
+    assert facts
+    assert (facts.vcpus, facts.memory, facts.disk, facts.features) == (8, 16 << 30, 1 << 40, ("uefi",))
+    assert facts.pools == {"fast": 1 << 40}
+
+
+def test_what_the_host_cannot_do_is_refused_before_anything_is_made(rig: Rig, bench: SimulatorBench) -> None:
+    connection = {**bench.config.connection, "features": []}
+    bench.config = msgspec.structs.replace(bench.config, connection=connection)
+    plain = Rig(bench)
+    scene = plain.scene()
+    plain.make(wanted for address, wanted in scene.items() if address != WEB)
+    before = bench.everything()
+    with pytest.raises(DriverError, match="no uefi and no secure-boot"):
+        plain.create(with_fields(scene[WEB], firmware="uefi", secureBoot=True))
+    assert bench.everything() == before

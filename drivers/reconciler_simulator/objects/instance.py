@@ -19,6 +19,7 @@ from reconciler_simulator.objects.instance_fields import (
     root_name,
     seed_name,
     volume_fields,
+    without_links,
 )
 from reconciler_simulator.ownership import Ledger
 from reconciler_simulator.site import Site
@@ -69,13 +70,19 @@ def _seen(
 def _whole(site: Site, state: State, origin: Address, ledger: Ledger) -> Observed:
     domain = state.domains[site.identity.name(origin)]
     power = "Running" if domain.running else "Stopped"
-    stored: dict[str, Value] = {"powerState": power, **fields_of(site, state, origin, domain.stored)}
+    shown = fields_of(site, state, origin, domain.stored)
+    running = domain.running
+    if running and without_links(running) != without_links(domain.stored):
+        live = fields_of(site, state, origin, running)
+    else:
+        live = shown  # whether links are up shows in the filters alone, which are those of what runs
+    stored: dict[str, Value] = {"powerState": power, **shown}
     return Observed(
         key=site.key(Address.parse(ledger.address)),
         origin=origin,
         uid=domain.uuid,
         stored=stored,
-        running=fields_of(site, state, origin, domain.running) if domain.running else None,
+        running=live if running else None,
         owned=ledger.owned,
         guards=ledger.guards,
         commit=ledger.commit,

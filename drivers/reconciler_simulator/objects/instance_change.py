@@ -7,15 +7,12 @@ undefine, root disk and seed; volumes stay. A run that is cut off anywhere leave
 
 from __future__ import annotations
 
-from msgspec.structs import replace
-
 from reconciler.driver import DriverError, ErrorClass
 from reconciler.objects import Observed
 from reconciler_simulator import hypervisor, ownership
 from reconciler_simulator.calls import Calls
-from reconciler_simulator.model import Form
 from reconciler_simulator.objects import instance_disks, instance_nics
-from reconciler_simulator.objects.instance_fields import entries_of, root_name, seed_name
+from reconciler_simulator.objects.instance_fields import entries_of, root_name, seed_name, without_links
 from reconciler_simulator.objects.instance_work import Work
 from reconciler_simulator.site import Site, Task
 
@@ -57,11 +54,8 @@ def _check_features(work: Work) -> None:
 def _must_stop(work: Work, anew: bool) -> bool:
     if work.fields["powerState"] == "Stopped":
         return True
-    return work.task.may_restart and (anew or _without_links(work.running) != _without_links(work.form()))
-
-
-def _without_links(form: Form | None) -> Form | None:
-    return form and replace(form, nics={name: replace(nic, link="down") for name, nic in form.nics.items()})
+    same = work.running is not None and without_links(work.running) == without_links(work.form())
+    return work.task.may_restart and (anew or not same)
 
 
 def _ensure_defined(work: Work) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from reconciler.address import Address, ObjectKey
 from reconciler.objects import Fields, Value
 from reconciler_simulator import seed
@@ -47,6 +49,11 @@ def seed_name(site: Site, origin: Address) -> str:
 def entries(fields: Fields, of: str) -> list[str]:
     """The NICs (`nics`) or data disks (`volumes`) that fields speak of."""
     return sorted({path.split(".")[1] for path in fields if path.startswith(f"{of}.")})
+
+
+def without_links(form: Form) -> Form:
+    """A form as it is stored: links are raised in what runs only."""
+    return replace(form, nics={name: replace(nic, link="down") for name, nic in form.nics.items()})
 
 
 def entries_of(site: Site, state: State, origin: Address) -> dict[str, tuple[str, Entry]]:

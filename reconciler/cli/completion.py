@@ -59,7 +59,9 @@ def complete_explained(ctx: click.Context, param: click.Parameter, incomplete: s
     from reconciler.report.codes import meanings
 
     kinds = [name for name in _kinds() if name.lower().startswith(incomplete.lower())]
-    return [CompletionItem(name) for name in [*kinds, *(code for code in meanings() if code.startswith(incomplete))]]
+    return [
+        CompletionItem(name) for name in [*kinds, *(code for code in sorted(meanings()) if code.startswith(incomplete))]
+    ]
 
 
 def _kinds() -> list[str]:

@@ -135,10 +135,11 @@ class Desk:
         assert before in text, f"{file} has no {before!r}"
         path.write_text(text.replace(before, after), encoding="utf-8")
 
-    def by_hand(self, *arguments: str) -> None:
-        """Change the simulated host behind everybody's back."""
+    def by_hand(self, *arguments: str) -> str:
+        """Change or show the simulated host behind everybody's back."""
         command = [sys.executable, "-m", "reconciler_simulator", str(self.state_file()), *arguments]
-        subprocess.run(command, env=self.environment, check=True, timeout=60)
+        done = subprocess.run(command, env=self.environment, check=True, timeout=60, capture_output=True, text=True)
+        return done.stdout
 
     def state_file(self) -> Path:
         """The state of the simulated host."""

@@ -84,7 +84,7 @@ class _Settling:
             wants = nic.address or has
             if wants is None or self._parks(resource, name):
                 continue
-            if self._free_for(resource, name, nic.address, self._beside(resource, name, wants)):
+            if self._free_for(resource, name, nic.address, canonical6(nic.address6)):
                 self._take(resource, name, wants, self._beside(resource, name, wants))
             elif has:
                 self._take(resource, name, has, has6)
@@ -166,6 +166,5 @@ class _Settling:
         if network not in self._free:
             taken = self._declared[str(network)].keys() | self._seen[str(network)].keys() | self._seen[NOWHERE].keys()
             spec = self._desired.resources[network].spec
-            free = (each for each in addresses_of(spec) if each not in taken)
-            self._free[network] = (each for each in free if address6_of(spec, each) not in taken)
+            self._free[network] = (each for each in addresses_of(spec) if each not in taken)
         return next(self._free[network], None)

@@ -17,10 +17,8 @@ MOST_NAMES = 10
 def in_use(resource: Resource, nic: str, address: str, holder: Address) -> Diagnostic:
     """Another has it."""
     family = "address6" if ":" in address else "address"
-    says = getattr(resource.spec.networks[nic], family)
-    declares = f"declares {address}" if says else f"has an IPv4 address to which {address} belongs"
     detail = (
-        f"{resource.address} {declares}, which {holder} has. If {holder} is to give it up, apply that first: "
+        f"{resource.address} declares {address}, which {holder} has. If {holder} is to give it up, apply that first: "
         "an address is not handed on within one plan."
     )
     return resource.mistake(Problem(f"spec.networks.{nic}.{family}", "address-in-use", "address is in use", detail))

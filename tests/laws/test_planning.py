@@ -127,7 +127,11 @@ def test_an_instance_never_stands_twice_whatever_is_declared_and_whoever_is_unre
 
 
 def _on(each: Manifest, host: str, declared: bool) -> Manifest:
-    """An instance that is declared on another host, in a network of that host; or declared on none."""
+    """An instance that is declared on another host, in a network of that host; or declared on none. Volumes say nothing
+    of where they are.
+    """
+    if each["kind"] == "Volume":
+        return {**each, "spec": {name: value for name, value in each["spec"].items() if name != "host"}}
     if each["kind"] != "Instance":
         return each
     network = "lan" if host == "kvm-01" else "far"

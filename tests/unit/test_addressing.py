@@ -131,3 +131,70 @@ def test_the_address_of_a_leftover_filter_is_in_use_and_its_owner_gets_it_back()
 def test_the_gateway_is_never_given_out() -> None:
     found = settled(fleet.usual(fleet.instance("a")))
     assert got(found) == {"a": "10.10.0.2"}
+
+
+DUAL = {"cidr6": "fd00::/64"}
+
+
+def dual(*more: fleet.Manifest, **spec: str) -> Desired:
+    network = fleet.network(**DUAL, **spec)
+    return fleet.desired(fleet.fleet(), fleet.host(), fleet.flavor(), fleet.image(), network, *more)
+
+
+def got6(found: Addressing) -> dict[str, str | None]:
+    return {address.name: nic.address6 for (address, _), nic in sorted(found.nics.items())}
+
+
+def both(name: str, **nic: str) -> fleet.Manifest:
+    return fleet.instance(name, networks={"lan": nic})
+
+
+def test_an_ipv6_address_is_declared_in_any_spelling_or_follows_from_the_ipv4_one() -> None:
+    found = settled(dual(both("a", address="10.10.0.20"), both("b", address6="FD00:0::00:F077")))
+    assert got6(found) == {"a": "fd00::14", "b": "fd00::f077"}
+    assert got6(settled(of(fleet.instance("a")))) == {"a": None}
+
+
+def test_a_declared_ipv6_address_that_another_has_is_not_taken_from_it() -> None:
+    world = standing(dual(both("a", address6="fd00::f001"), both("b", address6="fd00::f002")))
+    found = settled(dual(both("a", address6="fd00::f003"), both("b", address6="fd00::f001")), world)
+    assert got6(found) == {"a": "fd00::f003", "b": "fd00::f002"}
+    (told,) = found.diagnostics
+    assert told.code == "address-in-use"
+    assert "fd00::f001, which Instance/shop/a has" in told.detail
+    new = settled(dual(both("a"), both("c", address6="fd00::f001")), world)
+    assert new.held == {web("c"): "its fd00::f001 is in use by Instance/shop/a"}
+
+
+PAIR = ("kvm-01", "kvm-02")
+
+
+def wired(*more: fleet.Manifest) -> Desired:
+    wire = fleet.network("wire", mode="bridge", physicalNetwork="wire")
+    hosts = (fleet.host(name) for name in PAIR)
+    return fleet.desired(fleet.fleet(), *hosts, fleet.flavor(), fleet.image(), wire, *more)
+
+
+def on(host: str, name: str, **nic: str) -> fleet.Manifest:
+    return fleet.instance(name, networks={"wire": nic}, placement={"host": host})
+
+
+def test_on_a_wire_addresses_are_unique_over_all_hosts() -> None:
+    world = World(hosts=PAIR)
+    world = world.applied(world.plan(wired(on("kvm-02", "z"))))
+    found = settled(wired(on("kvm-01", "a"), on("kvm-02", "z")), world)
+    assert got(found) == {"a": "10.10.0.3", "z": "10.10.0.2"}
+    taken = settled(wired(on("kvm-01", "a", address="10.10.0.2"), on("kvm-02", "z")), world)
+    assert set(taken.held) == {web("a")}
+
+
+def test_on_a_wire_no_address_goes_out_while_any_host_is_unseen_and_who_waits_is_told() -> None:
+    desired = wired(on("kvm-01", "a"), on("kvm-01", "b", address="10.10.0.9"), on("kvm-02", "z"))
+    snapshots = Snapshots(World(hosts=PAIR).snapshots({"kvm-02": Partial(gaps=("domains",))}))
+    found = addressing(desired, placement(desired, snapshots), snapshots)
+    assert got(found) == {"b": "10.10.0.9"}
+    assert set(found.held) == {web("a"), web("z")}
+    (told,) = found.diagnostics
+    assert told.code == "addresses-unseen"
+    assert "taken on kvm-02 is not known" in told.detail
+    assert told.detail.endswith("unless one is declared: Instance/shop/a.")

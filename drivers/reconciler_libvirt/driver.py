@@ -17,6 +17,7 @@ from reconciler_libvirt.access import Access
 from reconciler_libvirt.objects import image, instance, network, security_group, volume
 from reconciler_libvirt.reading import HostReading
 from reconciler_libvirt.site import Site, Task
+from reconciler_libvirt.understood import Understood
 
 
 class Kind(Protocol):
@@ -64,7 +65,9 @@ class LibvirtDriver:
         host = self._config.name
         try:
             site = self._access.again()
-            seen = reading.read(site)
+            understood = Understood(self._config.cache)
+            seen = reading.read(site, understood)
+            understood.save()
             host_facts = facts.read(site, seen.table)
             pool = site.storage.foreign()
         except DriverError as error:

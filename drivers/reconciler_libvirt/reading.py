@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import itertools
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
-from xml.etree.ElementTree import Element
 
 import libvirt
 import msgspec
@@ -18,18 +19,26 @@ from reconciler_libvirt.connection import calls, unless
 from reconciler_libvirt.enforcement import TableState
 from reconciler_libvirt.links import Link, Links
 from reconciler_libvirt.site import Site
-from reconciler_libvirt.xml import domain, network
+from reconciler_libvirt.understood import Understood
 from reconciler_libvirt.xml.domain import DomainSpec
 from reconciler_libvirt.xml.network import NetworkSpec
 from reconciler_libvirt.xml.storage import Volume
-from reconciler_libvirt.xml.tree import parse
 
 T = TypeVar("T")
 Spec = TypeVar("Spec", DomainSpec, NetworkSpec)
 
+NOTHING = Understood()
+"""For a look at one thing: what was just changed was never seen before."""
 _THREADS = 4
 """XML is read twice as fast from four threads on one connection, and no faster from more."""
-_AUTOSTART = libvirt.VIR_CONNECT_LIST_DOMAINS_AUTOSTART
+_STATES = (
+    libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE,
+    libvirt.VIR_CONNECT_LIST_DOMAINS_PERSISTENT,
+    libvirt.VIR_CONNECT_LIST_DOMAINS_PAUSED,
+    libvirt.VIR_CONNECT_LIST_DOMAINS_AUTOSTART,
+)
+_RUNS = re.compile(r"<domain\b[^>]*\sid=")
+"""How the XML of a domain that runs begins; one that does not has no number."""
 _DERIVED = 5
 """The version of the UUIDs that we derive."""
 
@@ -68,22 +77,22 @@ class HostReading(msgspec.Struct, frozen=True, kw_only=True):
         return plugged(self.links)
 
 
-def read(site: Site) -> HostReading:
+def read(site: Site, understood: Understood = NOTHING) -> HostReading:
     """Look at the whole host. Raises `DriverError` when libvirt does not answer at all."""
     gaps: list[str] = []
     with calls("listing domains and networks"):
         domains = site.connection.listAllDomains()
-        autostarted = {each.UUIDString() for each in site.connection.listAllDomains(_AUTOSTART)}
+        states = _States(site.connection)
         networks = site.connection.listAllNetworks()
     with ThreadPoolExecutor(_THREADS) as threads:
         volumes = threads.submit(_part, gaps, HostReading(), functools.partial(read_volumes, site))
         table = threads.submit(_part, gaps, None, site.table.observe)
         devices = threads.submit(_part, gaps, dict[str, Link](), functools.partial(links.read, site.channel))
-        look = functools.partial(_look, site, gaps)
-        found = list(threads.map(look, _concerned(site, domains)))
+        look = functools.partial(_look, site, gaps, understood)
+        found = list(threads.map(look, _concerned(site, domains), itertools.repeat(states)))
         nets = list(threads.map(look, _concerned(site, networks)))
     return HostReading(
-        domains=tuple(_autostarted(reading, reading.uuid in autostarted) for reading in found if reading),
+        domains=tuple(_autostarted(each, each.uuid in states.autostarted) for each in found if each),
         networks=tuple(reading for reading in nets if reading),
         volumes=volumes.result().volumes,
         named=volumes.result().named,
@@ -95,6 +104,27 @@ def read(site: Site) -> HostReading:
 
 def _autostarted(reading: Reading, autostart: bool) -> Reading:
     return msgspec.structs.replace(reading, autostart=True) if autostart else reading
+
+
+class _States:
+    """How all domains are, asked for by one call each and not by one for each domain."""
+
+    def __init__(self, connection: libvirt.virConnect) -> None:
+        self._active, self._persistent, self._paused, self.autostarted = (
+            {each.UUIDString() for each in connection.listAllDomains(flag)} for flag in _STATES
+        )
+
+    def of(self, domain: libvirt.virDomain) -> tuple[bool, bool, bool]:
+        """Whether it runs, whether it is stored, and whether it is paused."""
+        identity = domain.UUIDString()
+        return identity in self._active, identity in self._persistent, identity in self._paused
+
+
+def _ask(handle: libvirt.virDomain | libvirt.virNetwork) -> tuple[bool, bool, bool]:
+    """The same of one thing, as it is now."""
+    active, persistent = bool(handle.isActive()), bool(handle.isPersistent())
+    paused = isinstance(handle, libvirt.virDomain) and handle.state()[0] == libvirt.VIR_DOMAIN_PAUSED
+    return active, persistent, paused
 
 
 def read_volumes(site: Site) -> HostReading:
@@ -176,11 +206,17 @@ def _concerned(site: Site, handles: Iterable[Handle]) -> list[Handle]:
     return [one for one in handles if one.name().startswith(prefix) or one.UUID()[6] >> 4 == _DERIVED]
 
 
-def _look(site: Site, gaps: list[str], handle: libvirt.virDomain | libvirt.virNetwork) -> Reading | None:
+def _look(
+    site: Site,
+    gaps: list[str],
+    understood: Understood,
+    handle: libvirt.virDomain | libvirt.virNetwork,
+    states: _States | None = None,
+) -> Reading | None:
     """One domain or network; None when it went away while we looked, a gap when it cannot be read."""
     name = handle.name()
     try:
-        return look(site, handle)
+        return look(site, handle, understood, states)
     except DriverError as error:
         if error.error_class is not ErrorClass.GONE:
             gaps.append(str(error))
@@ -189,16 +225,22 @@ def _look(site: Site, gaps: list[str], handle: libvirt.virDomain | libvirt.virNe
     return None
 
 
-def look(site: Site, handle: libvirt.virDomain | libvirt.virNetwork) -> Reading:
-    """One domain or network, as it is now."""
+def look(
+    site: Site,
+    handle: libvirt.virDomain | libvirt.virNetwork,
+    understood: Understood = NOTHING,
+    states: _States | None = None,
+) -> Reading:
+    """One domain or network: as it is now, or a domain as it was when all `states` were asked for."""
     is_domain = isinstance(handle, libvirt.virDomain)
-    parser = domain.read if is_domain else network.read
+    parser = understood.domain if is_domain else understood.network
     inactive = libvirt.VIR_DOMAIN_XML_INACTIVE if is_domain else libvirt.VIR_NETWORK_XML_INACTIVE
     with calls(f"reading {handle.name()}"):
-        active, persistent = bool(handle.isActive()), bool(handle.isPersistent())
-        stored = parse(handle.XMLDesc(inactive)) if persistent else None
-        running = parse(handle.XMLDesc(0)) if active else None
-        paused = is_domain and handle.state()[0] == libvirt.VIR_DOMAIN_PAUSED
+        active, persistent, paused = states.of(handle) if states else _ask(handle)
+        stored = handle.XMLDesc(inactive) if persistent else None
+        running = handle.XMLDesc(0) if active else None
+    if states and running and not _RUNS.match(running):  # it has stopped since, and this is its stored form
+        return look(site, handle, understood)
     reading = Reading(name=handle.name(), uuid=handle.UUIDString(), active=active, paused=paused)
     fleet_id = site.identity.fleet_id
     try:
@@ -211,8 +253,8 @@ def look(site: Site, handle: libvirt.virDomain | libvirt.virNetwork) -> Reading:
         return msgspec.structs.replace(reading, reason=str(verdict))
 
 
-def _read(parser: Callable[[Element, str], Spec], tree: Element | None, fleet_id: str) -> Spec | None:
-    return None if tree is None else parser(tree, fleet_id)
+def _read(parser: Callable[[str, str], Spec], text: str | None, fleet_id: str) -> Spec | None:
+    return None if text is None else parser(text, fleet_id)
 
 
 def plugged(there: Links) -> dict[str, str]:

@@ -62,7 +62,12 @@ class LibvirtBench:
         connection = {**host.connection, **deadlines, "pools": [NAMED_POOL], **wires}
         host.run("ip", "link", "add", WIRE, "type", "veth", "peer", "name", f"{WIRE}-far")
         self.config = HostConfig(
-            name="kvm-01", driver="libvirt", fleet="test", fleet_id=FLEET_ID, connection=connection
+            name="kvm-01",
+            driver="libvirt",
+            fleet="test",
+            fleet_id=FLEET_ID,
+            connection=connection,
+            cache=str(folder / "host.pack"),
         )
         for role in ("disk", "kernel", "initrd"):
             (folder / image.path(role).name).symlink_to(image.path(role))

@@ -30,14 +30,14 @@ from reconciler_libvirt.remote import (
 
 _DEVICE = r"^[A-Za-z0-9][-A-Za-z0-9_.]{0,14}$(?!\n)"
 _LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$(?!\n)"
-_POOL = r"^[A-Za-z0-9_][-A-Za-z0-9_.]{0,62}$(?!\n)"
+_POOL = r"^(?!.*\.partial$)[A-Za-z0-9_][-A-Za-z0-9_.]{0,62}$(?!\n)"
 _WORDS = {
     HOST: "that is a host's name or address",
     USER: "that is a user's name",
     PATH: "that is an absolute path, without odd characters",
     _DEVICE: "that names a network device: at most 15 letters, digits and -_.",
     _LABEL: "that is a name as manifests have them: lower-case letters, digits and -",
-    _POOL: "that names a storage pool: letters, digits and -_.",
+    _POOL: "that names a storage pool: letters, digits and -_., and not `.partial` at its end",
 }
 """What a value has to be, in words, by the pattern that it has to match."""
 

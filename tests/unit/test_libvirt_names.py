@@ -45,13 +45,36 @@ def test_the_files_of_an_image_read_back(name: str, role: str, file_format: str)
     assert found == names.VolumeName(image, CONTENT, role, file_format)
 
 
+POOL = st.from_regex(r"[A-Za-z0-9_][-A-Za-z0-9_.]{0,62}", fullmatch=True).filter(
+    lambda name: not name.endswith(names.PARTIAL)
+)
+
+
+@given(project=LABEL, name=LABEL, file_format=st.sampled_from(names.FORMATS), pool=st.none() | POOL)
+def test_a_volume_and_the_mark_of_its_making_read_back(
+    project: str, name: str, file_format: str, pool: str | None
+) -> None:
+    origin = Address("Volume", project, name)
+    made = names.made(file_format, pool)
+    assert names.read_made(made) == (file_format, pool)
+    found = names.read_volume(IDENTITY, names.data(IDENTITY, origin, file_format))
+    assert found == names.VolumeName(origin, "", "data", file_format)
+    for partial in (False, True):
+        mark = names.mark(IDENTITY, origin, made) + (names.PARTIAL if partial else "")
+        assert names.read_volume(IDENTITY, mark) == names.VolumeName(origin, made, "mark", "raw", partial)
+
+
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
         ("disk.img", "it has no prefix"),
         ("0d9a7f0e.shop.web.root", "another fleet's"),
         ("7c1e5a52.shop.web", "a domain's name is no volume's"),
-        ("7c1e5a52.shop.web.data", "a part that we do not make"),
+        ("7c1e5a52.shop.web.data", "without its format"),
+        ("7c1e5a52.shop.web.data.vmdk", "a format that we do not make"),
+        ("7c1e5a52.shop.web.mark", "a mark that says nothing"),
+        ("7c1e5a52.shop.web.mark.made", "made, but not how"),
+        ("7c1e5a52.shop.web.mark.made.vmdk.fast", "made in a format that we do not make"),
         ("7c1e5a52.shop.WEB.root", "no label"),
         ("7c1e5a52.sh_op.web.root", "no project"),
         (f"7c1e5a52.-.tiny.{CONTENT}.disk", "without its format"),

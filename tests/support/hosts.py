@@ -163,6 +163,7 @@ class Host:
         """What a power cut leaves: what is on disk. Its processes, and so its `prefix`, are others."""
         self.switch_off()
         shutil.rmtree(self.folder / "run")
+        (self.folder / "kvm").unlink(missing_ok=True)
         _make_run(self.folder)
         self.start()
 

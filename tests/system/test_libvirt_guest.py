@@ -100,7 +100,7 @@ def test_guests_of_a_network_that_was_stopped_under_them_are_plugged_in_again_by
     clean.stop_network(rig.name(LAN))
     planned_on = rig.look(wanted[WEB])
     assert planned_on is not None
-    assert planned_on.stored["nics.lan.filter"] == "broken"
+    assert planned_on.stored["nics.lan.filter"] == "broken: the tap is unplugged"
     _update(rig, wanted[LAN])
     assert ssh(libvirt_host, ADDRESS, keys, "true").returncode != 0, "the network's step plugs no guest in unfiltered"
     rig.update(wanted[WEB], expect=planned_on.digest())

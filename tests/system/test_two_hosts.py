@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -187,7 +187,7 @@ def hanging(host: Host) -> Iterator[None]:
 
 @pytest.mark.parametrize("away", [stopped, hanging])
 def test_while_one_host_is_away_nothing_of_it_is_judged_and_the_other_goes_on(
-    story: Story, away: contextlib._GeneratorContextManager[None]
+    story: Story, away: Callable[[Host], contextlib.AbstractContextManager[None]]
 ) -> None:
     boots = [story.boot_id(address) for address in (WEB_1, WEB_2)]
     groups = story.desk.repo / "security-groups.yaml"
@@ -218,6 +218,7 @@ def test_a_host_that_lost_power_is_made_whole_again(story: Story) -> None:
     story.run("drift", code=2)
     story.run("apply")
     story.run("plan", "--detailed-exitcode")
+    assert story.answer(WEB_2, "hostname") == "web-2"
     assert story.page(WEB_1, WEB_2) == "web-2"
     assert story.page(WEB_1, WEB_2_6) == "web-2"
     assert story.page(WEB_2, WEB_1, 9090) == ""

@@ -81,7 +81,7 @@ def ensure(site: Site, wanted: Wire, progress: Progress) -> None:
     there = links.read(site.channel)
     if reason := _obstacle(site, wanted, there):
         raise DriverError(ErrorClass.YOURS, f"host {site.host}: {reason}")
-    for command in _missing(wanted, there):
+    for command in missing(wanted, there):
         progress.call(f"link.{command[1]}", wanted.bridge)
         _run(site, command)
 
@@ -136,7 +136,7 @@ def _vlan_obstacle(wanted: Wire, there: Links) -> str:
     return f"VLAN {wanted.vlan} of {wanted.base} is taken by {other[0]}; the kernel gives it once" if other else ""
 
 
-def _missing(wanted: Wire, there: Links) -> Iterator[tuple[str, ...]]:
+def missing(wanted: Wire, there: Links) -> Iterator[tuple[str, ...]]:
     """The `ip` commands that are still to be run. Up comes last: that is what lets frames through."""
     if not wanted.base:
         return  # the bridge is the host's own

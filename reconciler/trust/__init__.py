@@ -8,29 +8,27 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import Meta
 
-from reconciler import yaml
 from reconciler.address import Address
 from reconciler.desired import Desired
-from reconciler.diagnostic import Diagnostic, DiagnosticError, Place, error
-from reconciler.document import Document, span
+from reconciler.diagnostic import Diagnostic
+from reconciler.document import Document
 from reconciler.driver import DriverError, HostConfig
 from reconciler.installed import driver_names, driver_type
-from reconciler.kinds.base import Name, Problem, Resource
-from reconciler.kinds.fleet import FleetId
+from reconciler.kinds.base import Problem, Resource
 from reconciler.kinds.instance import secret_of
-from reconciler.mistake import Mistake, mistakes
-from reconciler.secret import AbsolutePath, SecretSource
+from reconciler.mistake import Mistake
+from reconciler.secret import SecretSource
 from reconciler.suggest import did_you_mean, listed, shown
-from reconciler.text import MOST_BYTES
+from reconciler.trust.configuration import Configuration, FleetTrust, TrustError, mistaken, read, unreadable
 from reconciler.xdg import cache_home, config_home, state_home
+
+__all__ = ["Trust", "TrustError", "load"]
 
 SIMULATOR = "simulator"
 _ENTRY = """
@@ -48,29 +46,9 @@ fleets:
   {fleet_id}:
     secrets:
       {name}: {{file: /etc/reconciler/secrets/{name}}}"""
-
-
 _STEP = re.compile(r"\.([^.\[\]`]+)|\[(\d+)\]")
 _UNKNOWN = re.compile(r"unknown field `([^`]+)`")
 """How msgspec says where a mistake is."""
-
-
-class TrustError(DiagnosticError):
-    """The trusted configuration cannot be used."""
-
-
-class FleetTrust(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is trusted for one fleet. A host's section belongs to its driver, which checks it; only `driver` is ours."""
-
-    folders: Annotated[tuple[AbsolutePath, ...], Meta(description="Where images that are relative paths lie.")] = ()
-    hosts: Annotated[dict[Name, dict[str, Any]], Meta(description="How to reach each host.")] = {}
-    secrets: Annotated[dict[Name, SecretSource], Meta(description="Where what manifests call `secretRef` is had.")] = {}
-
-
-class Configuration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole file."""
-
-    fleets: Annotated[dict[FleetId, FleetTrust], Meta(description="Sections by fleet id.")] = {}
 
 
 class Trust:
@@ -148,7 +126,7 @@ class Trust:
         path = ("fleets", desired.fleet_id, "hosts", name)
         assert self._document is not None, "an entry comes from a file"
         summary = "host of this fleet is not declared"
-        found = _mistaken(self._document, Mistake(path, "undeclared-host", summary, detail, at_key=True))
+        found = mistaken(self._document, Mistake(path, "undeclared-host", summary, detail, at_key=True))
         return msgspec.structs.replace(found, severity="warning")
 
     def _no_entry(self, desired: Desired, resource: Resource) -> Diagnostic:
@@ -185,14 +163,14 @@ class Trust:
             path, "bad-host-entry", summary, f"{words[:1].upper()}{words[1:]}.", at_key=bool(unknown) or not inner
         )
         assert self._document is not None, "without a file there is nothing that can be wrong"
-        return _mistaken(self._document, mistake)
+        return mistaken(self._document, mistake)
 
     def _no_driver(self, desired: Desired, host: str, driver: str) -> Diagnostic:
         path = ("fleets", desired.fleet_id, "hosts", host, "driver")
         installed = driver_names()
         detail = f"{shown(driver)} is none of {listed(installed)}.{did_you_mean(driver, installed)}"
         assert self._document is not None, "an entry comes from a file"
-        return _mistaken(self._document, Mistake(path, "no-driver", "driver is not installed", detail))
+        return mistaken(self._document, Mistake(path, "no-driver", "driver is not installed", detail))
 
     def _of(self, fleet_id: str) -> FleetTrust:
         return self._fleets.get(fleet_id) or FleetTrust()
@@ -205,102 +183,16 @@ def load(path: Path | None) -> Trust:
     named = path or _from_environment()
     path = named or config_home() / "reconciler" / "config.yaml"
     try:
-        data = _read(path)
+        return Trust(path, *read(path))
     except FileNotFoundError:
         if named:
-            raise _unreadable(path, "There is no such file.") from None
+            raise unreadable(path, "There is no such file.") from None
         return Trust(path, Configuration(), None)
-    except OSError as problem:
-        raise _unreadable(path, f"{problem.strerror or problem}.") from problem
-    document = Document(str(path), data, 0)
-    return Trust(path, _decode(document), document)
 
 
 def _from_environment() -> Path | None:
     text = os.environ.get("RECONCILER_CONFIG", "")
     return Path(text) if text else None
-
-
-def _read(path: Path) -> bytes:
-    with path.open("rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError("It is no file")
-        _refuse_others(path, path, status)
-        for folder in {path.parent, path.resolve().parent}:
-            _refuse_others(path, folder, folder.stat())
-        return file.read(MOST_BYTES + 1)
-
-
-def _refuse_others(path: Path, part: Path, status: os.stat_result) -> None:
-    """Refuse a configuration that others can write, or replace since they can write its folder. Where the sticky bit
-    is set only owners replace their files.
-    """
-    sticky = part != path and status.st_mode & stat.S_ISVTX
-    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not sticky:
-        detail = f"Whoever can write it can run commands on every host. Take that away: chmod go-w {part}"
-        raise _unreadable(path, detail, "trusted configuration can be written by others")
-    if status.st_uid not in (os.geteuid(), 0):
-        detail = f"{part} belongs to user {status.st_uid}. It must be yours or root's."
-        raise _unreadable(path, detail, "trusted configuration belongs to someone else")
-
-
-def _decode(document: Document) -> Configuration:
-    file = yaml.read(document.path, document.data)
-    if file.diagnostics:
-        raise TrustError(*file.diagnostics)
-    if not file.documents:
-        return Configuration()
-    node = file.documents[0]
-    plain = node.plain()
-    found = [_worded(each) for each in mistakes(plain, msgspec.json.schema(Configuration))]
-    found += [] if found else [*_host_mistakes(plain), *_secret_mistakes(plain)]
-    if len(file.documents) > 1:
-        found.append(Mistake((), "two-documents", "file has more than one document", "Write all of it into one."))
-    if found:
-        raise TrustError(*(_mistaken(document, each) for each in found))
-    return msgspec.convert(plain, Configuration)
-
-
-def _host_mistakes(plain: Any) -> list[Mistake]:
-    found = []
-    for fleet_id, fleet in (plain.get("fleets") or {}).items():
-        for name, entry in fleet.get("hosts", {}).items():
-            path = ("fleets", fleet_id, "hosts", name)
-            if not isinstance(entry.get("driver"), str):
-                found.append(Mistake((*path, "driver"), "no-driver", "host has no driver", _DRIVER, at_key=True))
-            if "uri" in entry:
-                found.append(Mistake((*path, "uri"), "host-uri", "URIs are not accepted", _URI, at_key=True))
-    return found
-
-
-def _secret_mistakes(plain: Any) -> list[Mistake]:
-    found = []
-    for fleet_id, fleet in (plain.get("fleets") or {}).items():
-        for name, entry in fleet.get("secrets", {}).items():
-            given = msgspec.convert(entry, SecretSource).given
-            if len(given) != 1:
-                detail = (
-                    f"A secret comes from exactly one of `file`, `environment` and `command`; this has {len(given)}."
-                )
-                path = ("fleets", fleet_id, "secrets", name)
-                found.append(Mistake(path, "one-of", "exactly one is needed", detail, at_key=True))
-    return found
-
-
-_DRIVER = "Say which driver reaches it, such as `driver: libvirt`."
-_URI = "libvirt runs commands that a URI names. Write its parts instead: `transport: unix` and `socket`."
-
-
-def _worded(mistake: Mistake) -> Mistake:
-    """Explanations are written with manifests in mind."""
-    return msgspec.structs.replace(mistake, detail=mistake.detail.replace("a manifest", "the trusted configuration"))
-
-
-def _mistaken(document: Document, mistake: Mistake) -> Diagnostic:
-    node = yaml.read(document.path, document.data).documents[0]
-    at = span(node, mistake.path, mistake.at_key)
-    return document.error(mistake.code, mistake.summary, mistake.detail, at)
 
 
 def _host(desired: Desired, name: str, entry: dict[str, Any]) -> HostConfig:
@@ -316,7 +208,3 @@ def _host(desired: Desired, name: str, entry: dict[str, Any]) -> HostConfig:
         connection=connection,
         cache=str(cache_home() / "reconciler" / "hosts" / desired.fleet_id / f"{name}.pack"),
     )
-
-
-def _unreadable(path: Path, detail: str, summary: str = "trusted configuration cannot be read") -> TrustError:
-    return TrustError(error("trusted-configuration", summary, detail, Place(str(path))))

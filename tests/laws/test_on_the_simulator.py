@@ -106,4 +106,5 @@ def _end(way: list[list[Manifest]]) -> object:
     with simulated() as hosts:
         for manifests in way:
             hosts.apply(hosts.plan(fleet.desired(*manifests), everything(manifests)))
-        return without_choices(each for driver in hosts.drivers.values() for each in driver.observe().objects)
+        standing = [each for driver in hosts.drivers.values() for each in driver.observe().objects]
+        return without_choices(standing, hosts.plan(fleet.desired(*way[-1])).retained)

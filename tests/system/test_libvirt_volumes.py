@@ -79,6 +79,8 @@ def test_a_volume_with_an_images_content_stands_alone(rig: Rig, clean: LibvirtBe
     rig.create(wanted[TINY])
     created = rig.create(wanted[DATA])
     assert created.stored == wanted[DATA].fields
+    silent = _scene(rig, size="2Gi", protected=True)[DATA]
+    assert rig.update(silent).stored == wanted[DATA].fields, "where it lies and what it started from is history"
     rig.delete(wanted[TINY])
     (file,) = _files(libvirt_host, f"{POOL}/{NAMED_POOL}")
     told = libvirt_host.run("qemu-img", "info", f"{POOL}/{NAMED_POOL}/{file}").stdout

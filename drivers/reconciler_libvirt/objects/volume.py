@@ -86,7 +86,8 @@ def ensure(task: Task) -> None:
     else:
         message = f"{task.wanted.key}: the volume {name} is gone from the pool {pool.name}; bring it back"
         raise DriverError(ErrorClass.YOURS, f"{message}, or consent to a rebuild, which makes a new one")
-    volume_marks.ensure(task.site, marks, _texts(task), task.progress)
+    kept = [volume_marks.image_mark(marks.image)] if marks.image else []
+    volume_marks.ensure(task.site, marks, [*task.wanted.guards, *kept], task.progress)
 
 
 def _wanted_size(task: Task) -> int:
@@ -110,8 +111,8 @@ def _refuse_another(task: Task, marks: Marks) -> None:
     fields = task.wanted.fields
     found = {"format": marks.format, "pool": marks.pool, "image": marks.image}
     for path, value in found.items():
-        if fields.get(path) != value:
-            message = f"{task.wanted.key}: its {path} is {value or 'none'} and cannot become {fields.get(path)}"
+        if path in fields and fields[path] != value:
+            message = f"{task.wanted.key}: its {path} is {value or 'none'} and cannot become {fields[path]}"
             raise DriverError(ErrorClass.UNSUPPORTED, f"{message}; declare another volume")
 
 

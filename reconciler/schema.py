@@ -94,6 +94,8 @@ def _for_editors(node: Any) -> Any:
     found = {key: _for_editors(value) for key, value in node.items()}
     if found.get("default", "") is None:
         del found["default"]
+    if isinstance(found.get("description"), str):
+        found["description"] = " ".join(found["description"].split())
     if "enum" in found:
         found["enum"] = [value for value in found["enum"] if value is not None]
     return _without_null(found) if "anyOf" in found else found

@@ -54,7 +54,13 @@ class UserDataFrom(Spec, frozen=True, kw_only=True):
         Annotated[str, Meta(max_length=512, description="A file of the same commit, relative to the manifest.")] | None
     ) = None
     secret_ref: (
-        Annotated[Name, Meta(description="A secret of the trusted configuration: never stored, shown or digested.")]
+        Annotated[
+            Name,
+            Meta(
+                description="A secret of the trusted configuration: never stored, shown or digested, so a new value"
+                " counts for what is made anew."
+            ),
+        ]
         | None
     ) = None
 
@@ -72,17 +78,27 @@ class Placement(Spec, frozen=True, kw_only=True):
 class InstanceSpec(Spec, frozen=True, kw_only=True):
     """A guest, its size, what it boots, what it is joined to, and who may log in."""
 
-    flavor: Annotated[Name, Meta(description="Its size.")]
-    image: Annotated[Name, Meta(description="What its root disk starts from.")]
+    flavor: Annotated[Name, Meta(description="The Flavor that gives its vCPUs, memory and root disk.")]
+    image: Annotated[Name, Meta(description="The Image that its root disk starts from.")]
     networks: Annotated[
         dict[Name, NicSpec], Meta(min_length=1, max_length=16, description="Its network interfaces, by name.")
     ]
     volumes: Annotated[dict[Name, VolumeUse], Meta(max_length=24, description="Its data disks, by name.")] = (
         msgspec.field(default_factory=dict)
     )
-    keypairs: Annotated[tuple[Ref, ...], Meta(max_length=64, description="Who may log in.")] | None = None
+    keypairs: (
+        Annotated[
+            tuple[Ref, ...],
+            Meta(max_length=64, description="Keypairs of those who may log in; the defaults if absent."),
+        ]
+        | None
+    ) = None
     security_groups: (
-        Annotated[tuple[Ref, ...], Meta(max_length=32, description="What may reach it; `default` if absent.")] | None
+        Annotated[
+            tuple[Ref, ...],
+            Meta(max_length=32, description="What may reach it; if absent the defaults, and without any `default`."),
+        ]
+        | None
     ) = None
     user_data: (
         Annotated[
@@ -90,16 +106,18 @@ class InstanceSpec(Spec, frozen=True, kw_only=True):
         ]
         | None
     ) = None
-    user_data_from: Annotated[UserDataFrom | None, Meta(description="Where user data comes from, instead.")] = None
+    user_data_from: Annotated[
+        UserDataFrom | None, Meta(description="Where user data comes from, if it does not stand here.")
+    ] = None
     power_state: Annotated[Literal["Running", "Stopped"], Meta(description="Whether it runs.")] = "Running"
-    placement: Annotated[Placement, Meta(description="Where it runs.")] = Placement()
+    placement: Annotated[Placement, Meta(description="Where it may run; anywhere if absent.")] = Placement()
     depends_on: Annotated[
         tuple[Ref, ...], Meta(max_length=64, description="Instances that must be ready before this one is made.")
     ] = ()
     readiness: Check | None = None
-    readiness_deadline: Annotated[Duration, Meta(description="How long it has to become so; 5m if absent.")] | None = (
-        None
-    )
+    readiness_deadline: (
+        Annotated[Duration, Meta(description="How long it has to become ready; 5m if absent.")] | None
+    ) = None
     update_policy: Annotated[UpdatePolicy | None, Meta(description="Consent given in advance.")] = None
     autostart: Annotated[bool, Meta(description="Whether it starts with its host; false if absent.")] | None = None
     protected: Annotated[

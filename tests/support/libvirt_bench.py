@@ -255,7 +255,9 @@ class LibvirtBench:
                 each.undefine()
         for family in ("inet", "bridge"):
             self.host.run("nft", "delete", "table", family, TABLE, check=False)
-        self.host.run("ip", "link", "delete", WIRE)
+        devices = self.host.run("ls", "/sys/class/net").stdout.split()
+        for device in (WIRE, *(name for name in devices if name.startswith(("rcb", "rcv")))):
+            self.host.run("ip", "link", "delete", device)
         self.host.run("rm", "-rf", POOL)
         self.connection.close()
 

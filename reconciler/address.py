@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 import msgspec
@@ -30,10 +31,16 @@ class Address(msgspec.Struct, frozen=True, order=True):
     @classmethod
     def parse(cls, text: str) -> Address:
         """Read an address back; raises `ValueError` when the text is none."""
-        kind, *names = text.split("/")
-        if len(names) not in (1, 2) or not kind.isalpha() or not all(valid_name(name) for name in names):
-            raise ValueError(f"{text!r} is no address; write Kind/name or Kind/project/name")
-        return cls(kind, names[0] if len(names) == 2 else None, names[-1])
+        return _parsed(text)
+
+
+@functools.lru_cache(maxsize=1 << 17)
+def _parsed(text: str) -> Address:
+    """The same addresses stand in many fields, and are read in every round."""
+    kind, *names = text.split("/")
+    if len(names) not in (1, 2) or not kind.isalpha() or not all(valid_name(name) for name in names):
+        raise ValueError(f"{text!r} is no address; write Kind/name or Kind/project/name")
+    return Address(kind, names[0] if len(names) == 2 else None, names[-1])
 
 
 class ObjectKey(msgspec.Struct, frozen=True, order=True):

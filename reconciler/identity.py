@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 
 from reconciler.address import Address
@@ -17,11 +18,12 @@ class Identity:
     def __init__(self, fleet_id: str) -> None:
         self.fleet_id = str(uuid.UUID(fleet_id))
         self.prefix = self.fleet_id[:8]
-        self._namespace = uuid.UUID(fleet_id)
+        self._namespace = uuid.UUID(fleet_id).bytes
 
     def uuid(self, origin: Address, part: str = "") -> str:
         """The UUID of the object that stands for `origin` (or of a part of it)."""
-        return str(uuid.uuid5(self._namespace, f"{origin}#{part}" if part else str(origin)))
+        digits = self._digits(f"{origin}#{part}" if part else str(origin))
+        return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
     def name(self, address: Address, part: str = "") -> str:
         """`<id8>.<project>.<name>[.<part>]`; kinds of the whole fleet have `-` for a project, which no label can be."""
@@ -34,15 +36,24 @@ class Identity:
 
     def short(self, text: str, length: int = 10) -> str:
         """A short stable hex digest of `text` in this fleet, for names of bounded length (bridges, taps, chains)."""
-        return uuid.uuid5(self._namespace, text).hex[:length]
+        return self._digits(text)[:length]
 
     def mac(self, network: Address, address: str) -> str:
         """The MAC of whoever holds `address` in `network`, so that a DHCP table depends on its range alone.
 
         Locally administered, in QEMU's 52:54:00 range.
         """
-        tail = uuid.uuid5(self._namespace, f"{network}@{address}").hex[:6]
+        tail = self._digits(f"{network}@{address}")
         return ":".join(["52", "54", "00", tail[0:2], tail[2:4], tail[4:6]])
+
+    def _digits(self, text: str) -> str:
+        """The hex digits of the UUIDv5 of a text (RFC 9562, 5.5). `uuid.uuid5` says the same three times slower, and
+        every NIC of a fleet needs several in each run.
+        """
+        digest = bytearray(hashlib.sha1(self._namespace + text.encode(), usedforsecurity=False).digest()[:16])
+        digest[6] = digest[6] & 0x0F | 0x50
+        digest[8] = digest[8] & 0x3F | 0x80
+        return digest.hex()
 
 
 def owner_of(name: str) -> tuple[str, str | None, str, str] | None:

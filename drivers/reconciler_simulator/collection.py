@@ -15,7 +15,8 @@ def no_words(name: str, thing: object) -> Iterable[str]:
 
 class Things(MutableMapping[str, V]):
     """Things by name. `words` are what one is to be found by, so that a question such as "who uses this volume" costs
-    the same on a host with ten thousand guests.
+    the same on a host with ten thousand guests. They are gathered when the first question is asked: who only goes
+    through all things, or takes up a long journal, has no use for them.
 
     What changes is remembered with what was there before, until it is either kept or taken back.
     """
@@ -23,7 +24,7 @@ class Things(MutableMapping[str, V]):
     def __init__(self, words: Callable[[str, V], Iterable[str]] = no_words) -> None:
         self._things: dict[str, V] = {}
         self._words = words
-        self._names: dict[str, set[str]] = {}
+        self._names: dict[str, set[str]] | None = None
         self._before: dict[str, V | None] = {}
 
     def __getitem__(self, name: str) -> V:
@@ -50,23 +51,31 @@ class Things(MutableMapping[str, V]):
         return repr(self._things)
 
     def _put(self, name: str, thing: V | None) -> None:
-        known = self._things.get(name)
-        for word in self._words(name, known) if known is not None else ():
-            self._names[word].discard(name)
-        if thing is None:
-            self._things.pop(name, None)
-            return
-        self._things[name] = thing
-        for word in self._words(name, thing):
-            self._names.setdefault(word, set()).add(name)
+        known = self._things.pop(name, None) if thing is None else self._things.get(name)
+        if thing is not None:
+            self._things[name] = thing
+        if self._names is not None:
+            for word in self._words(name, known) if known is not None else ():
+                self._names[word].discard(name)
+            for word in self._words(name, thing) if thing is not None else ():
+                self._names.setdefault(word, set()).add(name)
+
+    def _by_word(self) -> dict[str, set[str]]:
+        """The names of the things that have each word."""
+        if self._names is None:
+            self._names = {}
+            for name, thing in self._things.items():
+                for word in self._words(name, thing):
+                    self._names.setdefault(word, set()).add(name)
+        return self._names
 
     def having(self, word: str) -> list[str]:
         """The names of the things that have a word, in order."""
-        return sorted(self._names.get(word, ()))
+        return sorted(self._by_word().get(word, ()))
 
     def known(self, word: str) -> bool:
         """Whether anything has a word."""
-        return bool(self._names.get(word))
+        return bool(self._by_word().get(word))
 
     def changes(self) -> dict[str, V | None]:
         """What changed, by name: what it is now, None when it is gone."""

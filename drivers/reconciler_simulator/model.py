@@ -243,7 +243,8 @@ class State:
     def accept(self, changes: Changes) -> None:
         """Take over what somebody else has changed."""
         for kind in KINDS:
-            self.of(kind).accept(getattr(changes, kind))
+            if found := getattr(changes, kind):
+                self.of(kind).accept(found)
 
     def keep(self) -> None:
         """What changed is how it is."""

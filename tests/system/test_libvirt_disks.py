@@ -1,10 +1,11 @@
-"""What only a real libvirtd with a real guest can show of data disks, growth and firmware."""
+"""What only a real libvirtd with a real guest can show of data disks, growth, firmware and starts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
+import libvirt
 import pytest
 from msgspec.structs import replace
 
@@ -13,8 +14,8 @@ from reconciler.impact import Impact
 from reconciler.objects import Observed, Wanted
 from tests.support.contract import MIB, WEB, Rig, Watch, manifest, shown
 from tests.support.guests import Keys, answer
-from tests.support.hosts import Host
-from tests.support.libvirt_bench import LibvirtBench, bench
+from tests.support.hosts import Host, until
+from tests.support.libvirt_bench import TABLE, LibvirtBench, bench
 from tests.support.scene import scene
 
 pytestmark = pytest.mark.libvirtd
@@ -188,3 +189,25 @@ def test_every_finer_trait_is_taken_by_libvirt_read_back_and_given_up(rig: Rig, 
     given_up = rig.update(plain, Impact.NONE)
     assert shown(given_up, plain) == plain.fields
     assert not [path for path in given_up.stored if path in wanted[WEB].fields.keys() - plain.fields.keys()]
+
+
+def test_a_guest_that_starts_with_its_host_is_cut_off_until_a_run_has_filtered_it(
+    rig: Rig, libvirt_host: Host, keys: Keys, clean: LibvirtBench
+) -> None:
+    wanted = _scene(rig, keys.public, {}, autostart=True)
+    rig.make(wanted.values())
+    clean.stop_guest(rig.name(WEB))
+    for family in ("inet", "bridge"):
+        libvirt_host.run("nft", "delete", "table", family, TABLE)  # what is left of them by a reboot
+    libvirt_host.run("rm", "-f", "/run/libvirt/qemu/autostarted")
+    libvirt_host.restart_libvirtd()
+    clean.connection = libvirt.open(libvirt_host.uri)
+    until(lambda: clean.connection.lookupByName(rig.name(WEB)).isActive(), 30, "the guest to be started")
+    assert clean.unfiltered() == []
+    again = Rig(clean)
+    observed = again.look(wanted[WEB])
+    assert observed is not None
+    assert observed.stored["nics.lan.filter"] == "absent"
+    again.create(wanted["SecurityGroup/default/ssh"])
+    _update(again, wanted[WEB])
+    assert answer(libvirt_host, ADDRESS, keys, "hostname") == "web"

@@ -38,16 +38,17 @@ class Reached(msgspec.Struct, frozen=True, kw_only=True):
 def reach(
     hosts: Sequence[HostConfig], files: Files, deadline: float, driver_type: Callable[[str], DriverType]
 ) -> Reached:
-    """Open and observe all hosts, in parallel. A host that fails, or does not answer within `deadline` seconds, is a
-    `Failed` snapshot and has no driver.
+    """Open and observe all hosts, in parallel. A host that fails, or does not answer within its own `patience`, else
+    within `deadline` seconds, is a `Failed` snapshot and has no driver.
     """
     answers: SimpleQueue[tuple[Driver | None, Snapshot]] = SimpleQueue()
     for host in hosts:
         arguments = (host, files, driver_type, answers)
         threading.Thread(target=_visit, args=arguments, name=f"observe {host.name}", daemon=True).start()
-    found = _gather(answers, len(hosts), deadline)
-    silent = f"no answer within {deadline:g} s"
-    results = {host.name: found.get(host.name) or (None, _failed(host.name, silent)) for host in hosts}
+    limits = {host.name: host.patience or deadline for host in hosts}
+    found = _gather(answers, limits)
+    silent = {name: _failed(name, f"no answer within {limit:g} s") for name, limit in limits.items()}
+    results = {host.name: found.get(host.name) or (None, silent[host.name]) for host in hosts}
     return Reached(
         hosts=list(hosts),
         snapshots=[snapshot for _, snapshot in results.values()],
@@ -56,12 +57,13 @@ def reach(
 
 
 def _gather(
-    answers: SimpleQueue[tuple[Driver | None, Snapshot]], expected: int, deadline: float
+    answers: SimpleQueue[tuple[Driver | None, Snapshot]], limits: Mapping[str, float]
 ) -> Mapping[str, tuple[Driver | None, Snapshot]]:
     """Whatever came in time. A thread that hangs in a hypervisor's library cannot be ended, only left behind."""
-    end = time.monotonic() + deadline
+    begin = time.monotonic()
     found: dict[str, tuple[Driver | None, Snapshot]] = {}
-    while len(found) < expected:
+    while missing := limits.keys() - found.keys():
+        end = begin + max(limits[name] for name in missing)
         try:
             answer = answers.get(timeout=max(0.0, end - time.monotonic()))
         except Empty:

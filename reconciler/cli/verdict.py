@@ -20,7 +20,7 @@ def of_plan(plan: Plan, *, detailed: bool) -> Exit:
 
 def of_outcomes(plan: Plan, outcomes: Sequence[Outcome], *, detailed: bool, interrupted: bool) -> Exit:
     """A plan that was carried out."""
-    if interrupted and any(outcome.status == "not-run" for outcome in outcomes):
+    if interrupted and any(outcome.status != "succeeded" for outcome in outcomes):
         return Exit.INTERRUPTED
     failures = [outcome for outcome in outcomes if outcome.status == "failed"]
     if failures:

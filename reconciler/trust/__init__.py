@@ -196,7 +196,7 @@ def _from_environment() -> Path | None:
 
 
 def _host(desired: Desired, name: str, entry: dict[str, Any]) -> HostConfig:
-    connection = {key: value for key, value in entry.items() if key != "driver"}
+    connection = {key: value for key, value in entry.items() if key not in ("driver", "patience")}
     if entry["driver"] == SIMULATOR:
         folder = state_home() / "reconciler" / SIMULATOR / desired.fleet_id
         connection.setdefault("state", str(folder / f"{name}.json"))
@@ -206,5 +206,6 @@ def _host(desired: Desired, name: str, entry: dict[str, Any]) -> HostConfig:
         fleet=desired.name,
         fleet_id=desired.fleet_id,
         connection=connection,
+        patience=entry.get("patience"),
         cache=str(cache_home() / "reconciler" / "hosts" / desired.fleet_id / f"{name}.pack"),
     )

@@ -102,6 +102,12 @@ def _host_mistakes(plain: Any) -> list[Mistake]:
                 found.append(Mistake((*path, "driver"), "no-driver", "host has no driver", _DRIVER, at_key=True))
             if "uri" in entry:
                 found.append(Mistake((*path, "uri"), "host-uri", "URIs are not accepted", _URI, at_key=True))
+            patience = entry.get("patience", 1)
+            if isinstance(patience, bool) or not isinstance(patience, int | float) or not 1 <= patience <= _LONGEST:
+                detail = f"It is how many seconds the host has to show what is on it: from 1 to {_LONGEST}."
+                found.append(
+                    Mistake((*path, "patience"), "number-out-of-range", "number of seconds is out of range", detail)
+                )
     return found
 
 
@@ -119,6 +125,7 @@ def _secret_mistakes(plain: Any) -> list[Mistake]:
     return found
 
 
+_LONGEST = 3600
 _DRIVER = "Say which driver reaches it, such as `driver: libvirt`."
 _URI = "libvirt runs commands that a URI names. Write its parts instead: `transport: unix` and `socket`."
 

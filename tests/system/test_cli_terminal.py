@@ -78,6 +78,23 @@ def test_one_signal_lets_running_steps_finish_and_tells_what_was_not_run(desk: D
     assert desk.run("plan", "--detailed-exitcode").code == 0
 
 
+def test_a_signal_ends_the_waiting_for_a_guest_at_once(desk: Desk) -> None:
+    desk.edit("instances.yaml", "spec:\n", "spec:\n  readiness: address\n")
+    desk.commit("Wait for the address")
+    assert desk.run("apply").code == 0
+    fleet = re.search(r"  id: (\w{8})", (desk.repo / "fleet.yaml").read_text())
+    assert fleet
+    guest = f"{fleet[1]}.default.web-1"
+    desk.by_hand("slow", guest)
+    desk.by_hand("stop", guest)
+    session = desk.start("apply")
+    session.wait_for("waiting until it is ready (address): it has not taken its address yet")
+    session.signal(signal.SIGINT)
+    assert session.end() == 130
+    assert "the run was interrupted before it was ready" in session.text
+    assert desk.run("plan", "--detailed-exitcode").code == 0
+
+
 def test_two_signals_leave_at_once_and_the_next_apply_finishes_the_work(desk: Desk) -> None:
     hanging = json.dumps({"latency": 0, "faults": [{"call": "define_domain", "point": "after-effect", "kind": "hang"}]})
     session = desk.start("apply", "--verbose", RECONCILER_SIMULATOR=hanging)

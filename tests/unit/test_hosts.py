@@ -72,6 +72,14 @@ def test_a_host_that_hangs_costs_the_deadline_and_no_more() -> None:
     type_.release.set()
 
 
+def test_a_slow_host_is_waited_for_as_long_as_its_own_section_says() -> None:
+    type_ = Type()
+    threading.Timer(0.4, type_.release.set).start()
+    slow = HostConfig(name="hangs", driver="memory", fleet="lab", fleet_id="x", patience=5.0)
+    reached = reach([slow], NoFiles(), 0.1, lambda _: type_)
+    assert reached.snapshots[0].status == Complete()
+
+
 def test_hosts_are_visited_at_the_same_time() -> None:
     assert all(each.complete for each in visit("meets-1", "meets-2").snapshots)
 

@@ -292,3 +292,14 @@ def test_a_secret_that_nobody_can_have_is_told_of_with_an_entry_to_paste(tmp_pat
     assert "Did you mean `web-seed`?" in warning.detail
     pasted = warning.detail[warning.detail.index("fleets:") :]
     assert load(write(tmp_path / "d.yaml", pasted)).missing_secrets(with_secret("web-sed")) == []
+
+
+def test_a_slow_host_may_have_patience_of_its_own(tmp_path: Path) -> None:
+    path = write(tmp_path / "c.yaml", GOOD.replace("transport: unix", "patience: 600"))
+    (host,), mistakes = load(path).hosts(desired("kvm-01"))
+    assert not [each for each in mistakes if each.severity == "error"]
+    assert host.patience == 600
+    assert "patience" not in host.connection
+    for wrong in ("0", "many", "yes", "1e9"):
+        (mistake,) = refused(write(path, GOOD.replace("transport: unix", f"patience: {wrong}")))
+        assert (mistake.code, mistake.place and mistake.place.line) == ("number-out-of-range", 7)

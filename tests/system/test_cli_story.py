@@ -139,8 +139,9 @@ def test_drift_is_seen_and_apply_repairs_it(applied: Desk) -> None:
 
 def test_rules_that_were_flushed_are_missed_and_put_back_without_a_question(applied: Desk) -> None:
     state = json.loads(applied.by_hand("show"))
-    assert state["tables"]
-    applied.state_file().write_text(json.dumps(state | {"tables": {}}) + "\n", encoding="utf-8")
+    flushed = {name: {} for name in ("tables", "groups", "filters")}
+    assert all(state[name] for name in flushed)
+    applied.state_file().write_text(json.dumps(state | flushed) + "\n", encoding="utf-8")
     drift = applied.run("drift")
     assert drift.code == 2
     assert "1 object missing (deleted, or not yet applied)" in drift.out

@@ -12,7 +12,7 @@ from reconciler.diagnostic import Diagnostic
 from reconciler.kinds.base import Resource
 from reconciler.placement import words
 from reconciler.placement.capacity import Capacity, wanted_amounts
-from reconciler.placement.fit import Asks, Fitting, asks_of, in_short
+from reconciler.placement.fit import Asks, Fitting, asks_of
 from reconciler.placement.hosts import Hosts, networks_of, of_kind, stands_once
 from reconciler.placement.local import Local
 from reconciler.placement.overlaps import by_host, overlaps
@@ -128,10 +128,10 @@ class _Placing:
         return Spot(host=host, unsure=self.hosts.others_unseen(host))
 
     def _nowhere(self, instance: Resource, asks: Asks, pins: dict[Address, str], choice: bool) -> Spot:
-        reasons = {host: list(self._fitting.why_not(host, asks, pins, choice)) for host in self.hosts}
+        reasons = self._fitting.reasons(asks, pins, choice)
         if choice and self.hosts.unseen:
             return maybe_elsewhere(instance, self.hosts, reasons)
-        line = f"fits on no host: {in_short(reasons)}" if reasons else "no host is declared"
+        line = f"fits on no host: {reasons.in_short()}" if reasons.hosts else "no host is declared"
         return Spot(held=line, diagnostic=words.unplaced(instance, reasons))
 
     def apart(self) -> Iterator[tuple[Address, tuple[str, Diagnostic]]]:

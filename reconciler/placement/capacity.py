@@ -51,6 +51,7 @@ class Capacity:
     """
 
     def __init__(self, hosts: Hosts) -> None:
+        self.claims = 0
         self._limits = {host: dict(_limits(host, hosts)) for host in hosts}
         self._used: dict[str, Counter[str]] = {host: Counter() for host in hosts}
         for each in hosts.snapshots.objects.values():
@@ -59,6 +60,7 @@ class Capacity:
 
     def claim(self, host: str, amounts: Amounts) -> None:
         """Promise that to something that is to be made."""
+        self.claims += 1
         if host in self._used:
             self._used[host].update(amounts)
 

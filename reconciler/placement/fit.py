@@ -15,6 +15,7 @@ from reconciler.placement.hosts import Hosts, networks_of
 
 MOST_LINES = 20
 """Hosts that one message tells of; more are counted."""
+MOST_IN_SHORT = 3
 
 
 class Asks(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +61,7 @@ class Fitting:
     def __init__(self, hosts: Hosts, capacity: Capacity) -> None:
         self._hosts, self._capacity = hosts, capacity
         self._left: dict[Asks, list[str]] = {}
+        self._told: tuple[object, Reasons] | None = None
 
     def first(self, asks: Asks) -> str | None:
         """The first host that has it all; None when none has."""
@@ -70,6 +72,15 @@ class Fitting:
         while left and not self._capacity.fits(left[-1], dict(asks.amounts)):
             left.pop()
         return left[-1] if left else None
+
+    def reasons(self, asks: Asks, pins: Pins, choice: bool) -> Reasons:
+        """What keeps an instance from every host: the same as the last one, when that asked for the same."""
+        case = (self._capacity.claims, asks, sorted(pins.items()), choice)
+        if self._told is None or self._told[0] != case:
+            first = list(self._hosts)[:MOST_LINES]
+            against = {host: list(self.why_not(host, asks, pins, choice)) for host in first}
+            self._told = case, Reasons(against, len(self._hosts.states))
+        return self._told[1]
 
     def why_not(self, host: str, asks: Asks, pins: Pins, choice: bool) -> Iterator[str]:
         """Everything that keeps an instance from a host; `choice`: it could be another."""
@@ -106,15 +117,20 @@ def _lacking(facts: HostFacts, asks: Asks) -> Iterator[str]:
     yield from (f"it cannot do {name}" for name in asks.features if name not in facts.features)
 
 
-def lines(reasons: Mapping[str, list[str]]) -> str:
-    """A line for each host, with all that is against it."""
-    told = [f"  {host}: {'; '.join(why)}." for host, why in list(reasons.items())[:MOST_LINES]]
-    more = len(reasons) - len(told)
-    return "\n".join([*told, f"  And {more} more."] if more else told)
+class Reasons(msgspec.Struct, frozen=True):
+    """What is against the first hosts, and how many hosts there are."""
 
+    against: dict[str, list[str]]
+    hosts: int
 
-def in_short(reasons: Mapping[str, list[str]]) -> str:
-    """The first thing that is against each host, for one line."""
-    told = [f"{host}: {why[0]}" for host, why in list(reasons.items())[:3] if why]
-    more = len(reasons) - 3
-    return "; ".join([*told, f"and {more} more"] if more > 0 else told)
+    def lines(self) -> str:
+        """A line for each host, with all that is against it."""
+        told = [f"  {host}: {'; '.join(why)}." for host, why in self.against.items()]
+        more = self.hosts - len(told)
+        return "\n".join([*told, f"  And {more} more."] if more else told)
+
+    def in_short(self) -> str:
+        """The first thing that is against each host, for one line."""
+        told = [f"{host}: {why[0]}" for host, why in list(self.against.items())[:MOST_IN_SHORT] if why]
+        more = self.hosts - len(told)
+        return "; ".join([*told, f"and {more} more"] if more else told)

@@ -9,7 +9,7 @@ from reconciler.desired import Desired
 from reconciler.kinds.base import Resource
 from reconciler.placement import words
 from reconciler.placement.capacity import Capacity, volumes_of, wanted_amounts
-from reconciler.placement.fit import in_short
+from reconciler.placement.fit import Reasons
 from reconciler.placement.hosts import Hosts, networks_of, of_kind, stands_once
 from reconciler.placement.spots import Spot, Standing, closed, declared_host, maybe_elsewhere
 
@@ -87,8 +87,9 @@ class Local:
         if shut := closed(resource, host, self._hosts, keeps=host):
             return shut
         if reasons := self._no_room(resource, host):
-            line = f"fits on no host: {in_short({host: reasons})}"
-            return Spot(host=host, held=line, diagnostic=words.unplaced(resource, {host: reasons}))
+            told = Reasons({host: reasons}, 1)
+            line = f"fits on no host: {told.in_short()}"
+            return Spot(host=host, held=line, diagnostic=words.unplaced(resource, told))
         self._capacity.claim(host, wanted_amounts(resource, self._desired))
         return Spot(host=host, unsure=self._hosts.others_unseen(host))
 

@@ -11,6 +11,7 @@ from reconciler.kinds.base import Resource
 from reconciler.objects import Observed
 from reconciler.placement import words
 from reconciler.placement.capacity import Capacity, seen_amounts, wanted_amounts
+from reconciler.placement.fit import Reasons
 from reconciler.placement.hosts import Hosts
 
 FIELDS = {"vcpus": "vcpus", "memory": "memory", "disk": "disk.size"}
@@ -43,7 +44,7 @@ def closed(resource: Resource, host: str, hosts: Hosts, keeps: str | None = None
     return Spot(host=keeps, held=line, diagnostic=words.closed(resource, host, hosts))
 
 
-def maybe_elsewhere(resource: Resource, hosts: Hosts, reasons: dict[str, list[str]] | None = None) -> Spot:
+def maybe_elsewhere(resource: Resource, hosts: Hosts, reasons: Reasons | None = None) -> Spot:
     """What was not found, and may stand where nobody could look."""
     line = f"may stand on {', '.join(hosts.unseen)}, which was not completely seen"
     return Spot(held=line, diagnostic=words.maybe_elsewhere(resource, hosts, reasons))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from reconciler.address import Address
 from reconciler.diagnostic import Diagnostic, error
 from reconciler.kinds.base import Problem, Resource
-from reconciler.placement.fit import lines
+from reconciler.placement.fit import Reasons
 from reconciler.placement.hosts import Hosts
 
 MOST_NAMES = 10
@@ -38,9 +38,9 @@ def closed(resource: Resource, host: str, hosts: Hosts) -> Diagnostic:
     return resource.mistake(Problem(field(resource), "host-closed", "the host takes nothing new", detail))
 
 
-def unplaced(resource: Resource, reasons: Mapping[str, list[str]]) -> Diagnostic:
+def unplaced(resource: Resource, reasons: Reasons) -> Diagnostic:
     """No host has all that it asks for: a line for each that says why not."""
-    told = f"\n{lines(reasons)}" if reasons else " No host is declared."
+    told = f"\n{reasons.lines()}" if reasons.hosts else " No host is declared."
     detail = (
         f"{resource.address} is new, and fits on no host.{told}\n"
         "Make room, change what it asks for, or declare another host. What stands is never moved for it."
@@ -49,9 +49,9 @@ def unplaced(resource: Resource, reasons: Mapping[str, list[str]]) -> Diagnostic
     return resource.mistake(Problem(path, "unplaced", f"{_noun(resource)} fits on no host", detail))
 
 
-def maybe_elsewhere(resource: Resource, hosts: Hosts, reasons: Mapping[str, list[str]] | None = None) -> Diagnostic:
+def maybe_elsewhere(resource: Resource, hosts: Hosts, reasons: Reasons | None = None) -> Diagnostic:
     """It was not found, but not everything was looked at."""
-    told = f" It fits on no other host:\n{lines(reasons)}\n" if reasons else " "
+    told = f" It fits on no other host:\n{reasons.lines()}\n" if reasons else " "
     detail = (
         f"{resource.address} was not found, and may stand on {', '.join(hosts.unseen)}, which was not completely seen."
         f"{told}Declare that host and make it reachable, or write `{field(resource)}`."

@@ -55,10 +55,11 @@ def _waiting(target: Address, names: list[str]) -> Diagnostic:
 def _awaiting(desired: Desired, seen: Snapshots) -> Mapping[Address, list[Address]]:
     """Per instance, the new ones that depend on it."""
     found: dict[Address, list[Address]] = defaultdict(list)
-    for address, resource in sorted(desired.resources.items()):
-        if address.kind == "Instance" and resource.spec.depends_on and not _stands(desired, address, seen):
+    asking = (each for each in desired.resources.values() if each.address.kind == "Instance" and each.spec.depends_on)
+    for resource in sorted(asking, key=lambda each: each.address):
+        if not _stands(desired, resource.address, seen):
             for target in awaited(resource):
-                found[target].append(address)
+                found[target].append(resource.address)
     return found
 
 

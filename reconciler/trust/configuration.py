@@ -102,13 +102,14 @@ def _host_mistakes(plain: Any) -> list[Mistake]:
                 found.append(Mistake((*path, "driver"), "no-driver", "host has no driver", _DRIVER, at_key=True))
             if "uri" in entry:
                 found.append(Mistake((*path, "uri"), "host-uri", "URIs are not accepted", _URI, at_key=True))
-            patience = entry.get("patience", 1)
-            if isinstance(patience, bool) or not isinstance(patience, int | float) or not 1 <= patience <= _LONGEST:
-                detail = f"It is how many seconds the host has to show what is on it: from 1 to {_LONGEST}."
-                found.append(
-                    Mistake((*path, "patience"), "number-out-of-range", "number of seconds is out of range", detail)
-                )
+            if not _is_patience(entry.get("patience", 1)):
+                detail = f"`patience` is how many seconds the host has to show what is on it: from 1 to {_LONGEST}."
+                found.append(Mistake((*path, "patience"), "out-of-bounds", "value is out of bounds", detail))
     return found
+
+
+def _is_patience(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 1 <= value <= _LONGEST
 
 
 def _secret_mistakes(plain: Any) -> list[Mistake]:

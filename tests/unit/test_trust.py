@@ -302,4 +302,4 @@ def test_a_slow_host_may_have_patience_of_its_own(tmp_path: Path) -> None:
     assert "patience" not in host.connection
     for wrong in ("0", "many", "yes", "1e9"):
         (mistake,) = refused(write(path, GOOD.replace("transport: unix", f"patience: {wrong}")))
-        assert (mistake.code, mistake.place and mistake.place.line) == ("number-out-of-range", 7)
+        assert (mistake.code, mistake.place and mistake.place.line) == ("out-of-bounds", 7)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.driver import DriverError
-from reconciler_libvirt import facts
+from reconciler_libvirt import facts, links
 from reconciler_libvirt.channel import CommandError
 from reconciler_libvirt.connection import calls
 from reconciler_libvirt.enforcement import preflight
@@ -24,6 +24,7 @@ def checks(site: Site) -> Iterator[Check]:
     yield _installed(site, "dnsmasq", "it gives guests their addresses and names: install dnsmasq-base on the host")
     yield _installed(site, "flock", "it keeps two runs from writing at once: install util-linux on the host")
     yield _readable(site)
+    yield from _wires(site)
 
 
 def _libvirt(site: Site) -> Check:
@@ -74,3 +75,14 @@ def _readable(site: Site) -> Check:
         if not mode & 0o001:
             return False, what, f"{remedy}: {folder} is closed to others"
     return True, what, remedy
+
+
+def _wires(site: Site) -> Iterator[Check]:
+    """What its physical networks are said to be. A VLAN, or what is plugged where, only a network's own step tells."""
+    there = links.read(site.channel) if site.settings.physical_networks else {}
+    for name, wire in sorted(site.settings.physical_networks.items()):
+        device = wire.bridge or wire.interface or ""
+        kind = "a bridge" if wire.bridge else "an interface"
+        found = device in there and (wire.bridge is None or there[device].kind == "bridge")
+        what = f"the physical network {name} is {kind} of the host, {device}"
+        yield found, what, f"make it on the host, or correct physical_networks.{name} in the trusted configuration"

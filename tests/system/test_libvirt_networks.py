@@ -208,6 +208,18 @@ def test_a_bridge_of_the_hosts_own_is_used_and_never_touched(clean: LibvirtBench
         assert _devices(clean.host) == before
 
 
+def test_doctor_tells_which_wires_a_host_lacks(rig: Rig, clean: LibvirtBench) -> None:
+    def failed(rig: Rig) -> list[str]:
+        return [what for passed, what, _ in rig.driver.doctor() if not passed and "physical network" in what]
+
+    assert failed(rig) == []
+    other = _on_a_bridge(clean)
+    with contextlib.closing(other.driver):
+        assert failed(other) == ["the physical network uplink is a bridge of the host, br-own"]
+        with _own_bridge(clean.host):
+            assert failed(other) == []
+
+
 def test_a_wire_that_became_another_one_is_told(rig: Rig, clean: LibvirtBench) -> None:
     wanted = _wire(rig)
     rig.create(wanted)

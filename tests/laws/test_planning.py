@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from reconciler import planfile
 from reconciler.address import ObjectKey
 from reconciler.guard import Allow
+from reconciler.guard.allow import CONSENTABLE
 from reconciler.impact import Impact
 from reconciler.objects import Observed
 from reconciler.observation import Failed, Partial, Status
@@ -46,6 +47,28 @@ def test_without_consent_nothing_beyond_live_happens_and_what_waits_makes_no_wor
     again = world.applied(first).plan(desired)
     assert again.steps == ()
     assert all(not isinstance(change.consent, Granted) for change in again.changes)
+
+
+_POLICIES = st.sets(st.sampled_from(["interrupt", "restart", "rebuild", "replace", "migrate"]))
+
+
+@given(fleets(), fleets(), st.data())
+def test_beyond_live_goes_only_what_the_marks_on_the_object_allow(
+    before: list[Manifest], after: list[Manifest], data
+) -> None:
+    world = built([_with_policy(each, data.draw(_POLICIES)) for each in before])
+    planned = world.plan(fleet.desired(*(_with_policy(each, data.draw(_POLICIES)) for each in after)))
+    for step in planned.steps:
+        if step.impact.needs_consent:
+            guards = world.objects[world.identity_of(step)].guards
+            marks = {guard.removeprefix("allow:") for guard in guards if guard.startswith("allow:")}
+            assert {each for each in CONSENTABLE if each.value in marks and each.rank >= step.impact.rank}
+
+
+def _with_policy(each: Manifest, impacts: set[str]) -> Manifest:
+    if each["kind"] != "Instance":
+        return each
+    return {**each, "spec": {**each["spec"], "updatePolicy": {"allow": sorted(impacts)}}}
 
 
 @given(fleets(), fleets(), st.data())

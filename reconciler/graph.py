@@ -23,7 +23,7 @@ class Resources(Protocol):
 def dependencies(desired: Resources) -> nx.DiGraph[Address]:
     """All references as a graph: an edge leads from the user to what it uses, with the reference's `role` and `path`.
 
-    Where several fields name the same resource, `needs` outweighs `member`.
+    Where several fields name the same resource, `needs` outweighs the other roles.
     """
     graph: nx.DiGraph[Address] = nx.DiGraph()
     graph.add_nodes_from(sorted(desired.resources))

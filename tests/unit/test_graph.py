@@ -12,7 +12,7 @@ from reconciler.diagnostic import Place
 from reconciler.graph import circles, cycles, dependencies
 from reconciler.kinds import base
 from reconciler.kinds.base import Kind, Reference, Resource, Spec
-from tests.support.manifests import fleet
+from tests.support.manifests import SPECS, fleet, manifest
 
 
 def graph(*edges: str, role: str = "needs") -> nx.DiGraph[Address]:
@@ -48,6 +48,23 @@ def test_a_group_that_names_itself_is_its_own_member_and_no_circle() -> None:
     group = Address("SecurityGroup", "default", "web")
     assert dependencies(desired).edges[group, group]["role"] == "member"
     assert cycles(desired) == diagnostics == []
+
+
+def test_who_waits_for_another_comes_after_it() -> None:
+    waiting = manifest("Instance", "web-2", {**SPECS["Instance"][1], "networks": {"lan": {}}, "dependsOn": ["web-1"]})
+    waiting["spec"].pop("volumes")
+    desired, diagnostics = load(fleet(waiting), lambda path: None)
+    assert diagnostics == []
+    first, second = (Address("Instance", "default", name) for name in ("web-1", "web-2"))
+    assert dependencies(desired).edges[second, first]["role"] == "after"
+
+
+def test_what_a_fleet_gives_to_all_is_what_it_names() -> None:
+    whole = manifest("Fleet", spec={**SPECS["Fleet"][1], "defaults": {"keypairs": ["ops"]}})
+    desired, diagnostics = load(fleet(whole, without=("Fleet",)), lambda path: None)
+    assert diagnostics == []
+    keypair = Address("Keypair", "default", "ops")
+    assert dependencies(desired).edges[Address("Fleet", None, "acme"), keypair]["role"] == "member"
 
 
 CIRCLES = [

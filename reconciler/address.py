@@ -26,7 +26,7 @@ class Address(msgspec.Struct, frozen=True, order=True):
     name: str
 
     def __str__(self) -> str:
-        return "/".join(part for part in (self.kind, self.project, self.name) if part is not None)
+        return f"{self.kind}/{self.name}" if self.project is None else f"{self.kind}/{self.project}/{self.name}"
 
     @classmethod
     def parse(cls, text: str) -> Address:

@@ -136,6 +136,9 @@ def _listed(paths: list[str]) -> str:
 
 
 def _fields(wanted: Wanted, observed: Observed, table: ImpactTable, attached: bool) -> Iterator[FieldChange]:
+    if _alike(wanted, observed):
+        yield from _metadata(wanted, observed)
+        return
     dropped = {path: None for path in observed.owned if path not in wanted.fields}
     stays = observed.running is not None and wanted.fields.get("powerState") != "Stopped"
     for path, after in sorted({**dropped, **wanted.fields}.items()):
@@ -144,6 +147,18 @@ def _fields(wanted: Wanted, observed: Observed, table: ImpactTable, attached: bo
             impact, reason = _impact(found, wanted.key.address.kind, observed, table, stays, attached)
             yield msgspec.structs.replace(found, impact=impact, reason=reason)
     yield from _metadata(wanted, observed)
+
+
+def _alike(wanted: Wanted, observed: Observed) -> bool:
+    """Whether nothing can differ at all, as for nearly every object of nearly every plan; fields need not be looked at
+    one by one then.
+    """
+    fields = wanted.fields
+    if not (observed.owned.keys() <= fields.keys() and fields.items() <= observed.stored.items()):
+        return False
+    if observed.running is None:
+        return True
+    return {path: fields[path] for path in fields.keys() - WHETHER_IT_RUNS}.items() <= observed.running.items()
 
 
 def _field(path: str, after: Value, observed: Observed) -> FieldChange | None:

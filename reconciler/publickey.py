@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import hashlib
 import re
 
@@ -51,6 +52,7 @@ def _wire_fields(data: bytes) -> list[bytes]:
     return fields
 
 
+@functools.lru_cache(maxsize=4096)
 def fingerprint(line: str) -> str:
     """The SHA256 fingerprint, as `ssh-keygen -l` shows it."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob(line)).digest()).decode().rstrip("=")

@@ -7,6 +7,7 @@ ICMPv6.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from collections.abc import Iterable
@@ -144,6 +145,7 @@ def in_order(addresses: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(set(addresses), key=_position))
 
 
+@functools.lru_cache(maxsize=1 << 17)
 def _position(address: str) -> tuple[int, int, str]:
     try:
         parsed = ipaddress.ip_address(address)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
 import msgspec
@@ -65,7 +66,8 @@ class ExtraSpecs(
     )
 
 
-def extra_fields(spec: FlavorSpec) -> dict[str, Value]:
+@functools.lru_cache(maxsize=4096)
+def extra_fields(spec: FlavorSpec) -> Mapping[str, Value]:
     """The declared extra specs as fields: `extra.hw:cpu_cores`."""
     values = {f"extra.{name}": value for name, value in msgspec.to_builtins(spec.extra_specs).items()}
     return {path: value for path, value in values.items() if value is not None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections.abc import Iterator
@@ -98,6 +99,7 @@ def contents(spec: ImageSpec) -> dict[str, Content]:
     return found
 
 
+@functools.lru_cache(maxsize=4096)
 def content_id(spec: ImageSpec) -> str:
     """What tells one content from another: 12 hex digits over the digests of all its files and the format."""
     parts = [f"{role}:{content.sha256}" for role, content in sorted(contents(spec).items())]

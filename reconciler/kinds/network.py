@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Iterator
 from typing import Annotated, Literal
@@ -100,7 +101,13 @@ class NetworkSpec(Spec, frozen=True, kw_only=True):
 
 def gateway_of(spec: NetworkSpec) -> str | None:
     """The host's address in the network; of one on a wire, the router's there, if it has one."""
-    return spec.gateway if spec.gateway or spec.mode == "bridge" else str(ipaddress.IPv4Network(spec.cidr)[1])
+    return spec.gateway if spec.gateway or spec.mode == "bridge" else _customary_gateway(spec.cidr)
+
+
+@functools.cache
+def _customary_gateway(cidr: str) -> str:
+    """Asked for by every NIC of a network."""
+    return str(ipaddress.IPv4Network(cidr)[1])
 
 
 def address6_of(spec: NetworkSpec, address: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import PurePosixPath
 from xml.etree.ElementTree import Element
 
 import libvirt
@@ -26,14 +27,20 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def users(site: Site, paths: Iterable[str]) -> Iterator[User]:
-    """All that name one of these paths: each guest in its stored and its live form, each volume of any active pool."""
+    """All that name one of these paths: each guest, and each volume of any active pool."""
+    wanted = frozenset(paths)
+    yield from guests(site, wanted)
+    yield from _overlays(site, wanted)
+
+
+def guests(site: Site, paths: Iterable[str]) -> Iterator[User]:
+    """The guests that name one of these paths, each in its stored and its live form."""
     wanted = frozenset(paths)
     with calls("listing domains"):
         domains = site.connection.listAllDomains()
     for domain in domains:
         with unless(ErrorClass.GONE), calls(f"reading {domain.name()}"):
             yield from _of_domain(domain, wanted)
-    yield from _overlays(site, wanted)
 
 
 def _of_domain(domain: libvirt.virDomain, paths: frozenset[str]) -> Iterator[User]:
@@ -58,7 +65,12 @@ def _targets(tree: Element, paths: frozenset[str]) -> Iterator[str]:
 
 
 def _names(root: Element, paths: frozenset[str]) -> bool:
-    return any(node.text in paths or not paths.isdisjoint(node.attrib.values()) for node in root.iter())
+    """By path, or by the name in its pool: ours are unlike any other's."""
+    volumes = {PurePosixPath(path).name for path in paths}
+    return any(
+        node.text in paths or not paths.isdisjoint(node.attrib.values()) or node.get("volume") in volumes
+        for node in root.iter()
+    )
 
 
 def _overlays(site: Site, paths: frozenset[str]) -> Iterator[User]:

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from reconciler.driver import DriverError, ErrorClass
 from reconciler.impact import Impact
@@ -163,26 +162,34 @@ def test_what_a_guest_writes_on_a_raw_volume_changes_nothing_about_it(rig: Rig, 
         rig.update(with_fields(data, size=96 * MIB))
 
 
-def test_a_volume_or_image_that_anybody_uses_is_kept(rig: Rig, clean: LibvirtBench, libvirt_host: Host) -> None:
-    wanted = _scene(rig)
-    rig.make([wanted[TINY], wanted[DATA]])
-    folder = f"{POOL}/{POOL_NAME}"
-    disk = f"<disk type='file'><source file='{folder}/{rig.name(DATA, 'data.qcow2')}'/><target dev='vda'/></disk>"
-    system = "<os><type>hvm</type></os>"
-    clean.connection.defineXML(
-        f"<domain type='qemu'><name>theirs</name><memory>65536</memory>{system}<devices>{disk}</devices></domain>"
-    )
+@pytest.mark.parametrize("by", ["path", "pool"])
+def test_a_volume_that_anybodys_guest_has_is_kept(rig: Rig, clean: LibvirtBench, by: str) -> None:
+    data = _scene(rig)[DATA]
+    rig.create(data)
+    name = rig.name(DATA, "data.qcow2")
+    how = {
+        "path": f"type='file'><source file='{POOL}/{POOL_NAME}/{name}'/>",
+        "pool": f"type='volume'><source pool='{POOL_NAME}' volume='{name}'/>",
+    }
+    devices = f"<devices><disk {how[by]}<target dev='vda'/></disk></devices>"
+    system = "<memory>65536</memory><os><type>hvm</type></os>"
+    theirs = clean.connection.defineXML(f"<domain type='qemu'><name>theirs</name>{system}{devices}</domain>")
     with pytest.raises(DriverError, match="theirs has it"):
-        rig.delete(replace(wanted[DATA]))
+        rig.delete(data)
+    theirs.undefine()
+    rig.delete(data)
+
+
+def test_an_image_that_a_strangers_overlay_stands_on_is_kept(rig: Rig, libvirt_host: Host) -> None:
+    tiny, folder = _scene(rig)[TINY], f"{POOL}/{POOL_NAME}"
+    rig.create(tiny)
     (base,) = [file for file in _files(libvirt_host, folder) if file.endswith(".disk.qcow2")]
     overlay = [NAMED_POOL, "overlay", "1G", "--format", "qcow2", "--backing-vol", f"{folder}/{base}"]
     libvirt_host.virsh("vol-create-as", *overlay, "--backing-vol-format", "qcow2")
     with pytest.raises(DriverError, match="base of overlay"):
-        rig.delete(wanted[TINY])
-    clean.connection.lookupByName("theirs").undefine()
+        rig.delete(tiny)
     libvirt_host.virsh("vol-delete", "overlay", NAMED_POOL)
-    rig.delete(wanted[DATA])
-    rig.delete(wanted[TINY])
+    rig.delete(tiny)
 
 
 def test_a_host_tells_of_its_pools_and_of_guests_that_are_not_ours(rig: Rig, clean: LibvirtBench) -> None:

@@ -193,6 +193,8 @@ def delete(site: Site, observed: Observed, progress: Progress) -> None:
         volume = pool.volume(names.data(site.identity, observed.origin, file_format))
         if volume is not None:
             _refuse_users(site, observed, volume)
+            if volume.block:
+                pool.wipe(volume.name, progress)  # what comes to lie there next must not show it
             pool.remove(volume.name, progress)
     for text in sorted((*marks.made, *marks.others), key=lambda text: (text in GUARDS, names.is_made(text), text)):
         volume_marks.remove(site, observed.origin, text, progress)

@@ -10,7 +10,7 @@ from reconciler_libvirt.connection import calls
 from reconciler_libvirt.names import read_name
 from reconciler_libvirt.pool import Volumes
 from reconciler_libvirt.site import Task
-from reconciler_libvirt.users import User, users
+from reconciler_libvirt.users import User, guests
 from reconciler_libvirt.xml.storage import Volume
 
 
@@ -23,7 +23,7 @@ def ensure(task: Task, pool: Volumes, volume: Volume, size: int, wanted: int) ->
         raise DriverError(ErrorClass.UNSUPPORTED, message)
     if size == wanted:
         return
-    open_in = [user for user in users(task.site, [volume.path]) if user.domain is not None]
+    open_in = [user for user in guests(task.site, [volume.path]) if user.domain is not None]
     for user in open_in[:1]:
         _grow_under(task, user, wanted)
     if not open_in:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from reconciler.diff import Case, is_head
+from reconciler.diff import Case
+from reconciler.diff.entries import is_head
 from reconciler.guard.allow import Allow, words
 from reconciler.guard.verdict import explain, judge_object
 from reconciler.impact import Impact

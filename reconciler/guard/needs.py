@@ -7,7 +7,8 @@ from collections.abc import Iterable
 import networkx as nx
 
 from reconciler.address import ObjectKey
-from reconciler.diff import Case, entry_of, is_head
+from reconciler.diff import Case
+from reconciler.diff.entries import entry_of, is_head
 from reconciler.guard.verdict import because, explain, granted, judge_fields, judge_object, ungranted_fields
 from reconciler.objects import Await, Observed, Value
 from reconciler.plan import Consent, Granted, Refused, Waiting

@@ -191,7 +191,8 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
 
     `references` are the resources that a spec names; `check` finds mistakes across its fields; `implied` are
     resources that exist without a manifest; `realise` makes the objects wanted for it. `movable`: its identity can
-    stay when it is renamed. `retained`: whether an object of it stays, untouched, once nobody declares it.
+    stay when it is renamed. `retained`: whether an object of it stays, untouched, once nobody declares it. `as_made`:
+    what is wanted of an object that stands, where that follows from how it was made.
     """
 
     name: str
@@ -203,6 +204,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     realise: Callable[[Resource, World], Iterator[Wanted]] = nothing
     movable: bool = False
     retained: Callable[[Observed], bool] = lambda observed: False
+    as_made: Callable[[Wanted, Observed], Wanted] = lambda wanted, observed: wanted
 
     @property
     def metadata(self) -> type[Metadata]:

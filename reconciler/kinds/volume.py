@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta
 
 from reconciler import quantity
@@ -92,6 +93,14 @@ def _retained(observed: Observed) -> bool:
     return DELETABLE not in observed.guards and not observed.incomplete
 
 
+def _as_made(wanted: Wanted, observed: Observed) -> Wanted:
+    """It started from its image once: what that image has become since is no matter of its."""
+    before, after = str(observed.stored.get("image")), str(wanted.fields.get("image"))
+    if before == after or observed.incomplete or before.partition("@")[0] != after.partition("@")[0]:
+        return wanted
+    return msgspec.structs.replace(wanted, fields={**wanted.fields, "image": before})
+
+
 KIND = register(
     Kind(
         name="Volume",
@@ -101,5 +110,6 @@ KIND = register(
         check=_check,
         realise=_realise,
         retained=_retained,
+        as_made=_as_made,
     )
 )

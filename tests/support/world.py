@@ -14,7 +14,8 @@ import msgspec
 
 from reconciler.address import Address, ObjectKey
 from reconciler.desired import Desired
-from reconciler.diff import WHETHER_IT_RUNS, is_head
+from reconciler.diff import WHETHER_IT_RUNS
+from reconciler.diff.entries import is_head
 from reconciler.guard import Allow
 from reconciler.impact import Impact, ImpactTable
 from reconciler.objects import Observed, Value, Wanted, digest

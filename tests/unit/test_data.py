@@ -140,6 +140,20 @@ def test_a_volume_never_shrinks_and_never_moves_its_content(spec: Any) -> None:
     assert planned.steps == ()
 
 
+def with_image(volume: Manifest, content: str, *more: Manifest) -> Any:
+    parts = fleet.host(), fleet.flavor(), fleet.image(content=content), fleet.image("alpine"), fleet.network()
+    return fleet.desired(fleet.fleet(), *parts, volume, *more)
+
+
+def test_a_volume_started_from_its_image_once_and_no_new_content_of_that_is_a_change() -> None:
+    volume = fleet.volume(image="debian")
+    world = World().applied(World().plan(with_image(volume, "a")))
+    planned = world.plan(with_image(volume, "b"))
+    assert DATA not in [each.key.address for each in planned.changes]
+    other = world.plan(with_image(fleet.volume(image="alpine"), "a"))
+    assert isinstance(change(other, DATA).consent, Refused)
+
+
 def test_no_driver_gets_a_volume_with_data_replaced_whatever_it_declares() -> None:
     rows = tuple(row for row in IMPACTS if (row.kind, row.path) != ("Volume", "format"))
     careless = (*rows, Row(kind="Volume", path="format", impact=Impact.REPLACE))

@@ -7,7 +7,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 import msgspec
 
 from reconciler.address import Address, ObjectKey
+from reconciler.diff.entries import taken_back, whole_entries
 from reconciler.impact import Impact, ImpactTable, Situation, evaluate
+from reconciler.kinds.base import REGISTRY
 from reconciler.objects import Observed, Value, Wanted, digest
 from reconciler.plan import Action, Change, FieldChange, Origin
 from reconciler.snapshots import Snapshots, identity
@@ -42,7 +44,9 @@ def pairs(
     for each in wanted:
         if each.key.host in hosts:
             paired.add(identity(each))
-            yield each, snapshots.objects.get(identity(each))
+            standing = snapshots.objects.get(identity(each))
+            as_made = REGISTRY[each.key.address.kind].as_made
+            yield as_made(each, standing) if standing else each, standing
     for key, observed in sorted(snapshots.objects.items()):
         if key not in paired and key.host in hosts and observed.origin not in held:
             yield None, observed
@@ -61,8 +65,8 @@ def diff(
             yield Case(wanted=wanted, observed=observed, change=change)
         elif wanted is not None and observed is not None:
             attached = bool(snapshots.users(identity(observed)))
-            fields = _whole_entries(tuple(_fields(wanted, observed, impacts.get(wanted.key.host, ()), attached)))
-            fields = tuple(_taken_back(field, wanted, snapshots) for field in fields)
+            fields = whole_entries(tuple(_fields(wanted, observed, impacts.get(wanted.key.host, ()), attached)))
+            fields = tuple(taken_back(field, wanted, snapshots) for field in fields)
             if fields:
                 yield Case(wanted=wanted, observed=observed, change=_update(wanted, fields))
 
@@ -77,7 +81,7 @@ def _deletion(observed: Observed, declared: bool) -> Change:
 def _creation(wanted: Wanted, observed: Observed | None, table: ImpactTable, snapshots: Snapshots) -> Change:
     left = observed.stored if observed else {}
     fields = tuple(
-        _taken_back(_made(path, left.get(path), after, wanted.key.address.kind, table), wanted, snapshots)
+        taken_back(_made(path, left.get(path), after, wanted.key.address.kind, table), wanted, snapshots)
         for path, after in sorted(wanted.fields.items())
         if after is not None
     )
@@ -203,46 +207,6 @@ def _impact(
     if field.form == "running" and impact.needs_consent:
         return impact, "stored already; what runs takes it up with a " + impact.value
     return impact, reason
-
-
-HEADS = {"nics": "network", "volumes": "volume"}
-"""Of entries with a name, such as `nics.lan`, the field that says what they are joined to."""
-
-
-def entry_of(path: str) -> str:
-    """The NIC or data disk that a field belongs to (`nics.lan`), or nothing."""
-    kind, _, rest = path.partition(".")
-    return f"{kind}.{rest.partition('.')[0]}" if kind in HEADS and "." in rest else ""
-
-
-def is_head(path: str) -> bool:
-    """Whether a field says what its NIC or data disk is joined to."""
-    entry = entry_of(path)
-    return bool(entry) and path == f"{entry}.{HEADS[entry.partition('.')[0]]}"
-
-
-def _taken_back(field: FieldChange, wanted: Wanted, snapshots: Snapshots) -> FieldChange:
-    """The volume that a disk is to be, when it stands already: nothing is made for it, and its data comes with it."""
-    if not (field.path.startswith("volumes.") and is_head(field.path) and isinstance(field.after, str)):
-        return field
-    standing = snapshots.objects.get(ObjectKey(wanted.key.host, Address.parse(field.after)))
-    if standing is None or standing.incomplete:
-        return field
-    told = f"stands already on {wanted.key.host}, and is attached with its data"
-    return msgspec.structs.replace(field, reason="; ".join(filter(None, [field.reason, told])))
-
-
-def _whole_entries(fields: tuple[FieldChange, ...]) -> tuple[FieldChange, ...]:
-    """A NIC or data disk that comes or goes does so as a whole: all its fields have the impact of that."""
-    entries = {
-        entry_of(field.path): field for field in fields if is_head(field.path) and None in (field.before, field.after)
-    }
-
-    def alike(field: FieldChange) -> FieldChange:
-        entry = entries.get(entry_of(field.path))
-        return msgspec.structs.replace(field, impact=entry.impact, reason=entry.reason) if entry else field
-
-    return tuple(alike(field) for field in fields) if entries else fields
 
 
 def _metadata(wanted: Wanted, observed: Observed) -> Iterator[FieldChange]:

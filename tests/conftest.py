@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.support import hosts
 from tests.support.golden import Golden
-from tests.support.guests import GuestImage, Keys, tiny_guest
+from tests.support.guests import GuestImage, Keys, cloud_guest, tiny_guest
 
 REQUIRE = "RECONCILER_REQUIRE_LIBVIRTD"
 
@@ -77,6 +77,12 @@ def libvirt_host() -> Iterator[hosts.Host]:
 def tiny_image() -> GuestImage:
     """The tiny guest's kernel, initial RAM disk and root disk."""
     return tiny_guest()
+
+
+@pytest.fixture(scope="session")
+def cloud_image() -> GuestImage:
+    """A full cloud guest's kernel, initial RAM disk and root disk."""
+    return cloud_guest()
 
 
 @pytest.fixture(scope="session")

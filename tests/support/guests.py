@@ -8,14 +8,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
 from tests.support.hosts import Host, until
 
-BUILDER = Path(__file__).parents[2] / "scripts/guest"
+SCRIPTS = Path(__file__).parents[2] / "scripts"
 BOOT_SECONDS = 90
 COMMAND_LINE = "console=ttyS0 quiet"
+CLOUD_COMMAND_LINE = "root=/dev/vda console=ttyS0 quiet net.ifnames=0"
 
 
 class GuestImage(msgspec.Struct, frozen=True):
@@ -31,13 +33,13 @@ class GuestImage(msgspec.Struct, frozen=True):
         """The digest of the file of a role."""
         return hashlib.sha256(self.path(role).read_bytes()).hexdigest()
 
-    def manifest(self, name: str = "tiny") -> dict[str, object]:
+    def manifest(self, name: str = "tiny", command_line: str = COMMAND_LINE, **spec: object) -> dict[str, object]:
         """An Image manifest of it; the sources are names in `folder`."""
         content = {
             role: {"source": self.path(role).name, "sha256": self.sha256(role)} for role in ("disk", "kernel", "initrd")
         }
-        boot = {"kernel": content["kernel"], "initrd": content["initrd"], "commandLine": COMMAND_LINE}
-        spec = {**content["disk"], "format": "qcow2", "boot": boot}
+        boot = {"kernel": content["kernel"], "initrd": content["initrd"], "commandLine": command_line}
+        spec = {**content["disk"], "format": "qcow2", "boot": boot, **spec}
         return {"apiVersion": "reconciler/v1", "kind": "Image", "metadata": {"name": name}, "spec": spec}
 
 
@@ -48,14 +50,24 @@ def cache() -> Path:
 
 
 def tiny_guest() -> GuestImage:
-    """Build the guest unless it is there; workers wait for each other."""
+    """The guest that most tests boot."""
+    return GuestImage(_built("guest"))
+
+
+def cloud_guest() -> GuestImage:
+    """A full Debian guest with cloud-init."""
+    return GuestImage(_built("cloud-image"))
+
+
+def _built(script: str) -> Path:
+    """Build a guest unless it is there; workers wait for each other."""
     folder = cache()
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    with (folder / f"{script}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        command = [sys.executable, str(BUILDER), str(folder)]
+        command = [sys.executable, str(SCRIPTS / script), str(folder)]
         built = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return GuestImage(Path(built.stdout.strip()))
+    return Path(built.stdout.strip())
 
 
 class Keys(msgspec.Struct, frozen=True):
@@ -72,16 +84,26 @@ class Keys(msgspec.Struct, frozen=True):
         return cls(path, path.with_suffix(".pub").read_text().strip())
 
 
-def ssh(host: Host, address: str, keys: Keys, command: str) -> subprocess.CompletedProcess[str]:
+class Machine(Protocol):
+    """From where a guest is reached."""
+
+    @property
+    def prefix(self) -> tuple[str, ...]:
+        """What to put before a command so that it runs there."""
+
+
+def ssh(
+    host: Machine, address: str, keys: Keys, command: str, *, user: str = "root"
+) -> subprocess.CompletedProcess[str]:
     """Run a command in a guest, once, without waiting for the guest."""
     options = ["BatchMode=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "ConnectTimeout=5"]
     options += ["LogLevel=ERROR", "IdentitiesOnly=yes"]
     flags = [part for option in options for part in ("-o", option)]
-    line = [*host.prefix, "ssh", *flags, "-i", str(keys.private), f"root@{address}", command]
+    line = [*host.prefix, "ssh", *flags, "-i", str(keys.private), f"{user}@{address}", command]
     return subprocess.run(line, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
 
 
-def answer(host: Host, address: str, keys: Keys, command: str) -> str:
+def answer(host: Machine, address: str, keys: Keys, command: str) -> str:
     """What a guest answers over SSH, as soon as it does."""
     done = until(
         lambda: done if (done := ssh(host, address, keys, command)).returncode == 0 else None,

@@ -6,10 +6,14 @@ Whatever is handed out has the digest that the manifest says, checked in this ru
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
+import os
+import shutil
 import tempfile
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -24,6 +28,10 @@ from reconciler.driver import DriverError, ErrorClass
 from reconciler.secret import SecretError, SecretSource, resolve
 from reconciler.source.content import normal
 from reconciler.xdg import cache_home
+
+_PREFIX = "reconciler-files-"
+_FRESH = 60.0
+"""Seconds."""
 
 
 class Commit(Protocol):
@@ -77,9 +85,14 @@ class FleetFiles:
 
     @cached_property
     def _folder(self) -> Path:
-        """A private folder, made when it is needed: a plan writes nothing."""
-        made = tempfile.TemporaryDirectory(prefix="reconciler-", ignore_cleanup_errors=True)
-        return Path(self._stack.enter_context(made))
+        """A private folder, made when it is needed: a plan writes nothing. It is held as long as it is used, so that
+        one that nobody holds is what a killed run has left.
+        """
+        _sweep(Path(tempfile.gettempdir()))
+        made = tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True)
+        folder = Path(self._stack.enter_context(made))
+        self._stack.enter_context(_held(folder))
+        return folder
 
     def _local(self, source: str, sha256: str) -> Path:
         path = normal(source)
@@ -110,6 +123,27 @@ class FleetFiles:
                 if not target.is_file() or _digest(target) != sha256:
                     self._fetch(url, sha256, target)
         return target
+
+
+def _sweep(base: Path) -> None:
+    """Remove what runs that were killed have left. One that was made just now may be about to be held."""
+    for folder in base.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            status = folder.lstat()
+            if status.st_uid == os.geteuid() and time.time() - status.st_mtime > _FRESH:
+                with _held(folder):
+                    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold a folder, which ends with the process. Raises `OSError` when another holds it, or it is none."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _inside(folder: Path, path: str) -> Path | None:

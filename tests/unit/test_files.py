@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from pathlib import Path
 from typing import BinaryIO
@@ -67,6 +68,25 @@ def test_a_run_that_fetches_nothing_writes_nothing(tmp_path: Path, monkeypatch: 
     with FleetFiles([], Committed()):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_run_has_left_is_removed_by_the_next_and_what_is_held_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    left, fresh, foreign = (tmp_path / name for name in ("reconciler-files-a", "reconciler-files-b", "other"))
+    for path in (left, fresh, foreign):
+        path.mkdir()
+        (path / "disk").write_bytes(CONTENT)
+    os.utime(left, (0, 0))
+    os.utime(foreign, (0, 0))
+    with FleetFiles([], Committed({"lab/kernel": CONTENT})) as first:
+        used = first.fetch("lab/kernel", SHA256)
+        os.utime(used.parent, (0, 0))
+        with FleetFiles([], Committed({"lab/kernel": CONTENT})) as second:
+            second.fetch("lab/kernel", SHA256)
+        assert used.exists(), "another run is using it"
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "cache") == ["other", "reconciler-files-b"]
 
 
 def test_a_file_that_is_nowhere_is_told_with_the_places_looked_in(folder: Path) -> None:

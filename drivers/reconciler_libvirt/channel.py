@@ -27,6 +27,12 @@ _REMOTELY = ("env", f"PATH={_PATH}", "LC_ALL=C")
 _AT_ONCE = 6
 """An ssh server lets ten sessions share a connection, of which the tunnel and the lock take two."""
 _SSH_FAILED = 255
+_LISTEN = 'while IFS= read -r -t "$0" line; do [ "$line" ] || echo; done'
+"""Echoes what is empty, and ends when it hears nothing for so many seconds."""
+_BEAT = b"-\n"
+_SILENCE = 120.0
+_BEATS = 4
+"""So many signs of life are given while one is due."""
 _PIPE = 'exec 3<>"/dev/tcp/$0/$1" 4<&0 && { cat <&4 >&3 & cat <&3 & wait -n; kill $(jobs -p) 2>/dev/null; }'
 """What bash does to carry a connection: it is on every host, and needs no other program."""
 
@@ -95,9 +101,13 @@ class Channel:
         return self.tunnel.login.command(words) if words else self.tunnel.login.proxy()
 
     @contextlib.contextmanager
-    def lock(self) -> Iterator[HostLease]:
-        """Be the only writer of the host, or raise `DriverError` (held)."""
-        lease = HostLease(self.words("flock", "-n", "-E", str(_HELD), LOCK, "cat"))
+    def lock(self, silence: float = _SILENCE) -> Iterator[HostLease]:
+        """Be the only writer of the host, or raise `DriverError` (held). Far away, the lock goes after that many
+        seconds of `silence`: a connection whose other end is gone can stand for hours.
+        """
+        hold = ["bash", "-c", _LISTEN, f"{silence:.1f}"] if self.tunnel else ["cat"]
+        words = self.words("flock", "-n", "-E", str(_HELD), LOCK, *hold)
+        lease = HostLease(words, silence / _BEATS if self.tunnel else None)
         try:
             yield lease
         finally:
@@ -113,10 +123,11 @@ class HostLease:
     """A lock on the host, held by a process there that ends when its standard input does: so it goes when we go.
 
     The process echoes what it is sent, which proves that it still holds the lock. It has a session of its own, so
-    that Ctrl-C on our terminal does not take the lock away from a step that is being finished.
+    that Ctrl-C on our terminal does not take the lock away from a step that is being finished. With a `beat`, it is
+    given a sign of life every so many seconds.
     """
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], beat: float | None = None) -> None:
         self._holder = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -127,6 +138,17 @@ class HostLease:
         )
         if not self._echoes():
             raise self._refusal()
+        self._over, self._speaking = threading.Event(), threading.Lock()
+        if beat:
+            threading.Thread(target=self._live, args=(beat,), name="lock", daemon=True).start()
+
+    def _live(self, beat: float) -> None:
+        assert self._holder.stdin is not None
+        with contextlib.suppress(OSError, ValueError):
+            while not self._over.wait(beat):
+                with self._speaking:  # not into whatever has the pipe's number once it is closed
+                    if not self._over.is_set():
+                        os.write(self._holder.stdin.fileno(), _BEAT)
 
     def check(self) -> None:
         """Raises `DriverError` (held) when the lock is no longer ours."""
@@ -135,6 +157,8 @@ class HostLease:
 
     def release(self) -> None:
         """Give the lock back."""
+        with self._speaking:
+            self._over.set()
         self._holder.communicate()
 
     def _echoes(self) -> bool:

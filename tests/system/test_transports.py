@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -143,6 +145,20 @@ def test_the_lock_is_held_through_ssh_and_goes_with_the_connection(clean: Libvir
 
     until(lambda: is_free(second), 20, "the lock to go with its holder's connection")
     assert second.observe().status == Complete(), "a connection that was lost is made again"
+    first.close()
+    second.close()
+
+
+def test_the_lock_goes_when_nothing_is_heard_of_its_holder_any_more(clean: LibvirtBench, ssh_host: Remote) -> None:
+    first, second = (DRIVER.open(leading(clean, ssh_host.connection), clean.files) for _ in range(2))
+    channel = first._site.channel  # type: ignore[attr-defined]
+    with channel.lock(silence=2.0) as lease:
+        lease.check()
+        os.killpg(channel.tunnel._master.pid, signal.SIGSTOP)
+        until(lambda: is_free(second), 20, "the lock to go, though the connection stands")
+        os.killpg(channel.tunnel._master.pid, signal.SIGCONT)
+        with pytest.raises(DriverError, match="lost"):
+            lease.check()
     first.close()
     second.close()
 

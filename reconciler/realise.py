@@ -93,7 +93,7 @@ def members(forms: Iterable[Fields]) -> dict[Address, tuple[str, ...]]:
     found: dict[str, set[str]] = defaultdict(set)
     for fields in forms:
         for path, groups in fields.items():
-            if path.startswith("nics.") and path.endswith(".securityGroups") and isinstance(groups, tuple):
+            if path.endswith(".securityGroups") and path.startswith("nics.") and isinstance(groups, tuple):
                 base = path.removesuffix("securityGroups")
                 addresses = {str(each) for name in ("address", "address6") if (each := fields.get(base + name))}
                 for group in groups:

@@ -10,7 +10,7 @@ import msgspec
 
 from reconciler.address import Address
 from reconciler.addressing import words
-from reconciler.addressing.holders import NOWHERE, canonical6, declared, nics_in, rounds, seen_in
+from reconciler.addressing.holders import NOWHERE, canonical6, declared, rounds, seen_in, seen_nics
 from reconciler.desired import Desired
 from reconciler.diagnostic import Diagnostic
 from reconciler.identity import Identity
@@ -63,7 +63,8 @@ class _Settling:
         self._identity = Identity(desired.fleet_id)
         self._desired, self._placement, self._snapshots = desired, placement, snapshots
         self._declared = declared(desired)
-        self._seen = seen_in(snapshots)
+        self._nics = seen_nics(snapshots)
+        self._seen = seen_in(self._nics)
         self._rounds = rounds(desired, self._seen)
         self._free: dict[Address, Iterator[str]] = {}
         self._why: dict[Address, str] = {}
@@ -146,11 +147,10 @@ class _Settling:
 
     def _observed(self, resource: Resource, name: str, network: Address) -> tuple[str | None, str | None]:
         """The addresses that the NIC has, as long as it stays in its network."""
-        for each in self._snapshots.of(resource.origin):
-            for found_name, found_network, address, address6 in nics_in(each):
-                here = found_network == str(network) or (not found_network and self._inside(address, network))
-                if found_name == name and here:
-                    return address, address6
+        for found_name, found_network, address, address6 in self._nics.get(resource.origin, ()):
+            here = found_network == str(network) or (not found_network and self._inside(address, network))
+            if found_name == name and here:
+                return address, address6
         return None, None
 
     def _inside(self, address: str, network: Address) -> bool:

@@ -35,25 +35,36 @@ def declared(desired: Desired) -> Holders:
     return found
 
 
-def seen_in(snapshots: Snapshots) -> Holders:
-    """Every address that is in use by something of ours, in either form."""
-    found: Holders = defaultdict(dict)
+SeenNic = tuple[str, str, str, str | None]
+"""NIC name, network and addresses; the network is empty where only parts of an object are left."""
+
+
+def seen_nics(snapshots: Snapshots) -> dict[Address, list[SeenNic]]:
+    """The NICs of everything of ours, in both forms, by origin."""
+    found: dict[Address, list[SeenNic]] = {}
     for each in snapshots.objects.values():
-        for _, network, address, address6 in nics_in(each):
-            found[network].setdefault(address, each.origin)
-            if address6:
-                found[network].setdefault(address6, each.origin)
+        if nics := list(dict.fromkeys(_nics_in(each))):
+            found.setdefault(each.origin, []).extend(nics)
     return found
 
 
-def nics_in(each: Observed) -> Iterator[tuple[str, str, str, str | None]]:
-    """NIC name, network and addresses in both forms; the network is empty where only parts of an object are left."""
+def seen_in(nics: Mapping[Address, list[SeenNic]]) -> Holders:
+    """Every address that is in use by something of ours, in either form."""
+    found: Holders = defaultdict(dict)
+    for origin, each in nics.items():
+        for _, network, address, address6 in each:
+            found[network].setdefault(address, origin)
+            if address6:
+                found[network].setdefault(address6, origin)
+    return found
+
+
+def _nics_in(each: Observed) -> Iterator[SeenNic]:
     for fields in (each.stored, each.running or {}):
         for path, address in fields.items():
-            if path.startswith("nics.") and path.endswith(".address") and isinstance(address, str):
-                network, address6 = (
-                    fields.get(path.removesuffix("address") + name) for name in ("network", "address6")
-                )
+            if path.endswith(".address") and path.startswith("nics.") and isinstance(address, str):
+                base = path.removesuffix("address")
+                network, address6 = fields.get(base + "network"), fields.get(base + "address6")
                 text6 = address6 if isinstance(address6, str) else None
                 yield path.split(".")[1], network if isinstance(network, str) else NOWHERE, address, text6
 

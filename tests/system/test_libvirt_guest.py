@@ -113,7 +113,7 @@ def test_an_unplugged_nic_is_seen_and_plugged_in_again(rig: Rig, libvirt_host: H
     rig.make(wanted.values())
     (nic,) = rig.driver._site.table.observe().nics.values()  # type: ignore[attr-defined]
     libvirt_host.run("ip", "link", "set", "dev", nic.tap, "nomaster")
-    assert rig.look(wanted[WEB]).stored["nics.lan.filter"] == "broken"  # type: ignore[union-attr]
+    assert rig.look(wanted[WEB]).stored["nics.lan.filter"] == "broken: the tap is unplugged"  # type: ignore[union-attr]
     _update(rig, wanted[WEB])
 
 

@@ -11,6 +11,7 @@ from reconciler.diff import Case
 from reconciler.guard.allow import Allow, parse_allow
 from reconciler.guard.consent import consent
 from reconciler.guard.deletion import Budget, kept, protection
+from reconciler.guard.handing import handed_on
 from reconciler.guard.hosts import enforcement, foreign, room
 from reconciler.guard.leftovers import leftovers, lost, named_volumes
 from reconciler.guard.needs import dependents, prunes, without_used
@@ -42,7 +43,8 @@ def guard(cases: Iterable[Case], around: Circumstances) -> dict[ObjectKey, Case]
     judged = without_used(alone, around.snapshots)
     budget = Budget(judged, around.snapshots, around.allow, around.bounds, around.declared)
     judged = {key: budget.judge(case) for key, case in judged.items()}
-    return prunes(dependents(judged, around.snapshots), around.snapshots)
+    judged = handed_on(dependents(judged, around.snapshots), around.snapshots)
+    return prunes(judged, around.snapshots)
 
 
 def _alone(case: Case, around: Circumstances) -> Case:

@@ -30,7 +30,7 @@ def dependents(cases: Cases, snapshots: Snapshots) -> Cases:
         case = judged[key]
         for need in case.wanted.needs if case.wanted else ():
             if (consent := _lack(need, case, judged, snapshots)) is not None:
-                held = _without(case, need, consent)
+                held = without(case, need, consent)
                 case = case if held == case else explain(held, f"it needs {need.address}")
         judged[key] = _unless_awaiting(case, judged, snapshots)
     return judged
@@ -75,7 +75,7 @@ def _lack(need: ObjectKey, case: Case, judged: Cases, snapshots: Snapshots) -> C
     return None
 
 
-def _without(case: Case, need: ObjectKey, consent: Consent) -> Case:
+def without(case: Case, need: ObjectKey, consent: Consent) -> Case:
     """A creation is held up whole; of an update only the fields that newly name what it needs, and with the
     network of a NIC or the volume of a disk all of that.
     """

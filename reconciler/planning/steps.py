@@ -9,6 +9,7 @@ import networkx as nx
 
 from reconciler.address import ObjectKey
 from reconciler.diff import Case
+from reconciler.guard.handing import holders, takes
 from reconciler.guard.needs import awaited
 from reconciler.guard.verdict import granted, granted_fields, ungranted_fields
 from reconciler.impact import Impact
@@ -111,8 +112,17 @@ def _edges(made: _Made, cases: Cases, snapshots: Snapshots) -> Iterator[tuple[st
         for verb in ("create", "update"):
             for need in wanted.needs if wanted and verb in verbs else ():
                 yield from ((step.id, verbs[verb].id) for step in _making(made.get(need, {})))
+            if verb in verbs:
+                yield from ((step.id, verbs[verb].id) for step in _letting_go(cases[key], made, snapshots))
             for each in wanted.awaits if wanted and verb in verbs else ():
                 yield from _in_turn(verbs[verb], made.get(awaited(each), {}))
+
+
+def _letting_go(case: Case, made: _Made, snapshots: Snapshots) -> Iterator[Step]:
+    """The steps that free a volume which a change gives to another instance."""
+    for volume in takes(case):
+        for user in holders(volume, case, snapshots):
+            yield from (step for verb, step in made.get(identity(user), {}).items() if verb != "create")
 
 
 def _in_turn(step: Step, others: Mapping[Verb, Step]) -> Iterator[tuple[str, str]]:

@@ -103,6 +103,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
             return self.with_object(None, step)
         self._check_needs(step)
         self._check_awaits(step)
+        self._check_writers(step)
         if step.verb == "update":
             if found is None:
                 raise Broken(f"{step.id}: nothing there to update")
@@ -137,6 +138,13 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
         for each in step.wanted.awaits if step.wanted and step.ready else ():
             if (each.origin or each.key.address) not in standing and step.verb == "create":
                 raise Broken(f"{step.id}: {each.key} does not stand")
+
+    def _check_writers(self, step: Step) -> None:
+        assert step.wanted is not None
+        disks = {key for key in used(step.key.host, step.wanted.fields) if key.address.kind == "Volume"}
+        for each in self.objects.values():
+            if each.key.address.kind == "Instance" and each.origin != step.wanted.origin and disks & set(each.needs):
+                raise Broken(f"{step.id}: {each.key} has one of its volumes")
 
     def _check_unused(self, step: Step) -> None:
         for each in self.objects.values():

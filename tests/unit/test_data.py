@@ -140,6 +140,56 @@ def test_a_volume_never_shrinks_and_never_moves_its_content(spec: Any) -> None:
     assert planned.steps == ()
 
 
+def pair(first: str | None, second: str | None, **spec: Any) -> list[Manifest]:
+    """Instances a and b with these volumes, out of two."""
+    guests = [
+        fleet.instance(name, volumes={"disk": {"volume": volume}} if volume else {}, **spec)
+        for name, volume in (("a", first), ("b", second))
+        if volume != "gone"
+    ]
+    return [fleet.volume("data"), fleet.volume("more"), *guests]
+
+
+def test_a_volume_that_goes_from_one_instance_to_another_is_let_go_of_first() -> None:
+    planned = built(*pair("data", None)).plan(fleet.usual(*pair(None, "data")))
+    first, second = (step for step in planned.steps if step.key.address.kind == "Instance")
+    assert (first.key.address, second.key.address) == (web("a"), web("b"))
+    assert first.id in second.after
+
+
+def test_an_instance_that_follows_another_with_its_volume_is_made_after_that_is_gone() -> None:
+    world = built(*pair("data", "gone"))
+    planned = world.plan(fleet.usual(*pair("gone", "data")))
+    (create,) = (step for step in planned.steps if step.id.startswith("create Instance"))
+    assert "delete Instance/shop/a@kvm-01" in create.after
+
+
+def test_a_volume_is_not_given_on_while_the_instance_that_has_it_may_not_change() -> None:
+    world = built(*pair("data", "gone", protected=True))
+    planned = world.plan(fleet.usual(*pair("gone", "data")))
+    assert isinstance(change(planned, web("b")).consent, Refused)
+    assert "Instance/shop/a's" in change(planned, web("b")).reason
+    assert [step for step in planned.steps if step.verb == "create"] == []
+
+
+def test_instances_that_swap_volumes_keep_them_and_all_else_of_them_goes_on() -> None:
+    world = built(*pair("data", "more"))
+    moved = fleet.usual(fleet.group("web"), *pair("more", "data", securityGroups=["web"]))
+    planned = world.plan(moved)
+    for name in "ab":
+        granted = [each.path for each in change(planned, web(name)).fields if isinstance(each.consent, Granted)]
+        assert granted == ["nics.lan.securityGroups"]
+    assert "in a commit of its own" in change(planned, web("a")).consent.why
+
+
+def test_who_waits_for_a_volume_keeps_its_own_and_the_next_one_waits_too() -> None:
+    third = fleet.instance("c", volumes={"disk": {"volume": "more"}})
+    world = built(*pair("data", "more", protected=True))
+    before = pair("gone", "data", protected=True)
+    planned = world.plan(fleet.usual(*before, third))
+    assert [step for step in planned.steps if step.key.address in (web("b"), web("c"))] == []
+
+
 def with_image(volume: Manifest, content: str, *more: Manifest) -> Any:
     parts = fleet.host(), fleet.flavor(), fleet.image(content=content), fleet.image("alpine"), fleet.network()
     return fleet.desired(fleet.fleet(), *parts, volume, *more)

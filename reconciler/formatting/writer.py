@@ -10,7 +10,7 @@ from reconciler import shape
 from reconciler.formatting.tree import Collection, Comment, Document, Entry, Scalar
 from reconciler.shape import Node
 
-WIDEST = 100
+WIDEST = 120
 """Columns that braces or brackets may reach; what is wider is written line by line."""
 STEP = "  "
 

@@ -155,7 +155,7 @@ def test_mistakes_between_resources_of_many_files_are_found_file_by_file() -> No
     _, diagnostics = load(blobs, lambda path: None)
     assert time.process_time() - began < 10
     assert len(diagnostics) == 1001
-    assert {diagnostic.code for diagnostic in diagnostics} == {"no-fleet", "unknown-reference"}
+    assert {diagnostic.code for diagnostic in diagnostics} == {"no-fleet", "unknown-reference", "volume-in-use"}
 
 
 def test_a_fleet_of_too_many_files_is_refused() -> None:

@@ -104,6 +104,7 @@ def test_the_wheel_holds_the_packages_the_schemas_and_the_licence_and_nothing_el
     assert tops == {"reconciler", "reconciler_libvirt", "reconciler_simulator", info}
     assert "reconciler/py.typed" in names
     assert "reconciler/schemas/v1/instance.json" in names
+    assert {"reconciler/report/codes.toml", "reconciler/report/examples.yaml"} <= set(names)
     assert f"{info}/licenses/LICENSE" in names
 
 
@@ -117,6 +118,9 @@ def test_without_libvirt_a_first_fleet_runs_on_the_simulator(clean: Clean) -> No
     for command in ("validate", "plan", "apply"):
         done = clean.run("reconciler", command, cwd=repo)
         assert done.returncode == 0, done.stderr
+    for words in (["explain", "Instance"], ["explain", "alias"], ["fmt", "--check"], ["graph"], ["observe"]):
+        looked = clean.run("reconciler", *words, cwd=repo)
+        assert looked.returncode == 0, looked.stderr
     again = clean.run("reconciler", "plan", "--detailed-exitcode", cwd=repo)
     assert again.returncode == 0, again.stdout
 

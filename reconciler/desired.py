@@ -166,7 +166,7 @@ def _text_of(resource: Resource, field: str, file: str, read_file: ReadFile) -> 
     path = beside(resource.place.path, file)
     data = read_file(path)
     if data is None:
-        detail = f"The commit has no file {path}. The path is relative to the manifest's folder."
+        detail = f"The commit has no file {path}. Paths begin at the manifest's folder; links are not followed."
         return None, [resource.mistake(Problem(field, "no-such-file", "file is missing", detail))]
     source, diagnostics = decode(path, data)
     return (source.text if source and not diagnostics else None), diagnostics

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from reconciler.driver import DriverError, ErrorClass
 from reconciler.impact import Impact
 from reconciler.objects import Observed, Wanted
+from reconciler_libvirt.xml.domain import SPARE_PORTS
 from tests.support.contract import MIB, WEB, Rig, Watch, manifest, shown
 from tests.support.guests import Keys, answer
 from tests.support.hosts import Host, until
@@ -211,3 +212,19 @@ def test_a_guest_that_starts_with_its_host_is_cut_off_until_a_run_has_filtered_i
     again.create(wanted["SecurityGroup/default/ssh"])
     _update(again, wanted[WEB])
     assert answer(libvirt_host, ADDRESS, keys, "hostname") == "web"
+
+
+def test_disks_beyond_the_free_slots_of_a_running_guest_come_with_its_next_start(rig: Rig, clean: LibvirtBench) -> None:
+    names = [f"disk-{number}" for number in range(SPARE_PORTS + 1)]
+    volumes = [manifest("Volume", name, size="1Mi") for name in names]
+    rig.make(rig.scene(*volumes).values())
+    clean.await_guest(rig.name(WEB))
+    fits = rig.scene(*volumes, volumes={name: {} for name in names[:-1]})[WEB]
+    assert shown(rig.update(fits), fits) == fits.fields
+    beyond = rig.scene(*volumes, volumes={name: {} for name in names})[WEB]
+    with pytest.raises(DriverError, match="no free slot for the disk") as refusal:
+        rig.update(beyond)
+    assert refusal.value.error_class is ErrorClass.UNSUPPORTED
+    assert len(clean.serials(rig.name(WEB))) == len(names) - 1
+    rig.update(beyond, Impact.RESTART)
+    assert len(clean.serials(rig.name(WEB))) == len(names)

@@ -16,7 +16,7 @@ from reconciler_libvirt.connection import calls, unless
 from reconciler_libvirt.objects import volume_marks
 from reconciler_libvirt.objects.instance_work import Work
 from reconciler_libvirt.objects.volume_marks import Marks
-from reconciler_libvirt.xml.disk import DATA, DiskSpec, read_disks
+from reconciler_libvirt.xml.disk import DATA, DiskSpec, has_bus_of, read_disks
 from reconciler_libvirt.xml.storage import Volume
 from reconciler_libvirt.xml.tree import device, parse, render
 
@@ -74,7 +74,7 @@ def follow(work: Work, domain: libvirt.virDomain) -> None:
             _unplug(work, domain, name)
     for name in sorted(asked):
         if there.get(name) != asked[name]:
-            _plug(work, domain, stored, name)
+            _plug(work, domain, stored, running, name)
 
 
 def _trees(work: Work, domain: libvirt.virDomain) -> tuple[Element, Element]:
@@ -82,10 +82,13 @@ def _trees(work: Work, domain: libvirt.virDomain) -> tuple[Element, Element]:
         return parse(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)), parse(domain.XMLDesc(0))
 
 
-def _plug(work: Work, domain: libvirt.virDomain, stored: Element, name: str) -> None:
+def _plug(work: Work, domain: libvirt.virDomain, stored: Element, running: Element, name: str) -> None:
     """Under the target name and the address that the stored form has, so that the guest finds it there again."""
     node = device(stored, "disk", DATA + name)
     assert node is not None
+    if not has_bus_of(running, node):
+        message = f"{work.task.name} has no free slot for the disk {name} as it runs"
+        raise DriverError(ErrorClass.UNSUPPORTED, f"{message}; stop it and start it again, and it comes with more")
     work.task.progress.call("domain.attach", f"{work.task.name} {name}")
     with calls(f"giving the disk {name} to {work.task.name} as it runs"):
         domain.attachDeviceFlags(render(node), libvirt.VIR_DOMAIN_AFFECT_LIVE)

@@ -90,6 +90,13 @@ def _read(tree: Element) -> Iterator[DiskSpec]:
             )
 
 
+def has_bus_of(tree: Element, disk: Element) -> bool:
+    """Whether a domain has the PCI bus on which a disk is to be; those of a running one do not become more."""
+    bus = attribute(disk, "address", "bus")
+    buses = {int(node.get("index", "0")) for node in tree.iterfind("devices/controller[@type='pci']")}
+    return bus is None or int(bus, 0) in buses
+
+
 def disk_source(tree: Element, alias: str) -> str:
     """The path of our root or seed disk; empty if it is not there."""
     node = device(tree, "disk", alias)

@@ -23,6 +23,7 @@ def checks(site: Site) -> Iterator[Check]:
     yield from preflight(site.channel)
     yield _installed(site, "dnsmasq", "it gives guests their addresses and names: install dnsmasq-base on the host")
     yield _installed(site, "flock", "it keeps two runs from writing at once: install util-linux on the host")
+    yield _installed(site, "bash", "guests are asked whether they are ready, and reached, through it: install bash")
     yield _readable(site)
     yield from _wires(site)
 

@@ -79,3 +79,25 @@ def test_the_console_is_that_of_the_guest(desk: Desk) -> None:
 def test_a_second_plan_is_empty(desk: Desk) -> None:
     assert desk.run("plan", "--detailed-exitcode").code == 0
     assert desk.run("drift").code == 0
+
+
+def test_a_first_look_tells_what_is_ours_from_what_is_not_and_changes_nothing(desk: Desk, libvirt_host: Host) -> None:
+    other = "<network><name>office</name><bridge name='virbr-o'/></network>"
+    libvirt_host.run("virsh", "-c", "qemu:///system", "net-define", "/dev/stdin", stdin=other)
+    try:
+        before = libvirt_host.virsh("net-list", "--all") + libvirt_host.virsh("list", "--all")
+        looked = desk.run("observe", "--fields", "--rev", "HEAD")
+        (host,) = desk.run("observe", "-o", "json").value["hosts"]
+        assert libvirt_host.virsh("net-list", "--all") + libvirt_host.virsh("list", "--all") == before
+    finally:
+        libvirt_host.virsh("net-undefine", "office")
+    assert looked.code == 0, looked.out
+    assert "memory: 96Mi" in looked.out
+    assert ("network", "office") in [(each["kind"], each["name"]) for each in host["others"]]
+    assert WEB in [each["address"] for each in host["objects"]]
+    assert not any("web-1" in each["name"] for each in host["others"]), "every part of what is ours is known to be"
+
+
+def test_readiness_is_told_when_it_is_asked_for(desk: Desk) -> None:
+    (web,) = desk.run("get", WEB, "--ready", "-o", "json").value["resources"]
+    assert (web["state"], web["ready"], web["why"]) == ("Running", True, "")

@@ -38,7 +38,7 @@ def _section(title: str, fields: Iterable[FieldDoc]) -> Iterator[Line]:
 
 def _words(doc: FieldDoc, *, short: bool) -> str:
     """The type, whether it is needed, and its default; the form of a text in full only where there is room."""
-    kind = doc.type.partition(":")[0] if short else doc.type
+    kind = doc.type.partition(": ")[0] if short else doc.type
     words = [kind, "required" if doc.required else "", f"default {doc.default}" if doc.default else ""]
     return "; ".join(word for word in words if word)
 

@@ -1,0 +1,191 @@
+"""The story of examples/web-shop on a real libvirtd with real guests, told through the command line."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reconciler.address import Address
+from reconciler.identity import Identity
+from tests.support import guests
+from tests.support.command import Desk, Ran
+from tests.support.guests import GuestImage, Keys
+from tests.support.hosts import POOL, Host, until
+
+pytestmark = pytest.mark.libvirtd
+
+BASTION, WEB_1, WEB_2, DB = "10.84.1.10", "10.84.1.2", "10.84.1.3", "10.84.2.20"
+BASTION_6, WEB_1_6, DB_6 = "fd84:51f7:b1c6:1::a", "fd84:51f7:b1c6:1::2", "fd84:51f7:b1c6:2::14"
+ROLES = ("operator", "web", "database")
+ORDERS = Address("Volume", "shop", "orders")
+PATIENCE = 60
+
+
+class Story:
+    """The example on a host of the suite, and the looks that its tests take behind the reconciler's back."""
+
+    def __init__(self, desk: Desk, host: Host, image: GuestImage) -> None:
+        self.desk, self.host, self.image = desk, host, image
+        self.identity = Identity(str(uuid.uuid4()))
+        self.keys = {role: Keys.make(desk.home / role) for role in ROLES}
+
+    def settle(self, example: Path) -> None:
+        """Make the example's host, image and keys real, and commit."""
+        repo = self.desk.repo
+        shutil.copytree(example, repo)
+        fleet = (repo / "fleet.yaml").read_text()
+        (repo / "fleet.yaml").write_text(re.sub(r"(\n  id: ).*", rf"\g<1>{self.identity.fleet_id}", fleet))
+        self.desk.edit("host.yaml", "  driver: simulator\n", "")
+        lines = iter(self.keys[role].public for role in ROLES)
+        keypairs = (repo / "keypairs.yaml").read_text()
+        (repo / "keypairs.yaml").write_text(re.sub(r"publicKey: .*", lambda _: f"publicKey: {next(lines)}", keypairs))
+        (repo / "image.yaml").write_text(json.dumps(self.image.manifest()))
+        self._trust()
+        self.desk.git("init", "--quiet", "--initial-branch=main")
+        self.desk.commit("A shop")
+
+    def _trust(self) -> None:
+        trusted = self.desk.home / ".config/reconciler/config.yaml"
+        trusted.parent.mkdir(parents=True)
+        entry = {"driver": "libvirt", **self.host.connection}
+        fleet = {"folders": [str(self.image.folder)], "hosts": {"local": entry}}
+        trusted.write_text(json.dumps({"fleets": {self.identity.fleet_id: fleet}}))
+        trusted.chmod(0o600)
+
+    def run(self, *arguments: str, code: int = 0) -> Ran:
+        """Run a command, which has to exit with `code`."""
+        ran = self.desk.run(*arguments)
+        assert ran.code == code, ran.out + ran.err
+        return ran
+
+    def apply(self, change: str) -> Ran:
+        """Commit what is in the work tree, and apply it."""
+        self.desk.commit(change)
+        return self.run("apply", "--verbose")
+
+    def enter(self, address: str, role: str, command: str) -> subprocess.CompletedProcess[str]:
+        """Log in once, by way of the bastion unless it is meant itself, and run a command."""
+        options = ["BatchMode=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "ConnectTimeout=10"]
+        flags = " ".join(f"-o {option}" for option in (*options, "LogLevel=ERROR", "IdentitiesOnly=yes"))
+        way = f"ssh {flags} -i {self.keys['operator'].private} -W [%h]:%p root@{BASTION}"
+        proxy = [] if address in (BASTION, BASTION_6) else ["-o", f"ProxyCommand={way}"]
+        line = ["ssh", *flags.split(), *proxy, "-i", str(self.keys[role].private), f"root@{address}", command]
+        return subprocess.run(
+            [*self.host.prefix, *line], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+        )
+
+    def answer(self, address: str, role: str, command: str) -> str:
+        """What a guest answers over SSH, as soon as it does."""
+        done = until(
+            lambda: done if (done := self.enter(address, role, command)).returncode == 0 else None,
+            PATIENCE,
+            f"{address} to answer {command!r} over SSH",
+        )
+        return done.stdout.strip()
+
+    def reaches(self, address: str, role: str, target: str, port: int) -> bool:
+        """Whether a guest is connected to a TCP port of another."""
+        answer = self.answer(
+            address, role, f"nc -w 3 {target} {port} </dev/null >/dev/null 2>&1 && echo yes || echo no"
+        )
+        return answer == "yes"
+
+    def disk(self) -> str:
+        """The device of the orders, in the database's guest."""
+        serial = self.identity.serial(ORDERS)
+        return self.answer(DB, "database", f"disk {serial}")
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory, root: Path, tiny_image: GuestImage, libvirt_host: Host) -> Story:
+    """The shop, applied once for all tests here, which build on each other in their order."""
+    story = Story(Desk(tmp_path_factory.mktemp("shop")), libvirt_host, tiny_image)
+    story.settle(root / "examples/web-shop")
+    story.run("plan", "--detailed-exitcode", code=2)
+    story.run("apply")
+    return story
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _swept(story: Story) -> Iterator[None]:
+    """Nothing is left for others on the host, whatever failed here."""
+    yield
+    everything = story.desk.run("destroy", "--allow", "delete=0", "-o", "json").value["plan"]["summary"]["delete"]
+    story.run("destroy", "--allow", f"delete={everything}")
+    pool = f"reconciler-{story.identity.prefix}"
+    assert ".shop.orders.data.qcow2" in story.host.virsh("vol-list", pool), "even then the orders stay"
+    story.host.virsh("pool-destroy", pool)
+    story.host.virsh("pool-undefine", pool)
+    story.host.run("rm", "-r", f"{POOL}/{pool}")
+
+
+def test_a_second_run_makes_no_call(story: Story) -> None:
+    for _ in range(2):
+        story.run("plan", "--detailed-exitcode")
+    assert "call " not in story.run("apply", "--verbose").err
+    story.host.restart_libvirtd()
+    story.run("plan", "--detailed-exitcode")
+
+
+ROOMS = [(BASTION, "operator", "bastion"), (WEB_1, "web", "web-1"), (WEB_2, "web", "web-2"), (DB, "database", "db")]
+
+
+@pytest.mark.parametrize(("address", "role", "name"), ROOMS)
+def test_a_guest_is_called_as_declared_and_lets_its_own_key_in_only(
+    story: Story, address: str, role: str, name: str
+) -> None:
+    assert story.answer(address, role, "hostname") == name
+    for other in ROLES:
+        if other != role:
+            assert "Permission denied" in story.enter(address, other, "hostname").stderr
+
+
+def test_guests_have_the_addresses_of_both_families_and_find_each_other_by_name(story: Story) -> None:
+    for address, role, six in ((BASTION, "operator", BASTION_6), (WEB_1, "web", WEB_1_6), (DB, "database", DB_6)):
+        assert f"{six}/64" in story.answer(address, role, "ip -6 address show scope global")
+    for name, resolver, address in (("db.back", "10.84.2.1", DB), ("bastion.front", "10.84.1.1", BASTION)):
+        assert address in story.answer(WEB_1, "web", f"nslookup {name}.shop.internal {resolver}")
+
+
+def test_the_groups_let_through_what_they_say_and_nothing_else(story: Story) -> None:
+    story.answer(DB, "database", "httpd -p 5432 -h /run/www")
+    assert story.reaches(WEB_1, "web", DB, 5432)
+    assert not story.reaches(BASTION, "operator", DB, 5432)
+    assert not story.reaches(WEB_1, "web", DB, 22)
+    assert story.reaches(BASTION, "operator", DB, 22)
+    assert guests.open_port(story.host, WEB_1, 8080)
+    assert guests.open_port(story.host, WEB_1_6, 8080)
+    for address, port in ((WEB_1, 22), (WEB_1_6, 22), (DB, 5432), (DB, 8080), (BASTION, 8080)):
+        assert not guests.open_port(story.host, address, port), f"{address} port {port}"
+
+
+def test_the_database_grows_as_it_runs(story: Story) -> None:
+    boot = story.answer(DB, "database", "cat /proc/sys/kernel/random/boot_id")
+    story.desk.edit("flavors.yaml", "{vcpus: 1, maxVcpus: 2", "{vcpus: 2, maxVcpus: 2")
+    story.desk.edit("volumes.yaml", "size: 64Mi", "size: 96Mi")
+    story.apply("A good month")
+    story.run("plan", "--detailed-exitcode")
+    sectors = story.answer(DB, "database", f"cat /sys/block/{Path(story.disk()).name}/size")
+    assert int(sectors) * 512 == 96 << 20
+    assert story.answer(DB, "database", "cat /proc/sys/kernel/random/boot_id") == boot
+
+
+def test_the_orders_survive_the_database_and_come_back_with_the_next(story: Story) -> None:
+    story.answer(DB, "database", f"echo ten thousand orders | dd of={story.disk()} conv=fsync 2>/dev/null")
+    story.desk.git("rm", "--quiet", "db.yaml", "volumes.yaml")
+    for name in ("web-1.yaml", "web-2.yaml"):
+        story.desk.edit(name, "  dependsOn: [db]\n", "")
+    story.apply("Do without a database")
+    retained = story.run("plan", "-o", "json").value["retained"]
+    assert [each["address"] for each in retained] == [str(ORDERS)]
+    story.desk.git("revert", "--no-edit", "HEAD")
+    story.run("apply")
+    assert story.answer(DB, "database", f"head -c 19 {story.disk()}") == "ten thousand orders"
+    story.run("plan", "--detailed-exitcode")

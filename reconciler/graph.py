@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
-import networkx as nx
 
 from reconciler.address import Address
 from reconciler.diagnostic import Diagnostic
 from reconciler.kinds.base import Problem, Resource
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 
 class Resources(Protocol):
@@ -25,6 +27,8 @@ def dependencies(desired: Resources) -> nx.DiGraph[Address]:
 
     Where several fields name the same resource, `needs` outweighs the other roles.
     """
+    import networkx as nx  # when it is needed: it takes longer than most plans
+
     graph: nx.DiGraph[Address] = nx.DiGraph()
     graph.add_nodes_from(sorted(desired.resources))
     for address in sorted(desired.resources):
@@ -37,8 +41,10 @@ def dependencies(desired: Resources) -> nx.DiGraph[Address]:
 
 def cycles(desired: Resources) -> list[Diagnostic]:
     """One error for each group of resources that need each other in a circle, at the field that closes it."""
-    graph = dependencies(_only(desired, _circular_kinds(desired)))
-    found = []
+    found: list[Diagnostic] = []
+    if not (kinds := _circular_kinds(desired)):
+        return found
+    graph = dependencies(_only(desired, kinds))
     for circle in circles(graph):
         user = desired.resources[circle[0]]
         path = graph.edges[circle[0], circle[1]]["path"]
@@ -76,6 +82,8 @@ def _circular_kinds(desired: Resources) -> frozenset[str]:
 
 def circles(graph: nx.DiGraph[Address]) -> list[list[Address]]:
     """A circle over what orders for each group of addresses that has any; its least address stands at both ends."""
+    import networkx as nx
+
     needs: nx.DiGraph[Address] = nx.DiGraph(
         (user, used) for user, used, data in graph.edges(data=True) if data["role"] != "member"
     )
@@ -89,5 +97,7 @@ def circles(graph: nx.DiGraph[Address]) -> list[list[Address]]:
 
 def _circle(graph: nx.DiGraph[Address], start: Address) -> list[Address]:
     """A shortest circle through `start`; the same one for the same graph."""
+    import networkx as nx
+
     paths = [nx.shortest_path(graph, used, start) for used in sorted(graph.successors(start))]
     return [start, *min(paths, key=lambda path: (len(path), path))]

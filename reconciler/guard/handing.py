@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-import networkx as nx
-
 from reconciler.address import Address, ObjectKey
 from reconciler.diff import Case
 from reconciler.diff.entries import is_head
 from reconciler.guard.needs import releases, without
 from reconciler.guard.verdict import explain, granted_fields
 from reconciler.objects import Observed
+from reconciler.order import circles
 from reconciler.plan import Consent, Granted, Refused
 from reconciler.snapshots import Snapshots, identity
 
@@ -66,14 +65,15 @@ def _held(case: Case, volume: ObjectKey, consent: Consent, user: Observed) -> Ca
 
 def _unless_round(cases: Cases, snapshots: Snapshots) -> dict[ObjectKey, Case]:
     """Several that take volumes from each other in a circle cannot begin."""
-    graph: nx.DiGraph[ObjectKey] = nx.DiGraph()
-    for key, case in cases.items():
-        graph.add_edges_from(
-            (identity(user), key) for volume in takes(case) for user in holders(volume, case, snapshots)
-        )
+    pairs = (
+        (identity(user), key)
+        for key, case in cases.items()
+        for volume in takes(case)
+        for user in holders(volume, case, snapshots)
+    )
     judged = dict(cases)
-    for circle in nx.strongly_connected_components(graph):
-        for key in circle if len(circle) > 1 else ():
+    for circle in circles(pairs):
+        for key in circle:
             for volume in takes(judged[key]):
                 why = "these instances take volumes from each other; let go of one in a commit of its own first"
                 judged[key] = without(judged[key], volume, Refused(why))

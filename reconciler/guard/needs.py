@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import networkx as nx
-
 from reconciler.address import ObjectKey
 from reconciler.diff import Case
 from reconciler.diff.entries import entry_of, is_head
 from reconciler.guard.verdict import because, explain, granted, judge_fields, judge_object, ungranted_fields
 from reconciler.objects import Await, Observed, Value
+from reconciler.order import earlier_first
 from reconciler.plan import Consent, Granted, Refused, Waiting
 from reconciler.snapshots import Snapshots, identity
 
@@ -55,13 +54,13 @@ def awaited(each: Await) -> ObjectKey:
 
 
 def _needed_first(cases: Cases) -> Iterable[ObjectKey]:
-    graph: nx.DiGraph[ObjectKey] = nx.DiGraph()
-    graph.add_nodes_from(cases)
-    for key, case in cases.items():
-        needs = (*case.wanted.needs, *map(awaited, case.wanted.awaits)) if case.wanted else ()
-        graph.add_edges_from((need, key) for need in needs if need in cases)
-    order: Iterable[ObjectKey] = nx.topological_sort(graph)
-    return order
+    pairs = (
+        (need, key)
+        for key, case in cases.items()
+        for need in ((*case.wanted.needs, *map(awaited, case.wanted.awaits)) if case.wanted else ())
+        if need in cases
+    )
+    return earlier_first(cases, pairs)
 
 
 def _lack(need: ObjectKey, case: Case, judged: Cases, snapshots: Snapshots) -> Consent | None:
@@ -117,13 +116,14 @@ def prunes(cases: Cases, snapshots: Snapshots) -> Cases:
 
 def _users_first(cases: Cases, snapshots: Snapshots) -> list[ObjectKey]:
     """Groups may name each other, so references within a kind are left out of the order."""
-    deletions = [key for key, case in cases.items() if case.change.action == "delete"]
-    graph: nx.DiGraph[ObjectKey] = nx.DiGraph()
-    graph.add_nodes_from(deletions)
-    for key in deletions:
-        users = (identity(user) for user in snapshots.users(key) if user.key.address.kind != key.address.kind)
-        graph.add_edges_from((user, key) for user in users if user in graph)
-    return list(nx.topological_sort(graph))
+    deletions = {key: None for key, case in cases.items() if case.change.action == "delete"}
+    pairs = (
+        (identity(user), key)
+        for key in deletions
+        for user in snapshots.users(key)
+        if user.key.address.kind != key.address.kind and identity(user) in deletions
+    )
+    return earlier_first(deletions, pairs)
 
 
 def _unless_used(case: Case, users: Iterable[Observed], judged: Cases) -> Case:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import msgspec
-import networkx as nx
 
 from reconciler.address import ObjectKey
 from reconciler.diff import Case
@@ -14,6 +13,7 @@ from reconciler.guard.needs import awaited
 from reconciler.guard.verdict import granted, granted_fields, ungranted_fields
 from reconciler.impact import Impact
 from reconciler.objects import Await
+from reconciler.order import circles, least_first
 from reconciler.plan import Step, Verb
 from reconciler.planning.effect import merged
 from reconciler.snapshots import Snapshots, identity
@@ -25,14 +25,13 @@ def steps(cases: Cases, snapshots: Snapshots) -> tuple[Step, ...]:
     """The steps of all that is granted, in the lexicographically first order that their edges allow."""
     made: _Made = {key: {step.verb: step for step in _of(case)} for key, case in sorted(cases.items())}
     made = {key: _awaiting(verbs, made, snapshots) for key, verbs in made.items()}
-    graph: nx.DiGraph[str] = nx.DiGraph()
-    for verbs in made.values():
-        graph.add_nodes_from(step.id for step in verbs.values())
-    graph.add_edges_from(_edges(made, cases, snapshots))
     by_id = {step.id: step for verbs in made.values() for step in verbs.values()}
+    edges = list(_edges(made, cases, snapshots))
+    before: dict[str, set[str]] = {name: set() for name in by_id}
+    for earlier, later in edges:
+        before[later].add(earlier)
     return tuple(
-        msgspec.structs.replace(by_id[name], after=tuple(sorted(graph.predecessors(name))))
-        for name in nx.lexicographical_topological_sort(graph)
+        msgspec.structs.replace(by_id[name], after=tuple(sorted(before[name]))) for name in least_first(by_id, edges)
     )
 
 
@@ -153,10 +152,13 @@ def _departures(made: _Made, snapshots: Snapshots) -> Iterator[tuple[str, str]]:
     matter.
     """
     gone = {key: verbs["delete"].id for key, verbs in made.items() if "delete" in verbs}
-    graph: nx.DiGraph[ObjectKey] = nx.DiGraph()
-    for key in gone:
-        later = (identity(each) for each in snapshots.followers(key.address))
-        graph.add_edges_from((follower, key) for follower in later if follower in gone)
-    circles = nx.strongly_connected_components(graph)
-    circle = {key: number for number, keys in enumerate(circles) for key in keys}
-    yield from ((gone[first], gone[then]) for first, then in graph.edges if circle[first] != circle[then])
+    pairs = [
+        (identity(follower), key)
+        for key in gone
+        for follower in snapshots.followers(key.address)
+        if identity(follower) in gone
+    ]
+    circle = {key: number for number, keys in enumerate(circles(pairs)) for key in keys}
+    for first, then in pairs:
+        if first != then and (first not in circle or circle[first] != circle.get(then)):
+            yield gone[first], gone[then]

@@ -228,3 +228,17 @@ def test_disks_beyond_the_free_slots_of_a_running_guest_come_with_its_next_start
     assert len(clean.serials(rig.name(WEB))) == len(names) - 1
     rig.update(beyond, Impact.RESTART)
     assert len(clean.serials(rig.name(WEB))) == len(names)
+
+
+def test_the_disk_of_a_guest_whose_domain_is_gone_gives_way_with_consent_only(rig: Rig, clean: LibvirtBench) -> None:
+    rig.make(rig.scene(powerState="Stopped").values())
+    root = rig.name(WEB, "root")
+    clean.write(root, "precious")
+    clean.connection.lookupByName(rig.name(WEB)).undefine()
+    other = rig.scene(powerState="Stopped", image="other")
+    rig.make(each for each in other.values() if each.key.address.kind == "Image")
+    with pytest.raises(DriverError, match="consent to a rebuild"):
+        rig.create(other[WEB])
+    assert clean.written(root) == "precious"
+    assert shown(rig.update(other[WEB], Impact.REBUILD), other[WEB]) == other[WEB].fields
+    assert clean.written(root) == ""

@@ -7,9 +7,11 @@ import os
 import shlex
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -161,6 +163,29 @@ def test_the_lock_goes_when_nothing_is_heard_of_its_holder_any_more(clean: Libvi
             lease.check()
     first.close()
     second.close()
+
+
+def test_a_killed_run_leaves_no_lock_no_connection_and_no_file(clean: LibvirtBench, ssh_host: Remote) -> None:
+    before, config = folders(), leading(clean, ssh_host.connection)
+    command = [sys.executable, "-m", "tests.support.holder", msgspec.json.encode(config).decode()]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout
+        assert holder.stdout.readline() == "held\n"
+        (left,) = folders() - before
+        os.kill(holder.pid, signal.SIGKILL)
+    until(lambda: folders() == before, 20, "the connection to end")
+    assert not [line for line in commands() if str(left) in line]
+    with contextlib.closing(DRIVER.open(config, clean.files)) as driver:
+        assert is_free(driver)
+
+
+def commands() -> list[str]:
+    """The command lines of all processes."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            found.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return found
 
 
 def test_a_host_with_another_key_is_not_spoken_to(clean: LibvirtBench, ssh_host: Remote, tmp_path: Path) -> None:

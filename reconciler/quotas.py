@@ -19,6 +19,7 @@ from reconciler.kinds.security_group import SecurityGroupSpec
 
 _SIZES = frozenset({"memory", "storage"})
 _MOST_NAMED = 3
+_FIELDS = msgspec.structs.fields(Quotas)
 
 _Use = tuple[str, int]
 """A quota, and how much of it one resource takes."""
@@ -74,7 +75,7 @@ def _rules(spec: SecurityGroupSpec) -> int:
 def _beyond(owner: Resource, uses: Mapping[Address, list[_Use]], resources: Resources) -> Mistakes:
     quotas = _bounds(owner)
     path = "spec.limits" if owner.address.kind == "Fleet" else "spec.quotas"
-    for field in msgspec.structs.fields(Quotas):
+    for field in _FIELDS:
         value = getattr(quotas, field.name)
         if value is None:
             continue

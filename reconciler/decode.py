@@ -154,10 +154,11 @@ def _of_kind(kind: Kind, mistake: Mistake) -> Mistake:
             detail = f"{kind.name} is of the whole fleet, and belongs to no project. Remove this line."
             return msgspec.structs.replace(mistake, code="project-of-fleet-kind", summary="no project", detail=detail)
         case ("metadata", "origin"), "unknown-field":
+            fate = "stays with its data, used by nobody" if kind.name == "Volume" else "is deleted"
             movable = listed(sorted(name for name, other in REGISTRY.items() if other.movable))
             detail = (
                 f"Only resources of kind {movable} keep their identity under a new name; a {kind.name} with a new name"
-                " is another one, and the old one is deleted. Remove this line."
+                f" is another one, and the old one {fate}. Remove this line."
             )
             return msgspec.structs.replace(mistake, code="not-movable", summary="cannot be renamed", detail=detail)
         case (str() as name,), "unknown-field" if name in _field_names(kind):

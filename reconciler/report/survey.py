@@ -56,8 +56,8 @@ def _capacity_words(facts: HostFacts | None) -> Iterator[str]:
         return
     parts = [
         counted(facts.vcpus, "CPU"),
-        f"{render('memory', facts.memory)} memory",
-        f"{render('size', facts.disk)} disk",
+        f"{rough(facts.memory)} memory",
+        f"{rough(facts.disk)} disk",
     ]
     yield ", ".join(parts)
     if facts.other_vcpus or facts.other_memory:

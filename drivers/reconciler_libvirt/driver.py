@@ -125,9 +125,9 @@ class LibvirtDriver:
         site, address = self._site, step.key.address
         needs = step.wanted.needs if step.wanted else ()
         if address.kind == "Image":
-            return HostReading(volumes=site.storage.read())
+            return HostReading(volumes=site.storage.read(site.identity.name(address) + "."))
         if address.kind == "Volume":
-            return reading.read_volumes(site)
+            return reading.read_volumes(site, _origin(step))
         if address.kind == "SecurityGroup":
             return HostReading(table=site.table.observe())
         if address.kind == "Network":

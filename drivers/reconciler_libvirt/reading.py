@@ -127,13 +127,16 @@ def _ask(handle: libvirt.virDomain | libvirt.virNetwork) -> tuple[bool, bool, bo
     return active, persistent, paused
 
 
-def read_volumes(site: Site) -> HostReading:
-    """Look at storage only. Raises `DriverError` when a pool that volumes of ours lie in cannot be seen."""
-    volumes = site.storage.read()
+def read_volumes(site: Site, of: Address | None = None) -> HostReading:
+    """Look at storage only, all of it or what bears the name of one origin. Raises `DriverError` when a pool that
+    volumes of ours lie in cannot be seen.
+    """
+    volumes = site.storage.read("" if of is None else site.identity.name(of) + ".")
     marks = (named for name in volumes if (named := names.read_volume(site.identity, name)) and named.role == "mark")
     needed = {names.read_made(mark.part)[1] for mark in marks if names.is_made(mark.part)}
     pools = sorted({*site.storage.named, *(pool for pool in needed if pool)})
-    found = {pool: site.storage.pool(pool).look(site.identity.prefix + ".", pool in needed) for pool in pools}
+    own = (site.identity.prefix if of is None else site.identity.name(of)) + "."
+    found = {pool: site.storage.pool(pool).look(own, pool in needed) for pool in pools}
     return HostReading(volumes=volumes, named=found)
 
 

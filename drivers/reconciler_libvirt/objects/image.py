@@ -99,7 +99,7 @@ def delete(site: Site, observed: Observed, progress: Progress) -> None:
     """Delete the volumes, the disk first: from then on the rest is a leftover. What a backing chain or a guest of this
     host needs is kept, whosever that is.
     """
-    volumes = site.storage.read()
+    volumes = site.storage.read(site.identity.name(observed.origin) + ".")
     ours = {name: volume for name in volumes if (volume := _part_of(site, observed, name))}
     found = sorted({user.name for user in users(site, [volumes[name].path for name in ours])})
     if found:

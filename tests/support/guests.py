@@ -17,7 +17,7 @@ from tests.support.hosts import Host, until
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 BOOT_SECONDS = 90
 COMMAND_LINE = "console=ttyS0 quiet"
-CLOUD_COMMAND_LINE = "root=/dev/vda console=ttyS0 quiet net.ifnames=0"
+CLOUD_COMMAND_LINE = "root=/dev/vda console=ttyS0 quiet mitigations=off net.ifnames=0"
 
 
 class GuestImage(msgspec.Struct, frozen=True):

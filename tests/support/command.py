@@ -69,7 +69,12 @@ class Session:
 
 
 class Desk:
-    """A user with a home and a Git repository in which `reconciler init` was run."""
+    """A user with a home and a Git repository in which `reconciler init` was run.
+
+    `patience` is how many seconds a command may take before the test counts it as hanging.
+    """
+
+    patience = 60.0
 
     def __init__(self, folder: Path) -> None:
         self.home = folder / "home"
@@ -95,7 +100,7 @@ class Desk:
             capture_output=True,
             stdin=subprocess.DEVNULL,
             check=False,
-            timeout=60,
+            timeout=self.patience,
         )
         return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import shutil
+import signal
 import subprocess
+import sys
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +29,8 @@ BASTION, WEB_1, WEB_2, DB = "10.84.1.10", "10.84.1.2", "10.84.1.3", "10.84.2.20"
 BASTION_6, WEB_1_6, DB_6 = "fd84:51f7:b1c6:1::a", "fd84:51f7:b1c6:1::2", "fd84:51f7:b1c6:2::14"
 ROLES = ("operator", "web", "database")
 ORDERS = Address("Volume", "shop", "orders")
-PATIENCE = 60
+PATIENCE = 240
+"""Seconds: four emulated guests boot, one after the other, on a machine that has other things to do as well."""
 
 
 class Story:
@@ -33,6 +38,7 @@ class Story:
 
     def __init__(self, desk: Desk, host: Host, image: GuestImage) -> None:
         self.desk, self.host, self.image = desk, host, image
+        desk.patience = PATIENCE
         self.identity = Identity(str(uuid.uuid4()))
         self.keys = {role: Keys.make(desk.home / role) for role in ROLES}
 
@@ -117,8 +123,7 @@ def story(tmp_path_factory: pytest.TempPathFactory, root: Path, tiny_image: Gues
 def _swept(story: Story) -> Iterator[None]:
     """Nothing is left for others on the host, whatever failed here."""
     yield
-    everything = story.desk.run("destroy", "--allow", "delete=0", "-o", "json").value["plan"]["summary"]["delete"]
-    story.run("destroy", "--allow", f"delete={everything}")
+    _destroy(story)
     pool = f"reconciler-{story.identity.prefix}"
     assert ".shop.orders.data.qcow2" in story.host.virsh("vol-list", pool), "even then the orders stay"
     story.host.virsh("pool-destroy", pool)
@@ -189,3 +194,63 @@ def test_the_orders_survive_the_database_and_come_back_with_the_next(story: Stor
     story.run("apply")
     assert story.answer(DB, "database", f"head -c 19 {story.disk()}") == "ten thousand orders"
     story.run("plan", "--detailed-exitcode")
+
+
+KILLS = 10
+
+
+def _standing(story: Story) -> dict[str, object]:
+    """All of the fleet that is on the host, and whether it runs; names and rules stand in no order."""
+    host, prefix = story.host, story.identity.prefix
+    found: dict[str, object] = {"running": sorted(host.virsh("list", "--name").split())}
+    for name in host.virsh("list", "--all", "--name").split():
+        found[name] = host.virsh("dumpxml", "--inactive", name)
+    for name in host.virsh("net-list", "--all", "--name").split():
+        found[f"network {name}"] = sorted(host.virsh("net-dumpxml", "--inactive", name).splitlines())
+    found["files"] = sorted(host.run("find", f"{POOL}/reconciler-{prefix}").stdout.split())
+    rules = host.run("nft", "--stateless", "list", "table", "inet", f"reconciler-{prefix}").stdout
+    found["rules"] = sorted(re.findall(r"[^\s,]+", rules))
+    return found
+
+
+def _destroy(story: Story) -> None:
+    everything = story.desk.run("destroy", "--allow", "delete=0", "-o", "json").value["plan"]["summary"]["delete"]
+    story.run("destroy", "--allow", f"delete={everything}")
+
+
+def _killed(story: Story, chance: random.Random) -> bool:
+    """Run `apply` and kill it in the middle of one of its next calls; false when it had come to its end before."""
+    calls = chance.randint(1, 6)
+    command = [sys.executable, "-m", "reconciler", "apply", "--verbose"]
+    with subprocess.Popen(
+        command,
+        cwd=story.desk.repo,
+        env=story.desk.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr
+        for line in process.stderr:
+            calls -= line.startswith("        call ")
+            if not calls:
+                time.sleep(chance.uniform(0, 0.2))
+                process.kill()
+                break
+    return process.returncode == -signal.SIGKILL
+
+
+def test_ten_kills_at_random_moments_change_nothing_about_the_end(story: Story) -> None:
+    _destroy(story)
+    story.run("apply")
+    undisturbed = _standing(story)
+    _destroy(story)
+    chance = random.Random(13)
+    assert sum(_killed(story, chance) for _ in range(KILLS)) == KILLS
+    story.run("apply")
+    found = _standing(story)
+    assert found.keys() == undisturbed.keys()
+    for what, known in undisturbed.items():
+        assert found[what] == known, what
+    story.run("plan", "--detailed-exitcode")
+    assert story.answer(DB, "database", f"head -c 19 {story.disk()}") == "ten thousand orders"

@@ -128,7 +128,7 @@ def _wire(rig: Rig, **lan: Any) -> Wanted:
     return rig.scene(lan={"mode": "bridge", "physicalNetwork": "uplink", "dns": {}, **lan})[LAN]
 
 
-def _devices(host: Host) -> dict[str, tuple[str, str]]:
+def _devices(host: Host) -> dict[str, tuple[str, bool]]:
     """The network devices of a host: what each is plugged into, and whether it is up."""
     links = json.loads(host.run("ip", "-j", "link", "show").stdout)
     return {link["ifname"]: (link.get("master", ""), "UP" in link["flags"]) for link in links}

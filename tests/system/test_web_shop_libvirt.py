@@ -240,6 +240,7 @@ def _killed(story: Story, chance: random.Random) -> bool:
     return process.returncode == -signal.SIGKILL
 
 
+@pytest.mark.timeout(900)
 def test_ten_kills_at_random_moments_change_nothing_about_the_end(story: Story) -> None:
     _destroy(story)
     story.run("apply")

@@ -278,7 +278,7 @@ def test_the_guests_of_a_host_that_left_git_are_not_started_on_another(
         f"fleets: {{{fleet_id}: {{hosts: {{lab: {{driver: simulator}}, old: {{driver: simulator}}}}}}}}\n"
     )
     options = msgspec.structs.replace(options, config=config)
-    old = {**files("web"), "1.yaml": blob(manifest("Host", "old", {"driver": "simulator"})).data}
+    old = {**files("web"), "old.yaml": blob(manifest("Host", "old", {"driver": "simulator"})).data}
     repository.commit(old)
     with plan_round(options) as round_:
         assert {each.status for each in apply_round(round_, round_.plan, Silent(), threading.Event())} == {"succeeded"}

@@ -274,14 +274,16 @@ def test_the_guests_of_a_host_that_left_git_are_not_started_on_another(
 ) -> None:
     config = tmp_path / "config.yaml"
     fleet_id = manifest("Fleet")["spec"]["id"]
-    config.write_text(
-        f"fleets: {{{fleet_id}: {{hosts: {{lab: {{driver: simulator}}, old: {{driver: simulator}}}}}}}}\n"
-    )
+    config.write_text(f"fleets: {{{fleet_id}: {{hosts: {{old: {{driver: simulator}}}}}}}}\n")
     options = msgspec.structs.replace(options, config=config)
-    old = {**files("web"), "old.yaml": blob(manifest("Host", "old", {"driver": "simulator"})).data}
+    old = {**files("web"), "1.yaml": blob(manifest("Host", "old", {"driver": "simulator"})).data}
     repository.commit(old)
     with plan_round(options) as round_:
         assert {each.status for each in apply_round(round_, round_.plan, Silent(), threading.Event())} == {"succeeded"}
+        assert Address("Instance", "default", "web") in {step.key.address for step in round_.plan.steps}
+    config.write_text(
+        f"fleets: {{{fleet_id}: {{hosts: {{lab: {{driver: simulator}}, old: {{driver: simulator}}}}}}}}\n"
+    )
     repository.commit(files("web"))
     with plan_round(options) as round_:
         assert [step for step in round_.plan.steps if step.key.address.kind in ("Instance", "Network")] == []

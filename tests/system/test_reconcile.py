@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from reconciler.address import Address
 from reconciler.diagnostic import DiagnosticError
 from reconciler.driver import DriverError, ErrorClass
 from reconciler.guard import parse_allow

@@ -3,7 +3,8 @@
 GENERAL_PACKAGES="git openssh-client"
 LIBVIRT_PACKAGES="qemu-system-x86 qemu-utils libvirt-daemon-system libvirt-clients libvirt-dev pkg-config gcc
     libc6-dev dnsmasq-base iptables nftables iproute2 procps kmod"
-TEST_PACKAGES="openssh-server gnutls-bin mmdebstrap e2fsprogs"
+TEST_PACKAGES="gnutls-bin mmdebstrap e2fsprogs"
+TEST_SERVERS="openssh-server"
 PYTHON_PACKAGES="python3 python3-venv python3-dev"
 environment=$project/.venv
 PATH=$PATH:/usr/sbin:/sbin
@@ -49,6 +50,20 @@ install_packages() {
     # shellcheck disable=SC2086 # one word per package
     as_root apt-get update -q >&2 &&
         as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing >&2
+}
+
+# Install servers that the tests run by themselves: on this machine they are neither started nor start with it.
+install_dormant() {
+    is_debian && [ -n "$(missing_packages "$@")" ] || { install_packages "$@"; return; }
+    say "Installing $*, without letting it start: the tests run it in namespaces of their own."
+    policy=/usr/sbin/policy-rc.d kept=
+    [ ! -e $policy ] || kept=yes
+    [ -n "$kept" ] || printf '#!/bin/sh\nexit 101\n' | as_root install -m 755 /dev/stdin $policy
+    installed=0
+    install_packages "$@" || installed=1
+    [ -n "$kept" ] || as_root rm -f $policy
+    [ ! -d /run/systemd/system ] || as_root systemctl disable -q ssh.service ssh.socket >&2 || true
+    return $installed
 }
 
 # Whether a Python is new enough, can make environments, and (for libvirt's bindings) can compile.

@@ -1,4 +1,4 @@
-"""Every example is a complete desired state: it validates, and it runs on the simulator."""
+"""Every example is a complete desired state: it validates, is in canonical form, and runs on the simulator."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Desk:
 
 
 def test_an_example_becomes_a_world_and_goes_again(desk: Desk) -> None:
-    for command in ("validate", "plan", "apply"):
-        ran = desk.run(command)
-        assert ran.code == 0, ran.err
+    for command in (["validate"], ["fmt", "--check"], ["plan"], ["apply"]):
+        ran = desk.run(*command)
+        assert ran.code == 0, ran.out + ran.err
     planned = desk.run("plan", "--detailed-exitcode", "-o", "json")
     assert planned.code == 0, planned.out
     assert planned.value["summary"]["unchanged"] > 0

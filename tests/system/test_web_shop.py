@@ -131,7 +131,7 @@ def test_the_orders_survive_the_database_and_come_back_with_the_next(shop: Shop)
 def test_the_database_grows_as_it_runs(shop: Shop) -> None:
     shop.apply()
     starts = shop.store.read().domains[DB].starts
-    shop.edit("flavors.yaml", "{vcpus: 1, maxVcpus: 2, memory: 96Mi", "{vcpus: 2, maxVcpus: 2, memory: 160Mi")
+    shop.edit("flavors.yaml", "roomy}\nspec: {vcpus: 1, memory: 96Mi", "roomy}\nspec: {vcpus: 2, memory: 160Mi")
     shop.edit("volumes.yaml", "size: 64Mi", "size: 96Mi")
     shop.commit("A good month")
     assert {call.split()[0] for call in shop.apply()} == {"define_domain", "set_vcpus", "set_memory", "resize_volume"}

@@ -173,7 +173,7 @@ def test_the_groups_let_through_what_they_say_and_nothing_else(story: Story) -> 
 
 def test_the_database_grows_as_it_runs(story: Story) -> None:
     boot = story.answer(DB, "database", "cat /proc/sys/kernel/random/boot_id")
-    story.desk.edit("flavors.yaml", "{vcpus: 1, maxVcpus: 2", "{vcpus: 2, maxVcpus: 2")
+    story.desk.edit("flavors.yaml", "roomy}\nspec: {vcpus: 1", "roomy}\nspec: {vcpus: 2")
     story.desk.edit("volumes.yaml", "size: 64Mi", "size: 96Mi")
     story.apply("A good month")
     story.run("plan", "--detailed-exitcode")

@@ -44,17 +44,11 @@ class Blob(msgspec.Struct, frozen=True):
         return len(self.data)
 
 
-class File(Protocol):
-    """A file, whose content may have to be fetched first: a `Blob`, or one that is still in the commit."""
+class File(parsing.File, Protocol):
+    """A file whose size is known, while its content may have to be fetched first: a `Blob`, or one in the commit."""
 
     @property
-    def path(self) -> str: ...  # noqa: D102
-    @property
-    def id(self) -> str: ...  # noqa: D102
-    @property
     def size(self) -> int: ...  # noqa: D102
-    @property
-    def data(self) -> bytes: ...  # noqa: D102
 
 
 def read(blobs: Iterable[File], memory: Memory | None = None) -> tuple[list[Resource], list[Diagnostic]]:

@@ -17,8 +17,12 @@ from pathlib import Path
 
 import msgspec
 
-MOST_BYTES = 128 << 20
-"""What is read, and what is written at most; the entries that were used longest ago are left out."""
+MOST_BYTES = 64 << 20
+"""What is written at most, and half of what is read."""
+SLACK = 1 << 20
+"""Beside what a run has used as much again is kept, and this: so that going back to another commit finds something, and
+a fleet that has changed for years has no more to read than a young one.
+"""
 ABANDONED = 3600
 """Seconds after which what a killed writer left is taken away."""
 _DIGEST = 32
@@ -60,9 +64,10 @@ class Pack:
         """What was used in this run first, and of the rest what there is room for."""
         kept: dict[str, bytes] = {}
         size = 0
+        room = min(MOST_BYTES, SLACK + 2 * sum(len(key) + len(entry) for key, entry in self._used.items()))
         for key, entry in {**self._used, **self._entries}.items():
             size += len(key) + len(entry)
-            if size > MOST_BYTES:
+            if size > room:
                 break
             kept[key] = entry
         return kept

@@ -40,7 +40,7 @@ class Memory(Protocol):
 
 
 class File(Protocol):
-    """As in `manifest`."""
+    """A file. `id` names its content (a Git blob id), and is empty where that is not known."""
 
     @property
     def path(self) -> str: ...  # noqa: D102
@@ -88,8 +88,8 @@ def known(identity: str, memory: Memory) -> bool:
 def found(file: File, memory: Memory | None) -> Iterator[Found]:
     """What a file declares, and all that is wrong with it."""
     key = f"file {file.id}" if file.id else ""
-    if memory is not None and key and (known := _known(file, key, memory)) is not None:
-        yield from known
+    if memory is not None and key and (remembered := _known(file, key, memory)) is not None:
+        yield from remembered
         return
     data = file.data
     cuts = list(parts(data, key))

@@ -79,12 +79,13 @@ def test_a_place_that_cannot_be_written_is_no_failure(tmp_path: Path) -> None:
     assert filled(tmp_path / "file" / "a.pack", a=b"1").get("a") == b"1"
 
 
+@pytest.mark.parametrize(("bound", "bytes_"), [("MOST_BYTES", 600), ("SLACK", 200)])
 def test_what_was_used_last_is_kept_when_there_is_not_room_for_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str, bytes_: int
 ) -> None:
     path = tmp_path / "a.pack"
     filled(path, **{f"k{number}": b"x" * 100 for number in range(10)})
-    monkeypatch.setattr(pack, "MOST_BYTES", 600)
+    monkeypatch.setattr(pack, bound, bytes_)
     used = Pack(path, "1")
     used.get("k7")
     used.put("new", b"y" * 100)

@@ -13,7 +13,7 @@ from reconciler.plan import Step
 def shortfalls(step: Step, observed: Observed | None) -> Iterator[str]:
     """In what a step's result falls short of what it was to do: a call that succeeds without effect is a failure.
 
-    An update answers for the paths that it changes; a creation for all of them.
+    An update answers for the paths that it changes, and for its guest running if it starts one; a creation for all.
     """
     if step.wanted is None:
         if observed is not None:
@@ -24,6 +24,7 @@ def shortfalls(step: Step, observed: Observed | None) -> Iterator[str]:
         if observed.incomplete:
             yield "only parts of it stand after the step"
         paths = step.paths if step.verb == "update" else ("address", "guards", *step.wanted.fields)
+        paths = (*paths, "powerState") if step.ready else paths
         if "address" in paths and observed.key != step.wanted.key:
             yield f"it calls itself {observed.key} after the step instead of {step.wanted.key}"
         if "guards" in paths and sorted(observed.guards) != sorted(step.wanted.guards):

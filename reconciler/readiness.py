@@ -13,6 +13,8 @@ from reconciler.listener import Listener
 from reconciler.objects import Await
 from reconciler.plan import Step
 
+LOOKS_AT_ONCE = 4
+"""Looks at guests of one host: some of them keep one of its connections for seconds."""
 _INTERRUPTED = "the run was interrupted before it was ready"
 
 
@@ -23,7 +25,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
 
     look: float = 1.0
     tell: float = 10.0
-    at_once: int = 4
+    at_once: int = LOOKS_AT_ONCE
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], object] | None = None
 

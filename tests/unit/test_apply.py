@@ -419,6 +419,20 @@ def test_nothing_is_asked_of_a_guest_whose_readiness_is_none(host: MemoryHost) -
     assert host.asked == []
 
 
+def test_that_a_guest_runs_is_read_back_and_not_asked(host: MemoryHost) -> None:
+    runs = msgspec.structs.replace(step("db", powerState="Running"), ready=Readiness(check="running", deadline=60))
+    assert statuses(run([runs, step("web", "db")], host)) == {"db": "succeeded", "web": "succeeded"}
+    assert host.asked == []
+
+
+def test_a_restart_that_leaves_its_guest_stopped_has_failed(host: MemoryHost) -> None:
+    begun = step("db", verb="update", powerState="Running")
+    restart = msgspec.structs.replace(begun, paths=("vcpus",), ready=Readiness(check="running", deadline=60))
+    host.script["db"].append(lambda now: now and msgspec.structs.replace(now, stored={"powerState": "Stopped"}))
+    (outcome,) = run([restart], host)
+    assert outcome.error == 'powerState is "Stopped" after the step instead of "Running"'
+
+
 def test_a_guest_that_is_waited_for_keeps_no_worker_from_other_steps(host: MemoryHost) -> None:
     made = threading.Event()
     host.readiness["db"] = ["no"]

@@ -15,7 +15,7 @@ from reconciler.placement.capacity import Capacity, wanted_amounts
 from reconciler.placement.fit import Asks, Fitting, asks_of
 from reconciler.placement.hosts import Hosts, networks_of, of_kind, stands_once
 from reconciler.placement.local import Local
-from reconciler.placement.overlaps import by_host, overlaps
+from reconciler.placement.overlaps import Taken, by_host, overlaps
 from reconciler.placement.spots import Spot, Standing, closed, declared_host, maybe_elsewhere
 from reconciler.snapshots import Snapshots
 
@@ -68,8 +68,9 @@ class _Placing:
         self._desired = desired
         self._capacity = Capacity(self.hosts)
         self._standing = Standing(desired, self.hosts, self._capacity)
-        self._fitting = Fitting(self.hosts, self._capacity)
-        self._local = Local(desired, self.hosts, self._capacity, self._standing)
+        taken = Taken()
+        self._fitting = Fitting(self.hosts, self._capacity, taken)
+        self._local = Local(desired, self.hosts, self._capacity, self._standing, taken)
         self._instances = of_kind(desired, "Instance")
         self._spots: dict[Address, Spot] = {}
 
@@ -117,7 +118,7 @@ class _Placing:
         """The host that its pins leave over, or the first that has all."""
         settled = next(iter(pins.values()), self.hosts.only)
         if settled is None:
-            host = self._fitting.first(asks)
+            host = self._fitting.first(asks, self._local.joining(instance))
         elif not self.hosts.complete(settled) and set(pins.values()) <= {settled}:
             return Spot(host=settled, unsure=self.hosts.others_unseen(settled))  # nothing is planned there
         else:
@@ -128,7 +129,7 @@ class _Placing:
         return Spot(host=host, unsure=self.hosts.others_unseen(host))
 
     def _nowhere(self, instance: Resource, asks: Asks, pins: dict[Address, str], choice: bool) -> Spot:
-        reasons = self._fitting.reasons(asks, pins, choice)
+        reasons = self._fitting.reasons(asks, pins, self._local.joining(instance), choice)
         if choice and self.hosts.unseen:
             return maybe_elsewhere(instance, self.hosts, reasons)
         line = f"fits on no host: {reasons.in_short()}" if reasons.hosts else "no host is declared"

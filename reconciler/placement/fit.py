@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -12,6 +12,7 @@ from reconciler.kinds.base import Resource
 from reconciler.observation import HostFacts
 from reconciler.placement.capacity import Amounts, Capacity, added, volumes_of, wanted_amounts
 from reconciler.placement.hosts import Hosts, networks_of
+from reconciler.placement.overlaps import Taken
 
 MOST_LINES = 20
 """Hosts that one message tells of; more are counted."""
@@ -58,27 +59,31 @@ class Fitting:
     later either, since nothing is given back while a plan is made.
     """
 
-    def __init__(self, hosts: Hosts, capacity: Capacity) -> None:
-        self._hosts, self._capacity = hosts, capacity
+    def __init__(self, hosts: Hosts, capacity: Capacity, taken: Taken) -> None:
+        self._hosts, self._capacity, self._taken = hosts, capacity, taken
         self._left: dict[Asks, list[str]] = {}
         self._told: tuple[object, Reasons] | None = None
 
-    def first(self, asks: Asks) -> str | None:
-        """The first host that has it all; None when none has."""
+    def first(self, asks: Asks, joining: Sequence[Resource] = ()) -> str | None:
+        """The first host that has it all, and on which the networks that come with the instance overlap none; None when
+        there is none.
+        """
         if asks not in self._left:
             able = (host for host in self._hosts.active if self._hosts.complete(host))
             self._left[asks] = [host for host in reversed(list(able)) if not any(self.unable(host, asks, choice=True))]
-        left = self._left[asks]
-        while left and not self._capacity.fits(left[-1], dict(asks.amounts)):
+        left, amounts = self._left[asks], dict(asks.amounts)
+        while left and not self._capacity.fits(left[-1], amounts):
             left.pop()
-        return left[-1] if left else None
+        roomy = (host for host in reversed(left) if self._capacity.fits(host, amounts))
+        return next((host for host in roomy if not any(self._taken.clashes(host, joining))), None)
 
-    def reasons(self, asks: Asks, pins: Pins, choice: bool) -> Reasons:
+    def reasons(self, asks: Asks, pins: Pins, joining: Sequence[Resource], choice: bool) -> Reasons:
         """What keeps an instance from every host: the same as the last one, when that asked for the same."""
-        case = (self._capacity.claims, asks, sorted(pins.items()), choice)
+        case = (self._capacity.claims, asks, sorted(pins.items()), [each.address for each in joining], choice)
         if self._told is None or self._told[0] != case:
             first = list(self._hosts)[:MOST_LINES]
-            against = {host: list(self.why_not(host, asks, pins, choice)) for host in first}
+            clashes = {host: list(self._taken.clashes(host, joining)) if choice else [] for host in first}
+            against = {host: [*self.why_not(host, asks, pins, choice), *clashes[host]] for host in first}
             self._told = case, Reasons(against, len(self._hosts.states))
         return self._told[1]
 

@@ -11,15 +11,17 @@ from reconciler.placement import words
 from reconciler.placement.capacity import Capacity, volumes_of, wanted_amounts
 from reconciler.placement.fit import Reasons
 from reconciler.placement.hosts import Hosts, networks_of, of_kind, stands_once
+from reconciler.placement.overlaps import Taken
 from reconciler.placement.spots import Spot, Standing, closed, declared_host, maybe_elsewhere
 
 
 class Local:
     """The spots of networks and volumes, as they are decided one after the other."""
 
-    def __init__(self, desired: Desired, hosts: Hosts, capacity: Capacity, standing: Standing) -> None:
+    def __init__(self, desired: Desired, hosts: Hosts, capacity: Capacity, standing: Standing, taken: Taken) -> None:
         self.spots: dict[Address, Spot] = {}
         self._desired, self._hosts, self._capacity, self._standing = desired, hosts, capacity, standing
+        self._taken = taken
         kinds = (*of_kind(desired, "Network"), *of_kind(desired, "Volume"))
         self._all = [each for each in kinds if stands_once(each)]
 
@@ -27,10 +29,15 @@ class Local:
         """Those that stand, and those that say where they are to be."""
         for resource in self._all:
             if spot := self._standing.spot(resource):
-                self.spots[resource.address] = spot
+                self._put(resource, spot)
         for resource in self._all:
             if resource.address not in self.spots and (spot := self._said(resource)):
-                self.spots[resource.address] = spot
+                self._put(resource, spot)
+
+    def _put(self, resource: Resource, spot: Spot) -> None:
+        self.spots[resource.address] = spot
+        if spot.host and resource.address.kind == "Network":
+            self._taken.add(spot.host, resource)
 
     def _said(self, resource: Resource) -> Spot | None:
         if host := declared_host(resource):
@@ -57,11 +64,18 @@ class Local:
         """The volumes that would be made where the instance is put."""
         return [self._desired.resources[each] for each in volumes_of(instance) if each not in self.spots]
 
+    def joining(self, instance: Resource) -> list[Resource]:
+        """The networks that would come to where the instance is put: new local ones, and wires."""
+        return [self._desired.resources[each] for each in networks_of(instance) if each not in self.spots]
+
     def follow(self, instance: Resource, host: str) -> None:
         """Put what has no place yet where the instance is."""
+        for network in self.joining(instance):
+            self._taken.add(host, network)
         for address in self.needs(instance):
             if address not in self.spots:
-                self.spots[address] = self._made(self._desired.resources[address], host)
+                resource = self._desired.resources[address]
+                self._put(resource, self._made(resource, host))
 
     def rest(self, waiting: Iterable[Resource]) -> None:
         """What no placed instance uses goes on the only host that takes it. Of what the `waiting` instances need, which
@@ -70,7 +84,7 @@ class Local:
         needed = {address for instance in waiting for address in self.needs(instance)}
         for resource in self._all:
             if resource.address not in self.spots:
-                self.spots[resource.address] = self._alone(resource, resource.address in needed)
+                self._put(resource, self._alone(resource, resource.address in needed))
 
     def _alone(self, resource: Resource, needed: bool) -> Spot:
         if self._hosts.anywhere:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -66,11 +67,43 @@ def overlaps(
 
 def _taken(network: Resource, taken: _Ranges) -> list[tuple[str, Address]]:
     """The ranges that somebody has; if there are none they are the network's from now on."""
-    ranges = [ipaddress.ip_network(text) for text in (network.spec.cidr, network.spec.cidr6) if text]
+    ranges = list(_ranges(network))
     found = [(str(each), holder) for each in ranges if (holder := taken.holder(each))]
     for each in ranges if not found else ():
         taken.add(each, network.address)
     return found
+
+
+def _ranges(network: Resource) -> Iterator[_Network]:
+    yield from (_parsed(text) for text in (network.spec.cidr, network.spec.cidr6) if text)
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _parsed(text: str) -> _Network:
+    """Asked for at every host that an instance could go to."""
+    return ipaddress.ip_network(text)
+
+
+class Taken:
+    """The ranges that each host has, or is to have, as placement goes on."""
+
+    def __init__(self) -> None:
+        self._ranges: defaultdict[str, _Ranges] = defaultdict(_Ranges)
+        self._there: set[tuple[str, Address]] = set()
+
+    def add(self, host: str, network: Resource) -> None:
+        """A network comes to a host."""
+        if (host, network.address) not in self._there:
+            self._there.add((host, network.address))
+            for each in _ranges(network):
+                self._ranges[host].add(each, network.address)
+
+    def clashes(self, host: str, networks: Iterable[Resource]) -> Iterator[str]:
+        """Which of some networks could not come to a host, and why."""
+        for network in networks:
+            if (host, network.address) not in self._there:
+                holders = (self._ranges[host].holder(each) for each in _ranges(network))
+                yield from (f"{network.address} would overlap {holder} there" for holder in holders if holder)
 
 
 def by_host(placed: Iterable[tuple[str, Resource]]) -> dict[str, list[Resource]]:

@@ -233,12 +233,17 @@ def test_a_network_of_mode_bridge_is_on_every_host_that_has_an_instance_of_it() 
     assert sorted(key.host for key in world.objects if key.address == wire) == ["kvm-01", "kvm-02"]
 
 
-def overlapping(first: Any, second: Any) -> Placement:
+ONE = {"state": "Cordoned"}
+"""Leaves the other host as the only one."""
+
+
+def overlapping(first: Any, second: Any, *more: Manifest, other: Any = None) -> Placement:
     networks = fleet.network("far", **first), fleet.network("lan", **second)
-    return placed(of(*networks, *(fleet.instance(name, networks={name: {}}) for name in ("far", "lan"))))
+    instances = (fleet.instance(name, networks={name: {}}) for name in ("far", "lan"))
+    return placed(of(*networks, *instances, *more, second=other))
 
 
-@pytest.mark.parametrize(
+OVERLAPPING = pytest.mark.parametrize(
     ("first", "second"),
     [
         ({"cidr": "10.1.0.0/16"}, {"cidr": "10.1.2.0/24"}),
@@ -248,8 +253,26 @@ def overlapping(first: Any, second: Any) -> Placement:
         ({"cidr": "10.20.0.0/24", "mode": "bridge", "physicalNetwork": "wire"}, {"cidr": "10.20.0.0/25"}),
     ],
 )
-def test_of_two_networks_that_overlap_on_a_host_the_later_one_waits_with_its_instances(first: Any, second: Any) -> None:
+
+
+@OVERLAPPING
+def test_an_instance_goes_where_its_new_network_overlaps_none(first: Any, second: Any) -> None:
     found = overlapping(first, second)
+    assert found.held == {}
+    assert found.hosts[web("far")] != found.hosts[web("lan")]
+
+
+def test_an_instance_whose_new_network_overlaps_one_on_every_host_is_told_which() -> None:
+    third = fleet.network("third", cidr="10.1.0.0/16"), fleet.instance("third", networks={"third": {}})
+    found = overlapping({"cidr": "10.1.2.0/24"}, {"cidr": "10.1.2.0/25"}, *third)
+    assert codes(found) == ["unplaced"]
+    assert "kvm-01: Network/shop/third would overlap Network/shop/far there." in why(found)
+    assert "kvm-02: Network/shop/third would overlap Network/shop/lan there." in why(found)
+
+
+@OVERLAPPING
+def test_of_two_networks_that_overlap_on_a_host_the_later_one_waits_with_its_instances(first: Any, second: Any) -> None:
+    found = overlapping(first, second, other=ONE)
     assert codes(found) == ["networks-overlap", "network-held"]
     (late,) = (address for address in found.held if address.kind == "Network")
     assert found.held[web(late.name)] == f"waits for {late}"
@@ -258,7 +281,7 @@ def test_of_two_networks_that_overlap_on_a_host_the_later_one_waits_with_its_ins
 def test_a_network_that_stands_comes_before_one_that_sorts_before_it() -> None:
     before = fleet.network("lan"), fleet.instance("z")
     far = fleet.network("far"), fleet.instance("a", networks={"far": {}})
-    found = placed(of(*before, *far), standing(of(*before)))
+    found = placed(of(*before, *far, second=ONE), standing(of(*before, second=ONE)))
     assert {str(address) for address in found.held} == {"Network/shop/far", "Instance/shop/a"}
 
 

@@ -82,5 +82,5 @@ def _identities(found: Guest) -> list[Path]:
     from reconciler.cli.keys import default_path
 
     instance = found.loaded.desired.resources.get(found.observed.key.address)
-    names = [name.rpartition("/")[2] for name in instance.spec.keypairs] if instance else []
+    names = [name.rpartition("/")[2] for name in instance.spec.keypairs or ()] if instance else []
     return [path for path in map(default_path, names) if path.exists()]

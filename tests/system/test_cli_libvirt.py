@@ -12,6 +12,7 @@ import pytest
 from tests.support.command import Desk, Ran
 from tests.support.guests import BOOT_SECONDS, GuestImage
 from tests.support.hosts import Host, until
+from tests.support.remote import by_ssh
 
 pytestmark = pytest.mark.libvirtd
 
@@ -39,7 +40,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory, libvirt_host: Host, tiny_imag
 
 def _trust(desk: Desk, fleet_id: str, connection: dict[str, object], folder: Path) -> None:
     file = desk.home / ".config" / "reconciler" / "config.yaml"
-    file.parent.mkdir(parents=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     content = {"fleets": {fleet_id: {"folders": [str(folder)], "hosts": {"sim-01": connection}}}}
     file.write_text(json.dumps(content), encoding="utf-8")
     file.chmod(0o600)
@@ -62,6 +63,22 @@ def test_ssh_needs_no_option_and_remembers_the_guest(desk: Desk) -> None:
     assert before
     assert desk.run("ssh", WEB, "--", "exit 7").code == 7, "the guest's exit code is ours"
     assert known.read_text(encoding="utf-8") == before
+
+
+def test_all_goes_through_the_ssh_connection_of_a_host_far_away(
+    desk: Desk, libvirt_host: Host, tiny_image: GuestImage, tmp_path: Path
+) -> None:
+    trusted = desk.home / ".config" / "reconciler" / "config.yaml"
+    near = trusted.read_text(encoding="utf-8")
+    (fleet_id,) = json.loads(near)["fleets"]
+    with by_ssh(libvirt_host, tmp_path) as far:
+        pool = {"pool": libvirt_host.connection["pool"]}
+        _trust(desk, fleet_id, {"driver": "libvirt", **pool, **far.connection}, tiny_image.folder)
+        assert _answer(desk, "hostname").out == "web-1\n"
+        for command in (["plan", "--detailed-exitcode"], ["doctor"], ["observe"]):
+            ran = desk.run(*command)
+            assert ran.code == 0, ran.out + ran.err
+    trusted.write_text(near, encoding="utf-8")
 
 
 def test_doctor_passes_on_a_host_that_works(desk: Desk) -> None:

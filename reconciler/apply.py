@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from graphlib import TopologicalSorter
 from queue import Empty, SimpleQueue
 
 import msgspec
 
+from reconciler.claim import PATIENCE, Claim, claim
 from reconciler.driver import Driver, DriverError, ErrorClass, Lease
 from reconciler.listener import Calm, Listener, StepProgress
 from reconciler.objects import Await
@@ -55,26 +56,40 @@ def apply(
     workers: int = 4,
     retry: Retry | None = None,
     pace: Pace | None = None,
+    sure: Collection[str] | None = None,
+    patience: float = PATIENCE,
 ) -> list[Outcome]:
     """Run the steps of a plan and return their outcomes, in the plan's order.
 
-    The locks of all hosts that the plan touches are held for its steps, taken in order of name so that two runs
-    cannot wait for each other; raises `DriverError` (held), before anything is done, when another writer has one.
+    The locks of all hosts that the plan touches are held for its steps, and those of all hosts where something is made
+    that may stand only once; raises `DriverError` (held), before anything is done, when another writer has one. `sure`
+    are the hosts that were completely seen when the plan was made (None: all). A host has `patience` seconds to give
+    its lock.
     When `stop` is set, running steps finish, no other starts, no guest is waited for, and the rest is `not-run`.
     `workers` counts per host, so that a slow host delays no other; waiting for a guest takes none of them. An
     interrupt (`KeyboardInterrupt`) or a crash leaves at once: the workers
     are daemon threads, and what they leave behind is found by the next run.
     """
     with ExitStack() as locks:
-        touched = sorted({step.key.host for step in plan.steps} & set(drivers))
-        leases = {host: _InTurn(locks.enter_context(drivers[host].lock())) for host in touched}
+        known = drivers.keys() if sure is None else sure
+        claimed = claim(locks, plan.steps, drivers, known, patience)
+        leases = {host: _InTurn(lease) for host, lease in claimed.leases.items()}
         calm = Calm(listener)
         waits = Waits(drivers, calm, stop, pace)
 
         def perform(step: Step) -> Outcome:
+            if why := _unclaimed(step, claimed):
+                return why
             return _perform(step, plan.source.commit, drivers, leases, calm, stop, retry or Retry())
 
         return _Run(plan, perform, waits, calm, stop, workers).outcomes()
+
+
+def _unclaimed(step: Step, claimed: Claim) -> Outcome | None:
+    """What becomes of a step that we have no right to."""
+    if step.key.host in claimed.refused:
+        return _failure(step, claimed.refused[step.key.host])
+    return _failure(step, claimed.barred[step.id], race=True) if step.id in claimed.barred else None
 
 
 class _Run:

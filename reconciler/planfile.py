@@ -9,6 +9,7 @@ import msgspec
 
 from reconciler import __version__
 from reconciler.observation import Snapshot
+from reconciler.once import elsewhere
 from reconciler.plan import Plan
 from reconciler.planning.basis import ABSENT
 from reconciler.snapshots import Snapshots
@@ -64,14 +65,18 @@ def load(data: bytes, fleet_id: str) -> Plan:
 
 
 def moved(plan: Plan, snapshots: Sequence[Snapshot]) -> list[str]:
-    """The objects of the basis that are no longer as they were, or that cannot be seen to be."""
+    """The objects of the basis that are no longer as they were, or that cannot be seen to be; and what is to be made
+    and stands on another host by now.
+    """
     seen = Snapshots(snapshots)
     now = {str(key): observed.digest() for key, observed in seen.objects.items()}
-    return [
+    moved = [
         key
         for key, digest in sorted(plan.basis.items())
         if key.rpartition("@")[2] not in seen.complete or now.get(key, ABSENT) != digest
     ]
+    sure = () if plan.partial else [each.host for each in snapshots]
+    return [*moved, *sorted(elsewhere(plan.steps, snapshots, sure).values())]
 
 
 def _envelope(data: bytes) -> _File:

@@ -155,7 +155,8 @@ def apply_round(
 
     Raises `DriverError` (held) before anything is done when another writer has one of them.
     """
-    return apply(plan, round_.drivers, listener, stop, workers=workers)
+    sure = [each.host for each in round_.snapshots if each.complete]
+    return apply(plan, round_.drivers, listener, stop, workers=workers, sure=sure)
 
 
 def emptied(wanted: Desired) -> Desired:

@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from reconciler.address import Address, ObjectKey
 from reconciler.driver import DriverError, ErrorClass, Progress
 from reconciler.objects import Observed, Wanted
-from reconciler.observation import Sighting, Snapshot
+from reconciler.observation import Complete, Failed, Sighting, Snapshot
 from reconciler.plan import Plan, Source, Step
 
 
 class MemoryHost:
     """One host. `script` gives per step id what its attempts do before they succeed: an error to raise, or a callable
     that may wait, raise, or return what is to be read back. `readiness` has what looks at a guest find, by its name.
+    `blind`: it cannot be observed. `lock_fails` may wait, and gives what taking the lock ends in.
     """
 
     def __init__(self, name: str, order: list[str] | None = None) -> None:
@@ -27,7 +28,9 @@ class MemoryHost:
         self.script = defaultdict(list)
         self.readiness: dict[str, list[str | DriverError]] = {}
         self.asked: list[str] = []
-        self.locked = self.lost = self.closed = False
+        self.locked = self.lost = self.closed = self.blind = False
+        self.lock_fails: Callable[[], DriverError | None] | None = None
+        self.unlocked = threading.Event()
         self.most_at_once = 0
         self._order = [] if order is None else order
         self._at_once = 0
@@ -38,19 +41,23 @@ class MemoryHost:
         self._order.append(f"lock {self.name}")
         if self.locked:
             raise DriverError(ErrorClass.HELD, f"another run has host {self.name}")
+        if self.lock_fails and (problem := self.lock_fails()):
+            raise problem
         self.locked = True
         try:
             yield self
         finally:
             self.locked = False
             self._order.append(f"unlock {self.name}")
+            self.unlocked.set()
 
     def check(self) -> None:
         if self.lost:
             raise DriverError(ErrorClass.HELD, "the lock was taken away")
 
     def observe(self) -> Snapshot:
-        return Snapshot(host=self.name, objects=tuple(self.objects.values()))
+        status = Failed("it does not answer") if self.blind else Complete()
+        return Snapshot(host=self.name, status=status, objects=tuple(self.objects.values()))
 
     def apply(self, step: Step, commit: str, progress: Progress) -> Observed | None:
         assert self.locked, "a step without the lock"

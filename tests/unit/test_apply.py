@@ -224,7 +224,7 @@ def test_an_update_answers_only_for_what_it_changes(host: MemoryHost) -> None:
 def test_locks_are_taken_in_order_and_held_to_the_end() -> None:
     order: list[str] = []
     hosts = [MemoryHost(name, order) for name in ("c", "a", "b")]
-    run([step("x", host="c"), step("y", "x", host="a")], *hosts)
+    run([step("x", host="c", verb="delete"), step("y", "x", host="a", verb="delete")], *hosts)
     assert order == ["lock a", "lock c", "x", "y", "unlock c", "unlock a"]
 
 
@@ -235,6 +235,48 @@ def test_a_held_host_stops_the_run_before_anything_is_done() -> None:
         run([step("x", host="a"), step("y", host="b")], free, taken)
     assert caught.value.error_class is ErrorClass.HELD
     assert (free.objects, free.locked) == ({}, False)
+
+
+def test_what_stands_once_is_made_under_the_locks_of_all_hosts() -> None:
+    order: list[str] = []
+    hosts = [MemoryHost(name, order) for name in ("c", "a", "b")]
+    run([step("x", host="c")], *hosts)
+    assert order == ["lock a", "lock b", "lock c", "x", "unlock c", "unlock b", "unlock a"]
+
+
+def test_what_another_run_has_made_elsewhere_meanwhile_is_not_made_again() -> None:
+    here, there = MemoryHost("a"), MemoryHost("b")
+    run([step("web", host="b")], there)
+    outcomes = run([step("web", host="a"), step("after", "web", host="a"), step("db", host="a")], here, there)
+    assert statuses(outcomes) == {"web": "failed", "after": "skipped", "db": "succeeded"}
+    assert (outcomes[0].error, outcomes[0].race) == ("Instance/shop/web stands on b by now; plan again", True)
+    assert [str(key) for key in here.objects] == ["Instance/shop/db@a"]
+
+
+def test_a_host_that_cannot_be_looked_at_again_may_have_got_what_is_to_be_made() -> None:
+    here, there = MemoryHost("a"), MemoryHost("b")
+    there.blind = True
+    drivers = {"a": here, "b": there}
+    steps = plan(step("web", host="a"), step("gone", host="a", verb="delete"))
+    outcomes = apply(steps, drivers, Silent(), threading.Event())
+    assert statuses(outcomes) == {"web": "failed", "gone": "succeeded"}
+    assert outcomes[0].error == "whether Instance/shop/web stands on b by now could not be seen; plan again"
+    known_before = apply(steps, drivers, Silent(), threading.Event(), sure=["a"])
+    assert statuses(known_before) == {"web": "succeeded", "gone": "succeeded"}
+
+
+def test_a_host_whose_lock_cannot_be_had_holds_up_no_other() -> None:
+    quick, broken, hung = MemoryHost("quick"), MemoryHost("broken"), MemoryHost("hung")
+    broken.lock_fails, over = lambda: DriverError(ErrorClass.TRANSIENT, "the connection was lost"), threading.Event()
+    hung.lock_fails = lambda: None if over.wait(60) else transient()
+    drivers = {host.name: host for host in (quick, broken, hung)}
+    steps = plan(*(step(name, host=name, verb="delete") for name in drivers))
+    outcomes = {each.step: each for each in apply(steps, drivers, Silent(), threading.Event(), patience=0.2)}
+    assert statuses(list(outcomes.values())) == {"quick": "succeeded", "broken": "failed", "hung": "failed"}
+    assert outcomes["broken"].error == "the connection was lost"
+    assert outcomes["hung"].error == "the lock of host hung was not to be had within 0.2 s"
+    over.set()
+    assert hung.unlocked.wait(5), "a lock that comes too late is given back"
 
 
 def test_a_lost_lock_is_noticed_before_each_step(host: MemoryHost) -> None:

@@ -82,3 +82,23 @@ def test_a_change_by_hand_to_a_touched_object_moves_the_basis() -> None:
     changed = msgspec.structs.replace(world.objects[key], running=None)
     world = msgspec.structs.replace(world, objects={**world.objects, key: changed})
     assert planfile.moved(plan, world.snapshots()) == ["Instance/shop/web-1@kvm-01"]
+
+
+def test_a_plan_to_make_what_stands_on_another_host_by_now_has_moved() -> None:
+    desired = fleet.desired(
+        *(fleet.fleet(), fleet.host("a"), fleet.host("b"), fleet.flavor(), fleet.image()),
+        *(fleet.network(mode="bridge", physicalNetwork="wire"), fleet.instance(placement={"host": "a"})),
+    )
+    before = World(hosts=("a", "b"))
+    plan = before.plan(desired)
+    elsewhere = fleet.desired(
+        *(fleet.fleet(), fleet.host("a"), fleet.host("b"), fleet.flavor(), fleet.image()),
+        *(fleet.network(mode="bridge", physicalNetwork="wire"), fleet.instance(placement={"host": "b"})),
+    )
+    after = before.applied(before.plan(elsewhere))
+    assert planfile.moved(plan, before.snapshots()) == []
+    assert planfile.moved(plan, after.snapshots()) == ["Instance/shop/web-1 stands on b by now; plan again"]
+    unseen = [msgspec.structs.replace(each, status=Failed("no answer")) for each in before.snapshots()[1:]]
+    assert planfile.moved(plan, [*before.snapshots()[:1], *unseen]) == [
+        "whether Instance/shop/web-1 stands on b by now could not be seen; plan again"
+    ]

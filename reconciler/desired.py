@@ -15,7 +15,7 @@ from reconciler.graph import cycles
 from reconciler.kinds.base import DEFAULT_PROJECT, Problem, Resource, resource_kind
 from reconciler.kinds.defaults import Defaults, qualified
 from reconciler.kinds.instance import InstanceSpec, with_defaults
-from reconciler.kinds.instance_check import user_data_problems
+from reconciler.kinds.instance.check import user_data_problems
 from reconciler.kinds.keypair import KeypairSpec, key_problem
 from reconciler.manifest import UNREAD, File, read
 from reconciler.parsing import Memory

@@ -44,13 +44,13 @@ def schema(name: str) -> dict[str, Any]:
 
 def any_kind() -> dict[str, Any]:
     """The JSON Schema of a manifest of any kind; `kind` decides what else it must be."""
-    reference, definitions = _components(list(REGISTRY))
+    reference, definitions = _components(sorted(REGISTRY))
     cases = [
         {
             "if": {"properties": {"kind": {"const": name}}, "required": ["kind"]},
             "then": {"$ref": _REFERENCE.format(name=reference[name])},
         }
-        for name in REGISTRY
+        for name in sorted(REGISTRY)
     ]
     body = {
         "title": "Manifest",

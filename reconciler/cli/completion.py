@@ -67,7 +67,7 @@ def complete_explained(ctx: click.Context, param: click.Parameter, incomplete: s
 def _kinds() -> list[str]:
     from reconciler.kinds import REGISTRY
 
-    return list(REGISTRY)
+    return sorted(REGISTRY)
 
 
 def _folder(ctx: click.Context) -> Path:

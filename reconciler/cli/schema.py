@@ -16,7 +16,7 @@ def _kind(text: str) -> str:
 
     kind = options.kind_named(text)
     if kind is None:
-        raise click.BadParameter(f"there is no kind {text!r}; there are {', '.join(REGISTRY)}")
+        raise click.BadParameter(f"there is no kind {text!r}; there are {', '.join(sorted(REGISTRY))}")
     return kind
 
 

@@ -25,7 +25,7 @@ from reconciler.kinds.instance import (
     secret_of,
     volume_of,
 )
-from reconciler.kinds.instance_check import check
+from reconciler.kinds.instance.check import check
 from reconciler.kinds.network import gateway6_of, gateway_of
 from reconciler.kinds.security_group import implied_group
 from reconciler.objects import Await, Value, Wanted

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from reconciler.address import ObjectKey
 from reconciler.kinds.base import Kind, Reference, Resource, World, register, resolve
 from reconciler.kinds.network import NetworkSpec, gateway6_of, gateway_of, range_of
-from reconciler.kinds.network_check import check
+from reconciler.kinds.network.check import check
 from reconciler.objects import Value, Wanted
 
 

@@ -94,6 +94,17 @@ def test_without_its_secret_a_guest_is_not_made(rig: Rig) -> None:
     assert observed is None or observed.running is None
 
 
+def test_a_guest_whose_new_secret_cannot_be_had_goes_on_as_it_is(rig: Rig, bench: Bench) -> None:
+    rig.make(rig.scene().values())
+    boot, before = bench.boot(rig.name(WEB)), rig.look(rig.scene()[WEB])
+    larger = rig.scene(GROWN, flavor="grown", userDataFrom={"secretRef": "lost"})[WEB]
+    for impact in (Impact.RESTART, Impact.REBUILD):
+        with pytest.raises(DriverError, match="lost"):
+            rig.update(larger, impact)
+        assert rig.look(rig.scene()[WEB]) == before
+        assert bench.boot(rig.name(WEB)) == boot
+
+
 def _becomes_ready(rig: Rig, check: str) -> str:
     deadline = time.monotonic() + PATIENCE
     while (missing := rig.driver.ready(Address.parse(WEB), check)) and time.monotonic() < deadline:

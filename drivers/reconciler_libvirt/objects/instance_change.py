@@ -42,11 +42,12 @@ def ensure(task: Task) -> None:
     work = Work.of(task)
     data = volumes.wanted(work)
     anew = _anew(work)
+    seed = disks.new_seed(work) if _seed_ahead(work, anew) else None
     if anew and work.domain is not None:
         power.switch_off(work.domain, task.progress)
         _forget_memory(work.domain, task.progress)
     disks.ensure_root(work, anew)
-    told = _tell_first(work, anew)
+    told = _tell_first(work, anew, seed)
     nics.forget_names(work)
     spec = _spec(work, data, told)
     domain = _ensure_defined(work, spec)
@@ -57,7 +58,7 @@ def ensure(task: Task) -> None:
     nics.ensure_filters(work, domain)
     if work.wants_running:
         if not told and not domain.isActive() and disks.seed_told(work):
-            disks.ensure_seed(work)  # a guest is told at its start what has changed of its networks
+            disks.ensure_seed(work, seed)  # a guest is told at its start what has changed of its networks
         power.start(domain, task.progress)
         nics.join(work, domain)
         volumes.follow(work, domain)
@@ -87,11 +88,18 @@ def _boots_else(work: Work) -> bool:
     return stored is not None and (stored.boot and stored.boot.kernel) != (wanted and wanted.kernel)
 
 
-def _tell_first(work: Work, anew: bool) -> bool:
+def _seed_ahead(work: Work, anew: bool) -> bool:
+    """Whether a seed will be written. It is made before anything is switched off or lost: a secret in it may not be
+    to be had.
+    """
+    starts = work.wants_running and (work.task.may_restart or not work.active)
+    return (starts or anew or disks.lacks_seed(work, anew)) and disks.seed_told(work)
+
+
+def _tell_first(work: Work, anew: bool, seed: bytes | None) -> bool:
     """Write the seed of a guest that has none, or is made anew; whether that was done."""
-    lacking = anew or work.domain is None or not disks.has_seed(work)
-    if lacking and not work.active and disks.seed_told(work):
-        disks.ensure_seed(work)
+    if disks.lacks_seed(work, anew) and disks.seed_told(work):
+        disks.ensure_seed(work, seed)
         return True
     return False
 

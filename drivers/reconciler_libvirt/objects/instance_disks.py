@@ -85,9 +85,11 @@ def root_outdated(work: Work) -> bool:
     return found != work.fields["image"] or root.capacity > size
 
 
-def has_seed(work: Work) -> bool:
-    """Whether there is a seed disk."""
-    return work.site.storage.volume(names.seed(work.site.identity, work.origin)) is not None
+def lacks_seed(work: Work, anew: bool) -> bool:
+    """Whether a seed is to be written before the domain is defined: it is made anew, or has none."""
+    if work.active:
+        return False
+    return anew or work.domain is None or work.site.storage.volume(names.seed(work.site.identity, work.origin)) is None
 
 
 def seed_told(work: Work) -> bool:
@@ -115,9 +117,14 @@ def _keys(work: Work) -> tuple[str, ...]:
     return tuple(line for line in work.task.wanted.payload.get("keys", "").splitlines() if line)
 
 
-def ensure_seed(work: Work) -> None:
-    """Write the seed; only called while no guest has it open."""
-    name, content = names.seed(work.site.identity, work.origin), seed.image(seed_of(work))
+def new_seed(work: Work) -> bytes:
+    """The seed that tells what is wanted. Raises `DriverError` when a secret in it cannot be had."""
+    return seed.image(seed_of(work))
+
+
+def ensure_seed(work: Work, made: bytes | None) -> None:
+    """Write the seed, the one that was made already if one was; only called while no guest has it open."""
+    name, content = names.seed(work.site.identity, work.origin), made or new_seed(work)
     storage, progress = work.site.storage, work.task.progress
     storage.create(VolumeSpec(name=name, capacity=len(content), format="raw"), progress)
     storage.fill(name, len(content), iter([content]), progress)

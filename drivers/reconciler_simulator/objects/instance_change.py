@@ -22,7 +22,10 @@ def ensure(site: Site, calls: Calls, task: Task) -> None:
     work = Work(site=site, calls=calls, task=task, origin=task.wanted.origin)
     _check_features(work)
     anew = task.may_rebuild and instance_disks.outdated(work)
-    if work.running and _must_stop(work, anew):
+    stops = work.running is not None and _must_stop(work, anew)
+    if stops or not work.running:
+        instance_disks.check_secret(work)
+    if stops:
         calls.make(hypervisor.stop_domain, work.name)
     instance_disks.ensure_root(work, anew)
     instance_disks.ensure_seed(work)

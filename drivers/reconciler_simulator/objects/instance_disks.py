@@ -51,19 +51,30 @@ def _check_size(work: Work, base: str, size: int) -> None:
         raise DriverError(ErrorClass.YOURS, text)
 
 
+def check_secret(work: Work) -> None:
+    """That the secret of a seed that will be written can be had, before anything is switched off or lost."""
+    if secret := (_new_seed(work) or {}).get(seed.USER_DATA_OF):
+        work.site.files.secret(secret)  # a real seed has its text; that it can be had is all that is to be known here
+
+
+def _new_seed(work: Work) -> dict[str, str] | None:
+    """The content of the seed, if it should be another than it is."""
+    if not seed.told(work.fields):
+        return None
+    told, content = work.volume(seed_name(work.site, work.origin)), seed.content(work.task.wanted, work.uuid)
+    settled = told and (told.content == content or not seed.agrees(content, work.task.wanted))
+    return None if settled else content
+
+
 def ensure_seed(work: Work) -> None:
     """A running guest has read its seed; only a stopped one is given another.
 
     While new keys wait for consent, the fields still have the old ones and the payload has not: then the seed stays.
     """
-    name = seed_name(work.site, work.origin)
-    if not seed.told(work.fields):
+    name, content = seed_name(work.site, work.origin), _new_seed(work)
+    told = work.volume(name)
+    if content is None or (told and work.running):
         return
-    told, content = work.volume(name), seed.content(work.task.wanted, work.uuid)
-    if told and (told.content == content or work.running or not seed.agrees(content, work.task.wanted)):
-        return
-    if secret := content.get(seed.USER_DATA_OF):
-        work.site.files.secret(secret)  # a real seed has its text; that it can be had is all that is to be known here
     if told:
         work.calls.make(hypervisor.delete_volume, name)
     work.calls.make(hypervisor.create_volume, name, Volume(capacity=seed.SIZE, content=content))

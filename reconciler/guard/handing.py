@@ -11,7 +11,7 @@ from reconciler.guard.needs import releases, without
 from reconciler.guard.verdict import explain, granted_fields
 from reconciler.objects import Observed
 from reconciler.order import circles
-from reconciler.plan import Consent, Granted, Refused
+from reconciler.plan import Consent, Granted, Refused, Waiting
 from reconciler.snapshots import Snapshots, identity
 
 Cases = Mapping[ObjectKey, Case]
@@ -48,6 +48,7 @@ def holders(volume: ObjectKey, case: Case, snapshots: Snapshots) -> Iterator[Obs
 
 def _unless_held(case: Case, judged: Cases, snapshots: Snapshots) -> Case:
     for volume in takes(case):
+        case = _unless_own(case, volume)
         for user in holders(volume, case, snapshots):
             using = judged.get(identity(user))
             if using is not None and releases(using, volume):
@@ -55,6 +56,21 @@ def _unless_held(case: Case, judged: Cases, snapshots: Snapshots) -> Case:
             consent = using.change.consent if using else Granted()
             why = Refused(f"{user.key.address} has {volume.address}, and keeps it")
             case = _held(case, volume, why if isinstance(consent, Granted | Refused) else consent, user)
+    return case
+
+
+def _unless_own(case: Case, volume: ObjectKey) -> Case:
+    """The guest that has a volume as one disk does not get it as another one as well."""
+    heads = {field.path: field for field in case.change.fields if is_head(field.path)}
+    forms = (case.observed.stored, case.observed.running or {}) if case.observed else ()
+    for path in sorted({path for form in forms for path, value in form.items() if value == str(volume.address)}):
+        if not (path.startswith("volumes.") and is_head(path)):
+            continue
+        gives = heads.get(path)
+        if gives is not None and (gives.after == str(volume.address) or isinstance(gives.consent, Granted)):
+            continue
+        why = Refused(f"it has {volume.address} as {path.removesuffix('.volume')}, and keeps it so")
+        case = without(case, volume, gives.consent if gives and isinstance(gives.consent, Waiting) else why)
     return case
 
 

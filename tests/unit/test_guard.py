@@ -234,3 +234,21 @@ def test_an_old_image_tells_all_who_still_use_it() -> None:
 def _two(content: str) -> Any:
     few = (fleet.fleet(), fleet.host(), fleet.flavor(), fleet.network(), fleet.image(content=content))
     return fleet.desired(*few, fleet.instance(), fleet.instance("web-2"))
+
+
+def test_a_guest_does_not_get_a_volume_twice_while_it_keeps_the_disk_that_has_it() -> None:
+    volumes = [fleet.volume("one"), fleet.volume("two")]
+    other = fleet.instance("web-2", volumes={"d": {"volume": "two"}}, protected=True)
+    world = standing(*volumes, fleet.instance(volumes={"d": {"volume": "one"}}), other)
+    swapped = fleet.instance(volumes={"d": {"volume": "two"}, "e": {"volume": "one"}})
+    plan = world.plan(fleet.usual(*volumes, swapped))
+    fields = {field.path: field.consent for field in change(plan).fields}
+    assert fields["volumes.d.volume"] == Refused("Instance/shop/web-2 has Volume/shop/two, and keeps it")
+    assert fields["volumes.e.volume"] == Refused("it has Volume/shop/one as volumes.d, and keeps it so")
+    assert "update Instance/shop/web-1@kvm-01" not in verbs(plan)
+
+
+def test_a_disk_may_change_its_name_when_the_old_one_goes() -> None:
+    world = standing(fleet.volume("one"), fleet.instance(volumes={"d": {"volume": "one"}}))
+    plan = world.plan(fleet.usual(fleet.volume("one"), fleet.instance(volumes={"e": {"volume": "one"}})))
+    assert {type(field.consent) for field in change(plan).fields} == {Granted}

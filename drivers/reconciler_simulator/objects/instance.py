@@ -86,8 +86,12 @@ def _whole(site: Site, state: State, origin: Address, ledger: Ledger) -> Observe
         owned=ledger.owned,
         guards=ledger.guards,
         commit=ledger.commit,
-        needs=needs_of(site, stored),
+        needs=needs_of(site, stored) if live is shown else _all(needs_of(site, stored), needs_of(site, live)),
     )
+
+
+def _all(first: tuple[ObjectKey, ...], second: tuple[ObjectKey, ...]) -> tuple[ObjectKey, ...]:
+    return tuple(sorted({*first, *second}))
 
 
 def _leftover(site: Site, state: State, origin: Address) -> Observed:

@@ -20,10 +20,11 @@ from reconciler.report.screen import Screen
 @options.talk
 @click.pass_obj
 def command(screen: Screen, /, detailed_exitcode: bool, output: str, **values: Any) -> Exit:
-    """Delete everything of this fleet on its hosts, disks included. The manifests stay in Git.
+    """Delete everything of this fleet on its hosts, root disks included. The manifests stay in Git.
 
     On a terminal the plan is shown and the fleet's name is asked for. Elsewhere say how many objects
-    you expect to be deleted: --allow delete=COUNT. What is protected, or not ours, is kept.
+    you expect to be deleted: --allow delete=COUNT. Volumes are kept with their data, and listed, but
+    for those whose `deletionPolicy` is Delete; so is what is protected, or not ours.
 
     \b
       reconciler destroy

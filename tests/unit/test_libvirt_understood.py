@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from reconciler_libvirt import understood
 from reconciler_libvirt.ledger import NotOurs
 from reconciler_libvirt.understood import Understood
 from reconciler_libvirt.xml import domain, network, tree
@@ -22,17 +21,19 @@ WRITTEN = [
 
 
 @pytest.mark.parametrize("path", WRITTEN)
-def test_what_is_remembered_is_what_is_read(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = path.read_text()
+def test_what_is_remembered_is_what_is_read(path: Path, tmp_path: Path) -> None:
+    text, pack = path.read_text(), tmp_path / "host.pack"
     module = domain if text.startswith("<domain") else network
     expected = module.read(tree.parse(text), FLEET)
-    first = Understood(str(tmp_path / "host.pack"))
+    first = Understood(str(pack))
     ask = first.domain if module is domain else first.network
     assert ask(text, FLEET) == expected
     first.save()
-    again = Understood(str(tmp_path / "host.pack"))
-    monkeypatch.setattr(understood, "parse", lambda text: pytest.fail("it was parsed again"))
+    written = pack.stat().st_ino
+    again = Understood(str(pack))
     assert (again.domain if module is domain else again.network)(text, FLEET) == expected
+    again.save()
+    assert pack.stat().st_ino == written, "nothing new was understood, so that nothing was written"
 
 
 @pytest.mark.parametrize("path", WRITTEN[:1])

@@ -12,7 +12,7 @@ from reconciler.expectation import Expectations
 from reconciler.objects import Observed
 from reconciler.observation import Complete, Failed, Foreign, Partial, Sighting, Snapshot
 from reconciler.plan import Step
-from reconciler_libvirt import doctor, facts, readiness, reading, survey
+from reconciler_libvirt import doctor, facts, readiness, reading, rereading, survey
 from reconciler_libvirt.access import Access
 from reconciler_libvirt.objects import image, instance, network, security_group, volume
 from reconciler_libvirt.reading import HostReading
@@ -131,9 +131,9 @@ class LibvirtDriver:
         if address.kind == "SecurityGroup":
             return HostReading(table=site.table.observe())
         if address.kind == "Network":
-            return reading.read_network(site, _origin(step))
+            return rereading.read_network(site, _origin(step))
         networks = [need.address for need in needs if need.address.kind == "Network"]
-        seen = reading.read_instance(site, _origin(step), networks)
+        seen = rereading.read_instance(site, _origin(step), networks)
         return reading.read(site) if step.wanted is None and not _shows(seen, address) else seen
 
     def _refuse_foreign(self, step: Step, seen: HostReading, foreign: list[Foreign]) -> None:

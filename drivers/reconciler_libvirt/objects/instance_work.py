@@ -14,7 +14,8 @@ from reconciler.objects import Value
 from reconciler_libvirt import names
 from reconciler_libvirt.connection import calls, unless
 from reconciler_libvirt.ledger import NotOurs
-from reconciler_libvirt.reading import look, read_networks
+from reconciler_libvirt.reading import look
+from reconciler_libvirt.rereading import read_networks
 from reconciler_libvirt.site import Site, Task
 from reconciler_libvirt.xml import domain as xml
 from reconciler_libvirt.xml.domain import DomainSpec

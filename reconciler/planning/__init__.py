@@ -16,7 +16,7 @@ from reconciler.kinds.base import REGISTRY, World
 from reconciler.kinds.fleet import DeletionBudget
 from reconciler.objects import Observed, Wanted
 from reconciler.observation import Snapshot
-from reconciler.placement import placement
+from reconciler.placement import Placement, placement
 from reconciler.plan import Change, Plan, Source
 from reconciler.planning.basis import basis
 from reconciler.planning.effect import will_stand
@@ -52,14 +52,7 @@ def plan(
     settled = addressing(desired, placed, seen)
     left = holding(desired, placed, settled, seen)
     scope = Scope(desired, seen, frozenset(left.held), targets)
-    around = Circumstances(
-        snapshots=seen,
-        allow=allow,
-        bounds=desired.fleet.spec.deletion_budget if desired.fleet else DeletionBudget(),
-        declared=scope.declared,
-        unsure=placed.unsure,
-        cramped=placed.cramped,
-    )
+    around = _circumstances(desired, seen, allow, scope, placed)
     decision = _Decision(world(desired, placed, settled), seen, impacts, scope, around)
     made = steps(decision.cases, seen)
     known = [*placed.diagnostics, *settled.diagnostics, *left.diagnostics]
@@ -75,6 +68,17 @@ def plan(
         held=lines(left.held, placed, scope.unseen),
         partial=bool(scope.unseen),
         diagnostics=notes(known, placed, decision.cases, scope, around),
+    )
+
+
+def _circumstances(desired: Desired, seen: Snapshots, allow: Allow, scope: Scope, placed: Placement) -> Circumstances:
+    return Circumstances(
+        snapshots=seen,
+        allow=allow,
+        bounds=desired.fleet.spec.deletion_budget if desired.fleet else DeletionBudget(),
+        declared=scope.declared,
+        unsure=placed.unsure,
+        cramped=placed.cramped,
     )
 
 

@@ -43,8 +43,11 @@ def guard(cases: Iterable[Case], around: Circumstances) -> dict[ObjectKey, Case]
     judged = without_used(alone, around.snapshots)
     budget = Budget(judged, around.snapshots, around.allow, around.bounds, around.declared)
     judged = {key: budget.judge(case) for key, case in judged.items()}
-    judged = handed_on(dependents(judged, around.snapshots), around.snapshots)
-    return prunes(judged, around.snapshots)
+    judged = dependents(judged, around.snapshots)
+    handed = handed_on(judged, around.snapshots)
+    if handed != judged:
+        handed = dependents(handed, around.snapshots)
+    return prunes(handed, around.snapshots)
 
 
 def _alone(case: Case, around: Circumstances) -> Case:

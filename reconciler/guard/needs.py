@@ -44,7 +44,8 @@ def _unless_awaiting(case: Case, judged: Cases, snapshots: Snapshots) -> Case:
         why = f"{each.key.address}, which it depends on, "
         consent = _inherited(other.change.consent, f"{why}is refused") if other else Refused(f"{why}does not stand")
         if consent is not None:
-            case = explain(judge_object(case, consent), f"it depends on {each.key.address}")
+            held = judge_object(case, consent)
+            case = case if held == case else explain(held, f"it depends on {each.key.address}")
     return case
 
 

@@ -26,7 +26,8 @@ def steps(cases: Cases, snapshots: Snapshots) -> tuple[Step, ...]:
     made: _Made = {key: {step.verb: step for step in _of(case)} for key, case in sorted(cases.items())}
     made = {key: _awaiting(verbs, made, snapshots) for key, verbs in made.items()}
     by_id = {step.id: step for verbs in made.values() for step in verbs.values()}
-    edges = list(_edges(made, cases, snapshots))
+    edges = [*_edges(made, cases, snapshots)]
+    edges += _without_circles(edges, [*_departures(made, snapshots), *_turns(made, cases)])
     before: dict[str, set[str]] = {name: set() for name in by_id}
     for earlier, later in edges:
         before[later].add(earlier)
@@ -78,6 +79,10 @@ def _stops(step: Step) -> bool:
     return stopped and "powerState" in step.paths
 
 
+def _renames(step: Step) -> bool:
+    return step.verb == "update" and "address" in step.paths
+
+
 _Made = Mapping[ObjectKey, Mapping[Verb, Step]]
 
 
@@ -96,12 +101,12 @@ def _standing(step: Step, made: _Made, snapshots: Snapshots) -> Iterator[Await]:
         key = awaited(each)
         started = any(_starts(other) for other in made.get(key, {}).values())
         if not started and key in snapshots.objects and each.readiness.check != "none":
-            yield each
+            renamed = any(_renames(other) for other in made.get(key, {}).values())
+            yield each if renamed else msgspec.structs.replace(each, key=snapshots.objects[key].key)
 
 
 def _edges(made: _Made, cases: Cases, snapshots: Snapshots) -> Iterator[tuple[str, str]]:
-    """(earlier, later) pairs of step ids."""
-    yield from _departures(made, snapshots)
+    """(earlier, later) pairs of step ids without which a step would fail, or do harm."""
     for key, verbs in made.items():
         if "delete" in verbs:
             yield from _before_deletion(key, verbs["delete"], made, snapshots)
@@ -113,6 +118,24 @@ def _edges(made: _Made, cases: Cases, snapshots: Snapshots) -> Iterator[tuple[st
                 yield from ((step.id, verbs[verb].id) for step in _making(made.get(need, {})))
             if verb in verbs:
                 yield from ((step.id, verbs[verb].id) for step in _letting_go(cases[key], made, snapshots))
+
+
+_Pairs = list[tuple[str, str]]
+
+
+def _without_circles(edges: _Pairs, wishes: _Pairs) -> _Pairs:
+    """The wishes that can be kept: who gives a volume to a guest that it depends on has to go first after all."""
+    circle = (
+        {name: number for number, names in enumerate(circles([*edges, *wishes])) for name in names} if wishes else {}
+    )
+    return [(first, then) for first, then in wishes if first not in circle or circle[first] != circle.get(then)]
+
+
+def _turns(made: _Made, cases: Cases) -> Iterator[tuple[str, str]]:
+    """Whoever depends on another starts after it, and stops before it."""
+    for key, verbs in made.items():
+        wanted = cases[key].wanted
+        for verb in ("create", "update"):
             for each in wanted.awaits if wanted and verb in verbs else ():
                 yield from _in_turn(verbs[verb], made.get(awaited(each), {}))
 
@@ -127,7 +150,7 @@ def _letting_go(case: Case, made: _Made, snapshots: Snapshots) -> Iterator[Step]
 def _in_turn(step: Step, others: Mapping[Verb, Step]) -> Iterator[tuple[str, str]]:
     """Guests start after those that they depend on, and stop before them."""
     for other in _making(others):
-        if _starts(step) and (_starts(other) or other.verb == "create"):
+        if _starts(step) and (_starts(other) or other.verb == "create" or _renames(other)):
             yield other.id, step.id
         elif _stops(step) and _stops(other):
             yield step.id, other.id

@@ -163,3 +163,40 @@ def test_what_stands_goes_on_when_what_it_depends_on_does_not() -> None:
     held = db(networks={"lan": {"address": "10.10.0.2"}})
     planned = world.plan(fleet.usual(fleet.group("web"), edited, held))
     assert step(planned, "app").verb == "update"
+
+
+def test_who_gives_a_volume_to_what_it_depends_on_goes_first_after_all() -> None:
+    stopped = fleet.instance("app", volumes={"data": {}}, powerState="Stopped")
+    world = built(fleet.volume(), stopped)
+    planned = world.plan(fleet.usual(fleet.volume(), app(), db(volumes={"data": {}})))
+    assert step(planned, "app").id in step(planned, "db").after
+    assert world.applied(planned).plan(fleet.usual(fleet.volume(), app(), db(volumes={"data": {}}))).empty
+
+
+def test_a_new_guest_waits_with_one_whose_volume_another_does_not_give_up() -> None:
+    world = built(fleet.volume(), fleet.instance("old", volumes={"data": {}}, protected=True))
+    planned = world.plan(fleet.usual(fleet.volume(), app(), db(volumes={"data": {}})))
+    consents = {change.key.address.name: change.consent for change in planned.changes}
+    assert consents["db"] == Refused("Instance/shop/old has Volume/shop/data, and keeps it")
+    assert consents["app"] == Refused("Instance/shop/db, which it depends on, is refused")
+    assert [each.id for each in planned.steps if each.verb == "create"] == []
+
+
+def test_what_is_renamed_is_waited_for_once_it_has_its_new_name() -> None:
+    world = built(fleet.instance("old", readiness="tcp:5432"))
+    planned = world.plan(fleet.usual(app(), fleet.instance("db", "shop/old", readiness="tcp:5432")))
+    assert [each.key.address for each in step(planned, "app").awaits] == [web("db")]
+    assert step(planned, "db").id in step(planned, "app").after
+
+
+def test_what_is_held_under_its_old_name_is_waited_for_under_that() -> None:
+    wire = fleet.network(mode="bridge", physicalNetwork="wire")
+    base = [fleet.fleet(), fleet.flavor(), fleet.image(), wire, *map(fleet.host, PAIR)]
+    here = {"placement": {"host": PAIR[0]}, "readiness": "tcp:5432"}
+    world = World(hosts=PAIR)
+    world = world.applied(world.plan(fleet.desired(*base, fleet.volume(host=PAIR[1]), fleet.instance("old", **here))))
+    renamed = fleet.instance("db", "shop/old", volumes={"data": {}}, **here)
+    planned = world.plan(fleet.desired(*base, fleet.volume(), app(placement={"host": PAIR[0]}), renamed))
+    assert str(web("db")) in planned.held
+    (awaited,) = step(planned, "app").awaits
+    assert awaited.key.address == web("old")

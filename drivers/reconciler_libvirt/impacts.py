@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from reconciler.impact import Impact, ImpactTable, Row
 
 _FIRST_BOOT = "it is used at the first boot only, so the root disk is made anew"
+_SEED = "the seed, which tells it, is missing and written again; no guest reads it before its next start"
 _LOST = "the root disk is missing: with it goes what was on it, unless you bring it back"
 _UNPLUGS = "instances are joined to it and would be cut off; declare a new network and point the instances at it"
 
@@ -22,9 +23,10 @@ def _cold(path: str, reason: str) -> Iterator[Row]:
 
 
 def _first_boot(path: str) -> Iterator[Row]:
-    """A field that takes a new root disk, unless all that is missing is the seed, which shows it."""
-    yield _row("Instance", path, Impact.REBUILD, "volume.create", _FIRST_BOOT, when="running")
-    yield _row("Instance", path, Impact.NONE, "volume.create", "what shows it is missing", when="absent")
+    """A field that takes a new root disk, unless all that is missing is the seed, which shows it. A running guest
+    has no need of it: to take its root disk for that would be to lose data for nothing.
+    """
+    yield _row("Instance", path, Impact.NONE, "volume.create", _SEED, when="absent")
     yield _row("Instance", path, Impact.REBUILD, "volume.create", _FIRST_BOOT)
 
 

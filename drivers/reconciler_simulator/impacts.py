@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from reconciler.impact import Impact, ImpactTable, Row
 
 FIRST_BOOT = "it is used at the first boot only, so the root disk is made anew"
+SEED = "the seed, which tells it, is missing and written again; no guest reads it before its next start"
 LOST = "the root disk is missing: with it goes what was on it, unless you bring it back"
 UNPLUGS = "instances are joined to it and would be cut off; declare a new network and move them"
 
@@ -23,8 +24,7 @@ def _cold(path: str, reason: str = "it is read at a cold start only") -> Iterato
 
 def _first_boot(path: str) -> Iterator[Row]:
     """What an instance takes up with a new root disk only, unless the seed, which shows it, is missing."""
-    yield _row("Instance", path, Impact.REBUILD, "create_volume", FIRST_BOOT, when="running")
-    yield _row("Instance", path, Impact.NONE, "create_volume", "what shows it is missing", when="absent")
+    yield _row("Instance", path, Impact.NONE, "create_volume", SEED, when="absent")
     yield _row("Instance", path, Impact.REBUILD, "create_volume", FIRST_BOOT)
 
 

@@ -268,6 +268,20 @@ def test_a_lost_root_disk_of_a_running_guest_waits_and_holds_up_nothing_else(rig
     assert bench.boot(rig.name(WEB)) == boot
 
 
+def test_a_lost_seed_of_a_running_guest_is_written_again_and_costs_it_nothing(rig: Rig, bench: Bench) -> None:
+    scene = rig.scene()
+    rig.make(scene.values())
+    boot = bench.boot(rig.name(WEB))
+    bench.write(rig.name(WEB, "root"), "precious")
+    bench.lose_volume(rig.name(WEB, "seed"))
+    observed = rig.look(scene[WEB])
+    assert observed
+    assert "seed.keys" not in observed.stored
+    assert shown(rig.update(scene[WEB], Impact.LIVE), scene[WEB]) == scene[WEB].fields
+    assert bench.boot(rig.name(WEB)) == boot
+    assert bench.written(rig.name(WEB, "root")) == "precious"
+
+
 def test_an_object_that_moved_since_the_plan_is_left_alone(rig: Rig, bench: Bench) -> None:
     scene = rig.scene()
     rig.make(scene.values())

@@ -76,6 +76,8 @@ AGREED = [
     ("image", True, MISSING, "b", Impact.REBUILD, "the guest still has its disk open, though no name leads to it"),
     ("seed.keys", False, "a", "b", Impact.REBUILD, "read at the first boot only"),
     ("seed.userData", False, MISSING, "b", Impact.NONE, "a lost seed is written again"),
+    ("seed.userData", True, MISSING, "b", Impact.NONE, "no guest reads it before its next start"),
+    ("seed.userData", True, "a", "b", Impact.REBUILD, "read at the first boot only"),
     (
         "seed.userData",
         False,

@@ -87,9 +87,8 @@ def root_outdated(work: Work) -> bool:
 
 def lacks_seed(work: Work, anew: bool) -> bool:
     """Whether a seed is to be written before the domain is defined: it is made anew, or has none."""
-    if work.active:
-        return False
-    return anew or work.domain is None or work.site.storage.volume(names.seed(work.site.identity, work.origin)) is None
+    missing = work.site.storage.volume(names.seed(work.site.identity, work.origin)) is None
+    return missing or (not work.active and (anew or work.domain is None))
 
 
 def seed_told(work: Work) -> bool:
@@ -123,7 +122,7 @@ def new_seed(work: Work) -> bytes:
 
 
 def ensure_seed(work: Work, made: bytes | None) -> None:
-    """Write the seed, the one that was made already if one was; only called while no guest has it open."""
+    """Write the seed, the one that was made already if one was; only while no guest has a file of that name open."""
     name, content = names.seed(work.site.identity, work.origin), made or new_seed(work)
     storage, progress = work.site.storage, work.task.progress
     storage.create(VolumeSpec(name=name, capacity=len(content), format="raw"), progress)

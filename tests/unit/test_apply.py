@@ -1,60 +1,18 @@
-"""Carrying plans out: order, failures, retries, interruption, locks, and what is told meanwhile."""
+"""Carrying plans out: order, failures, retries, locks, and what is told meanwhile."""
 
 from __future__ import annotations
 
 import threading
 
-import msgspec
 import pytest
 
-from reconciler.address import Address
 from reconciler.apply import Retry, apply
 from reconciler.driver import DriverError, ErrorClass
-from reconciler.listener import Listener, Silent
-from reconciler.objects import Await, Observed, Readiness
+from reconciler.listener import Silent
+from reconciler.objects import Observed
 from reconciler.plan import Outcome, Step
-from reconciler.readiness import Pace
+from tests.support.carried_out import Recorder, run, statuses, transient
 from tests.support.memory_driver import MemoryHost, plan, step
-
-
-class Recorder(Silent):
-    """Writes down what it hears; a failure to take turns would show as a torn record."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[str, str]] = []
-        self.notes: list[str] = []
-        self.started_: list[str] = []
-        self.finished_: list[tuple[str, str]] = []
-
-    def started(self, step: Step) -> None:
-        self.started_.append(step.id)
-
-    def called(self, step: Step, name: str, target: str) -> None:
-        self.calls.append((name, target))
-
-    def noted(self, step: Step, text: str) -> None:
-        self.notes.append(text)
-
-    def finished(self, step: Step, outcome: Outcome) -> None:
-        self.finished_.append((step.id, outcome.status))
-
-
-def run(
-    steps: list[Step], *hosts: MemoryHost, listener: Listener | None = None, stop: threading.Event | None = None,
-    workers: int = 1, retry: Retry | None = None, pace: Pace | None = None,
-) -> list[Outcome]:  # fmt: skip
-    retry = retry or Retry(sleep=lambda pause: None)
-    drivers = {host.name: host for host in hosts}
-    listener, stop = listener or Silent(), stop or threading.Event()
-    return apply(plan(*steps), drivers, listener, stop, workers=workers, retry=retry, pace=pace)
-
-
-def statuses(outcomes: list[Outcome]) -> dict[str, str]:
-    return {outcome.step: outcome.status for outcome in outcomes}
-
-
-def transient(text: str = "busy") -> DriverError:
-    return DriverError(ErrorClass.TRANSIENT, text)
 
 
 @pytest.fixture
@@ -168,56 +126,6 @@ def test_no_other_error_is_retried(host: MemoryHost, error_class: ErrorClass) ->
     assert statuses(run([step("a")], host)) == {"a": "failed"}
 
 
-# What the hypervisor really did
-
-
-def falls_short(host: MemoryHost, step_: Step, result: Observed | None) -> str:
-    host.script[step_.id].append(lambda now: result)
-    (outcome,) = run([step_], host)
-    assert outcome.status == "failed"
-    return outcome.error
-
-
-def test_a_creation_that_leaves_nothing_is_a_failure(host: MemoryHost) -> None:
-    assert falls_short(host, step("a", size=1), None) == "nothing stands after the step"
-
-
-def test_a_deletion_that_leaves_the_object_is_a_failure(host: MemoryHost) -> None:
-    run([step("a")], host)
-    (left,) = host.objects.values()
-    assert falls_short(host, step("a", verb="delete"), left) == "it is still there after its deletion"
-
-
-def test_an_incomplete_object_is_a_failure(host: MemoryHost) -> None:
-    run([step("a", size=1)], host)
-    (whole,) = host.objects.values()
-    part = msgspec.structs.replace(whole, incomplete=True)
-    assert falls_short(host, step("a", size=1), part) == "only parts of it stand after the step"
-
-
-def test_a_silent_no_op_is_a_failure_that_names_the_fields(host: MemoryHost) -> None:
-    run([step("a", memory=512, vcpus=1, cpu="x")], host)
-    (before,) = host.objects.values()
-    error = falls_short(host, step("a", memory=1024, vcpus=2, cpu="x", verb="update"), before)
-    assert error == "memory is 512 after the step instead of 1024; vcpus is 1 after the step instead of 2"
-
-
-def test_what_runs_must_follow_as_well_as_what_is_stored(host: MemoryHost) -> None:
-    run([step("a", memory=1024)], host)
-    (stored,) = host.objects.values()
-    lagging = msgspec.structs.replace(stored, running={"memory": 512})
-    error = falls_short(host, step("a", memory=1024, verb="update"), lagging)
-    assert error == "memory of what runs is 512 after the step instead of 1024"
-
-
-def test_an_update_answers_only_for_what_it_changes(host: MemoryHost) -> None:
-    run([step("a", memory=512, vcpus=1)], host)
-    (before,) = host.objects.values()
-    update = msgspec.structs.replace(step("a", memory=1024, vcpus=1, verb="update"), paths=("vcpus",))
-    host.script["a"].append(lambda now: before)
-    assert statuses(run([update], host)) == {"a": "succeeded"}
-
-
 # Locks
 
 
@@ -293,72 +201,6 @@ def test_a_lost_lock_is_noticed_before_each_step(host: MemoryHost) -> None:
     assert len(host.objects) == 1
 
 
-# Interruption
-
-
-def test_an_interrupted_run_finishes_what_runs_and_starts_nothing(host: MemoryHost) -> None:
-    stop = threading.Event()
-    host.script["a"].append(lambda now: stop.set() or now)
-    steps = [step("a"), step("b"), step("c", "a"), step("d", "c")]
-    assert statuses(run(steps, host, stop=stop)) == {"a": "succeeded", "b": "not-run", "c": "not-run", "d": "not-run"}
-    assert not host.locked
-    assert set(statuses(run(steps, host)).values()) == {"succeeded"}
-
-
-def test_an_interrupted_run_does_not_try_again(host: MemoryHost) -> None:
-    stop = threading.Event()
-    host.script["a"] += [transient(), transient()]
-    retry = Retry(sleep=lambda pause: stop.set())
-    assert statuses(run([step("a")], host, stop=stop, retry=retry)) == {"a": "failed"}
-
-
-def test_a_pause_ends_when_the_run_is_interrupted(host: MemoryHost) -> None:
-    stop = threading.Event()
-    host.script["a"] += [transient(), transient()]
-
-    class Interrupting(Silent):
-        def noted(self, step: Step, text: str) -> None:
-            stop.set()
-
-    retry = Retry(first=3600.0, longest=3600.0, random=lambda: 1.0)
-    assert statuses(run([step("a")], host, listener=Interrupting(), stop=stop, retry=retry)) == {"a": "failed"}
-
-
-class Crash(BaseException):
-    """Ends a worker as nothing else does."""
-
-
-def test_a_crash_ends_the_run_at_once_and_lets_go_of_the_host(host: MemoryHost) -> None:
-    host.script["a"].append(Crash())
-    with pytest.raises(Crash):
-        run([step("a"), step("b", "a"), step("c")], host)
-    assert not host.locked
-    assert set(statuses(run([step("a"), step("b", "a"), step("c")], host)).values()) == {"succeeded"}
-
-
-def test_a_crash_leaves_what_is_queued(host: MemoryHost) -> None:
-    both, crashed, recorder = threading.Barrier(2), threading.Event(), Recorder()
-
-    def crash(now: Observed | None) -> Observed | None:
-        both.wait(5)
-        raise Crash
-
-    def outlive(now: Observed | None) -> Observed | None:
-        both.wait(5)
-        crashed.wait(5)
-        return now
-
-    host.script["a"].append(crash)
-    host.script["b"].append(outlive)
-    with pytest.raises(Crash):
-        run([step("a"), step("b"), step("c"), step("d")], host, listener=recorder, workers=2)
-    crashed.set()
-    for thread in threading.enumerate():
-        if thread.name == "apply kvm-01":
-            thread.join(5)
-    assert sorted(recorder.started_) == ["a", "b"]
-
-
 # What is told
 
 
@@ -383,143 +225,3 @@ def test_a_listener_that_fails_changes_nothing(host: MemoryHost) -> None:
             raise BrokenPipeError
 
     assert statuses(run([step("a"), step("b", "a")], host, listener=Broken())) == {"a": "succeeded", "b": "succeeded"}
-
-
-# Readiness
-
-
-def starting(name: str, *after: str, check: str = "agent", deadline: int = 60, host: str = "kvm-01") -> Step:
-    """A step that starts a guest."""
-    readiness = Readiness(check=check, deadline=deadline)
-    return msgspec.structs.replace(step(name, *after, host=host), ready=readiness)
-
-
-def awaiting(step_: Step, *names: str, host: str = "kvm-01") -> Step:
-    """A step that needs other guests to be ready."""
-    readiness = Readiness(check="agent", deadline=60)
-    awaits = tuple(Await(key=step(name, host=host).key, readiness=readiness) for name in names)
-    return msgspec.structs.replace(step_, awaits=awaits)
-
-
-class Clock:
-    """Time that passes only by sleeping."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.pace = Pace(clock=lambda: self.now, sleep=self._sleep)
-
-    def _sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
-def test_a_step_that_starts_a_guest_succeeds_once_the_guest_is_ready(host: MemoryHost) -> None:
-    host.readiness["db"] = ["no answer yet", "no answer yet", ""]
-    assert statuses(run([starting("db"), step("web", "db")], host, pace=Clock().pace)) == {
-        "db": "succeeded",
-        "web": "succeeded",
-    }
-    assert host.asked == ["db agent"] * 3
-
-
-def test_a_guest_that_is_not_ready_in_time_blocks_its_dependents_alone(host: MemoryHost) -> None:
-    host.readiness["db"] = ["the agent does not answer"]
-    steps = [starting("db", deadline=5), step("web", "db"), step("mail")]
-    outcomes = {outcome.step: outcome for outcome in run(steps, host, pace=Clock().pace)}
-    assert statuses(list(outcomes.values())) == {"db": "failed", "web": "skipped", "mail": "succeeded"}
-    assert outcomes["db"].error == (
-        "it is not ready (agent): the agent does not answer, 5 s after it was asked first;"
-        " look at it with `reconciler console Instance/shop/db`"
-    )
-
-
-def test_a_guest_that_cannot_become_ready_is_not_waited_for(host: MemoryHost) -> None:
-    host.readiness["db"] = ["booting", DriverError(ErrorClass.YOURS, "there is no cloud-init in it")]
-    clock = Clock()
-    (outcome,) = run([starting("db")], host, pace=clock.pace)
-    assert "there is no cloud-init in it" in outcome.error
-    assert clock.now == 1.0
-
-
-def test_a_transient_error_of_a_look_is_no_verdict(host: MemoryHost) -> None:
-    host.readiness["db"] = [transient("libvirtd is away"), ""]
-    assert statuses(run([starting("db")], host, pace=Clock().pace)) == {"db": "succeeded"}
-
-
-def test_people_hear_what_is_waited_for_when_it_changes_and_now_and_then(host: MemoryHost) -> None:
-    host.readiness["db"] = ["no address"] * 12 + ["no agent", ""]
-    recorder = Recorder()
-    run([starting("db")], host, listener=recorder, pace=Clock().pace)
-    assert recorder.notes == [
-        "waiting until it is ready (agent): no address; 60 s left",
-        "waiting until it is ready (agent): no address; 50 s left",
-        "waiting until it is ready (agent): no agent; 48 s left",
-    ]
-
-
-def test_nothing_is_asked_of_a_guest_whose_readiness_is_none(host: MemoryHost) -> None:
-    assert statuses(run([starting("db", check="none")], host)) == {"db": "succeeded"}
-    assert host.asked == []
-
-
-def test_that_a_guest_runs_is_read_back_and_not_asked(host: MemoryHost) -> None:
-    runs = msgspec.structs.replace(step("db", powerState="Running"), ready=Readiness(check="running", deadline=60))
-    assert statuses(run([runs, step("web", "db")], host)) == {"db": "succeeded", "web": "succeeded"}
-    assert host.asked == []
-
-
-def test_a_restart_that_leaves_its_guest_stopped_has_failed(host: MemoryHost) -> None:
-    begun = step("db", verb="update", powerState="Running")
-    restart = msgspec.structs.replace(begun, paths=("vcpus",), ready=Readiness(check="running", deadline=60))
-    host.script["db"].append(lambda now: now and msgspec.structs.replace(now, stored={"powerState": "Stopped"}))
-    (outcome,) = run([restart], host)
-    assert outcome.error == 'powerState is "Stopped" after the step instead of "Running"'
-
-
-def test_a_guest_that_is_waited_for_keeps_no_worker_from_other_steps(host: MemoryHost) -> None:
-    made = threading.Event()
-    host.readiness["db"] = ["no"]
-    host.script["last"].append(lambda now: made.set() or now)
-    pace = Pace(sleep=lambda seconds: made.wait(5) and host.readiness.update(db=[""]))
-    assert set(statuses(run([starting("db"), step("last")], host, workers=1, pace=pace)).values()) == {"succeeded"}
-
-
-def test_a_step_waits_for_the_guests_that_it_depends_on(host: MemoryHost) -> None:
-    db = MemoryHost("kvm-02")
-    db.readiness["db"] = ["no", ""]
-    steps = [awaiting(step("web"), "db", host="kvm-02")]
-    drivers = {host.name: host, db.name: db}
-    assert statuses(apply(plan(*steps), drivers, Silent(), threading.Event(), pace=Clock().pace)) == {
-        "web": "succeeded"
-    }
-    assert db.asked == ["db agent"] * 2
-
-
-def test_a_step_does_not_begin_while_a_guest_that_it_depends_on_is_not_ready(host: MemoryHost) -> None:
-    host.readiness["db"] = ["no agent"]
-    outcomes = run([awaiting(step("web"), "db"), step("mail")], host, pace=Clock().pace)
-    assert statuses(outcomes) == {"web": "failed", "mail": "succeeded"}
-    assert outcomes[0].error.startswith("Instance/shop/db is not ready (agent): no agent, 60 s")
-    assert host.objects.keys() == {step("mail").key}
-
-
-def test_a_guest_on_a_host_that_is_not_reached_is_not_waited_for(host: MemoryHost) -> None:
-    (outcome,) = run([awaiting(step("web"), "db", host="kvm-09")], host)
-    assert outcome.error == "Instance/shop/db is not ready (agent): host kvm-09 is not reached"
-
-
-def test_an_interrupt_ends_waiting_at_once_also_while_a_driver_is_looking(host: MemoryHost) -> None:
-    stop, leave = threading.Event(), threading.Event()
-
-    class Looking(MemoryHost):
-        def ready(self, instance: Address, check: str) -> str:
-            if instance.name == "db":
-                stop.set()
-            leave.wait(30)
-            return "no"
-
-    looking = Looking("kvm-01")
-    steps = [starting("db"), step("web", "db"), awaiting(step("mail"), "other")]
-    outcomes = run(steps, looking, stop=stop)
-    leave.set()
-    assert statuses(outcomes) == {"db": "failed", "web": "skipped", "mail": "not-run"}
-    assert outcomes[0].error == "the run was interrupted before it was ready"

@@ -8,12 +8,14 @@ from reconciler.address import ObjectKey
 from reconciler.diff import Case
 from reconciler.diff.entries import entry_of, is_head
 from reconciler.guard.verdict import because, explain, granted, judge_fields, judge_object, ungranted_fields
+from reconciler.impact import Impact
 from reconciler.objects import Await, Observed, Value
 from reconciler.order import earlier_first
 from reconciler.plan import Consent, Granted, Refused, Waiting
 from reconciler.snapshots import Snapshots, identity
 
 Cases = dict[ObjectKey, Case]
+POWER = "powerState"
 
 
 def mentions(value: Value, key: ObjectKey) -> bool:
@@ -36,17 +38,37 @@ def dependents(cases: Cases, snapshots: Snapshots) -> Cases:
 
 
 def _unless_awaiting(case: Case, judged: Cases, snapshots: Snapshots) -> Case:
-    """A creation that depends on an instance which will not stand goes no further than that one."""
-    for each in case.wanted.awaits if case.wanted and case.change.action == "create" else ():
-        standing, other = snapshots.objects.get(awaited(each)), judged.get(awaited(each))
-        if standing and not standing.incomplete:
-            continue
-        why = f"{each.key.address}, which it depends on, "
-        consent = _inherited(other.change.consent, f"{why}is refused") if other else Refused(f"{why}does not stand")
-        if consent is not None:
-            held = judge_object(case, consent)
+    """A creation that depends on an instance which will not stand, or not run, goes no further than that one; nor is a
+    guest started anew then, while all that needs no start goes on: to close a port matters more.
+    """
+    for each in case.wanted.awaits if case.wanted else ():
+        if (consent := _absence(each, case, judged, snapshots)) is not None:
+            creates = case.change.action == "create"
+            held = judge_object(case, consent) if creates else _unstarted(case, consent)
             case = case if held == case else explain(held, f"it depends on {each.key.address}")
     return case
+
+
+def _unstarted(case: Case, consent: Consent) -> Case:
+    return judge_fields(
+        case, lambda field: consent if field.path == POWER or field.impact.rank >= Impact.RESTART.rank else Granted()
+    )
+
+
+def _absence(each: Await, case: Case, judged: Cases, snapshots: Snapshots) -> Consent | None:
+    """Why an instance that is depended on will not be there; None when it will, or when nobody is to be started."""
+    if case.change.action != "create" and case.wanted and case.wanted.fields.get(POWER) == "Stopped":
+        return None
+    standing, other = snapshots.objects.get(awaited(each)), judged.get(awaited(each))
+    why = f"{each.key.address}, which it depends on, "
+    if standing and not standing.incomplete:
+        if standing.running is not None or each.readiness.check == "none":
+            return None
+        power = next((field for field in other.change.fields if field.path == POWER), None) if other else None
+        return _inherited(power.consent, f"{why}is not started") if power else Refused(f"{why}does not run")
+    if case.change.action != "create":
+        return None
+    return _inherited(other.change.consent, f"{why}is refused") if other else Refused(f"{why}does not stand")
 
 
 def awaited(each: Await) -> ObjectKey:

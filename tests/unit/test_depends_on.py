@@ -10,7 +10,7 @@ import pytest
 from reconciler.address import Address
 from reconciler.guard import Allow
 from reconciler.impact import Impact
-from reconciler.objects import Readiness
+from reconciler.objects import Observed, Readiness
 from reconciler.observation import Failed, Partial, Status
 from reconciler.plan import Plan, Refused, Step, Waiting
 from tests.support import fleet
@@ -200,3 +200,31 @@ def test_what_is_held_under_its_old_name_is_waited_for_under_that() -> None:
     assert str(web("db")) in planned.held
     (awaited,) = step(planned, "app").awaits
     assert awaited.key.address == web("old")
+
+
+def test_no_guest_is_started_whose_dependency_is_left_stopped_and_all_else_goes_on() -> None:
+    """A step that could only fail in each run would keep everything else of it from being done."""
+    base = [fleet.fleet(), fleet.flavor(), fleet.image(), *map(fleet.host, PAIR), fleet.group("web")]
+    base += [fleet.network(mode="bridge", physicalNetwork="wire"), fleet.flavor("large", memory="1Gi")]
+    here = {"placement": {"host": PAIR[0]}}
+    world = World(hosts=PAIR)
+    world = world.applied(world.plan(fleet.desired(*base, fleet.volume(host=PAIR[1]), app(**here), db(**here))))
+    down = {key: _stopped(each) if each.key.address == web("db") else each for key, each in world.objects.items()}
+    world = msgspec.structs.replace(world, objects=down)
+    edited = app(securityGroups=["web"], flavor="large", **here)
+    planned = world.plan(fleet.desired(*base, fleet.volume(), edited, db(volumes={"data": {}}, **here)), allow=RESTART)
+    assert str(web("db")) in planned.held
+    (change,) = [each for each in planned.changes if each.key.address == web("app")]
+    consents = {field.path: field.consent for field in change.fields}
+    assert consents["memory"] == Refused("Instance/shop/db, which it depends on, does not run")
+    assert step(planned, "app").paths == ("nics.lan.securityGroups",)
+    assert (step(planned, "app").ready, step(planned, "app").awaits) == (None, ())
+    freed = world.plan(fleet.desired(*base, fleet.volume(), edited, db(**here)), allow=RESTART)
+    assert step(freed, "db").id in step(freed, "app").after
+    stopped = app(powerState="Stopped", **here)
+    stops = world.plan(fleet.desired(*base, fleet.volume(), stopped, db(volumes={"data": {}}, **here)), allow=RESTART)
+    assert "powerState" in step(stops, "app").paths
+
+
+def _stopped(each: Observed) -> Observed:
+    return msgspec.structs.replace(each, running=None, stored={**each.stored, "powerState": "Stopped"})

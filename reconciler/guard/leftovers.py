@@ -7,7 +7,7 @@ from reconciler.diff.entries import is_head
 from reconciler.guard.allow import Allow, words
 from reconciler.guard.verdict import explain, judge_object
 from reconciler.impact import Impact
-from reconciler.plan import Waiting
+from reconciler.plan import Refused, Waiting
 from reconciler.snapshots import Snapshots
 
 Named = frozenset[tuple[str, str]]
@@ -16,8 +16,11 @@ Named = frozenset[tuple[str, str]]
 
 def lost(case: Case, allow: Allow, named: Named) -> Case:
     """A volume that an instance has, by all that is seen of that, and that is gone: somebody removed it, or its storage
-    is away. It is not made anew, empty, unless the consent to a rebuild is given.
+    is away. It is not made anew, empty, unless the consent to a rebuild is given. Where something that is not known as
+    ours bears its name, it need not be gone: that is refused, and said, already.
     """
+    if isinstance(case.change.consent, Refused):
+        return case
     host, address = case.change.key.host, case.change.key.address
     if (host, str(address)) not in named or case.change.action != "create" or allow.covers(Impact.REBUILD, address):
         return case

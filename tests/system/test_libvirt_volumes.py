@@ -73,6 +73,22 @@ def test_a_volume_is_made_grown_marked_and_deleted_without_a_trace(
     assert clean.everything() == before
 
 
+@pytest.mark.parametrize("pool", [None, NAMED_POOL])
+def test_a_volume_whose_mark_somebody_removed_is_taken_back_as_its_message_says(
+    rig: Rig, clean: LibvirtBench, libvirt_host: Host, pool: str | None
+) -> None:
+    data = _scene(rig, **({"pool": pool} if pool else {}))[DATA]
+    created = rig.create(data)
+    (mark,) = [file for file in _files(libvirt_host, f"{POOL}/{POOL_NAME}") if ".mark." in file]
+    libvirt_host.virsh("vol-delete", mark, POOL_NAME)
+    assert rig.look(data) is None
+    (namesake,) = [foreign for foreign in rig.snapshot().foreign if foreign.what == "volume"]
+    command = namesake.reason.split("`")[1].split()
+    assert command[0] == "virsh"
+    libvirt_host.virsh(*command[1:])
+    assert rig.look(data) == created
+
+
 def test_a_volume_with_an_images_content_stands_alone(rig: Rig, clean: LibvirtBench, libvirt_host: Host) -> None:
     wanted = _scene(rig, image="tiny", size="2Gi", pool=NAMED_POOL)
     rig.create(wanted[TINY])

@@ -214,6 +214,16 @@ def test_no_driver_gets_a_volume_with_data_replaced_whatever_it_declares() -> No
     assert planned.steps == ()
 
 
+def test_a_volume_is_not_said_to_be_gone_where_something_bears_its_name() -> None:
+    world = without(built(fleet.volume(), fleet.instance(**USED)), KEY)
+    namesake = Foreign("volume", "6b1f6f6e.shop.data", "nothing says that it is ours", KEY)
+    snapshots = [msgspec.structs.replace(each, foreign=(namesake,)) for each in world.snapshots()]
+    desired = fleet.usual(fleet.volume(), fleet.instance(**USED))
+    planned = plan(desired, snapshots, {"kvm-01": IMPACTS}, Source(commit="c0ffee"))
+    assert isinstance(change(planned, DATA).consent, Refused)
+    assert "gone" not in change(planned, DATA).reason
+
+
 def test_a_disk_that_waits_for_its_volume_waits_as_a_whole_and_alone() -> None:
     world = built(fleet.instance(), fleet.group("web"))
     desired = fleet.usual(fleet.volume(), fleet.group("web"), fleet.instance(securityGroups=["web"], **USED))

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from reconciler import quantity
+from reconciler.address import Address
 from reconciler.driver import DriverError, ErrorClass, Progress
 from reconciler.objects import Observed, Value
 from reconciler.observation import Foreign
@@ -18,8 +19,6 @@ from reconciler_libvirt.reading import HostReading
 from reconciler_libvirt.site import Site, Task
 from reconciler_libvirt.users import users
 from reconciler_libvirt.xml.storage import Volume, VolumeSpec
-
-UNMARKED = "it has the name of a volume of ours, and no mark of ours"
 
 
 def observe(site: Site, reading: HostReading) -> Iterator[Observed | Foreign]:
@@ -33,7 +32,14 @@ def observe(site: Site, reading: HostReading) -> Iterator[Observed | Foreign]:
         for name in sorted(volumes):
             named = names.read_volume(site.identity, name)
             if named and named.role == "data" and not _made(marks.get(named.origin), pool, named.format):
-                yield Foreign("volume", name, UNMARKED, site.key(named.origin))
+                yield Foreign("volume", name, _unmarked(site, named.origin, pool, named.format), site.key(named.origin))
+
+
+def _unmarked(site: Site, origin: Address, pool: str | None, file_format: str) -> str:
+    """Somebody may have removed a mark that says nothing to them: its data must not be taken for rubbish then."""
+    mark = names.mark(site.identity, origin, names.made(file_format, pool))
+    again = f"`virsh vol-create-as {site.storage.name} {mark} 0`"
+    return f"it has the name of a volume of ours, and no mark of ours (if it is that volume, mark it again: {again})"
 
 
 def _made(marks: Marks | None, pool: str | None, file_format: str) -> bool:
@@ -124,7 +130,8 @@ def _make(task: Task, known: Marks) -> None:
     base = _base(task)
     made = names.made(file_format, _wanted_pool(task))
     if made not in known.made and pool.volume(name):
-        raise DriverError(ErrorClass.EXISTS, f"volume {name} is in the way of {task.wanted.key}: {UNMARKED}")
+        why = _unmarked(site, origin, _wanted_pool(task), file_format)
+        raise DriverError(ErrorClass.EXISTS, f"volume {name} is in the way of {task.wanted.key}: {why}")
     _begin(task, known, made)
     _fill(task, pool, VolumeSpec(name=name, capacity=_wanted_size(task), format=file_format), base)
     volume_marks.ensure(site, known, _texts(task), task.progress)

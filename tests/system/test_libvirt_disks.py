@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import libvirt
@@ -16,7 +15,7 @@ from reconciler_libvirt.xml.domain import SPARE_PORTS
 from tests.support.contract import MIB, WEB, Rig, Watch, manifest, shown
 from tests.support.guests import Keys, answer
 from tests.support.hosts import Host, until
-from tests.support.libvirt_bench import TABLE, LibvirtBench, bench
+from tests.support.libvirt_bench import TABLE, LibvirtBench
 from tests.support.scene import scene
 
 pytestmark = pytest.mark.libvirtd
@@ -24,21 +23,6 @@ pytestmark = pytest.mark.libvirtd
 ADDRESS = "10.77.0.10"
 DATA = "Volume/default/data"
 BOOT = "cat /proc/sys/kernel/random/boot_id"
-
-
-@pytest.fixture
-def clean(request: pytest.FixtureRequest) -> Iterator[LibvirtBench]:
-    """A clean host."""
-    with bench(request) as made:
-        yield made
-
-
-@pytest.fixture
-def rig(clean: LibvirtBench) -> Iterator[Rig]:
-    """The driver, opened on it."""
-    opened = Rig(clean)
-    yield opened
-    opened.driver.close()
 
 
 def _scene(

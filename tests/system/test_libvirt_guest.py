@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,28 +19,13 @@ from reconciler.plan import Step
 from tests.support.contract import LAN, TINY, WEB, Rig, Watch, manifest, shown
 from tests.support.guests import BOOT_SECONDS, Keys, answer, ssh
 from tests.support.hosts import POOL, Host, until
-from tests.support.libvirt_bench import POOL_NAME, LibvirtBench, bench
+from tests.support.libvirt_bench import POOL_NAME, LibvirtBench
 from tests.support.scene import scene
 
 pytestmark = pytest.mark.libvirtd
 
 ADDRESS = "10.77.0.10"
 PING_PORT = 22
-
-
-@pytest.fixture
-def clean(request: pytest.FixtureRequest) -> Iterator[LibvirtBench]:
-    """A clean host."""
-    with bench(request) as made:
-        yield made
-
-
-@pytest.fixture
-def rig(clean: LibvirtBench) -> Iterator[Rig]:
-    """The driver, opened on it."""
-    opened = Rig(clean)
-    yield opened
-    opened.driver.close()
 
 
 def _scene(rig: Rig, key: str, *more: str) -> dict[str, Wanted]:

@@ -16,7 +16,7 @@ from reconciler.objects import Wanted
 from tests.support.contract import LAN, Cut, Rig, Watch, manifest, shown
 from tests.support.guests import Keys, answer
 from tests.support.hosts import Host
-from tests.support.libvirt_bench import WIRE, LibvirtBench, bench
+from tests.support.libvirt_bench import WIRE, LibvirtBench
 from tests.support.spaces import ARRIVES, Space, listener, opens, spaces
 
 pytestmark = pytest.mark.libvirtd
@@ -26,21 +26,6 @@ HOST, HOST6 = "198.51.100.1", "2001:db8:51::1"
 UPLINK, UPLINK6 = "198.51.100.2", "2001:db8:51::2"
 SERVED = 8000
 BOTH = {"cidr6": "fd00:10:77::/64", "dns": {"domain": "shop.internal"}}
-
-
-@pytest.fixture
-def clean(request: pytest.FixtureRequest) -> Iterator[LibvirtBench]:
-    """A clean host."""
-    with bench(request) as made:
-        yield made
-
-
-@pytest.fixture
-def rig(clean: LibvirtBench) -> Iterator[Rig]:
-    """The driver, opened on it."""
-    opened = Rig(clean)
-    yield opened
-    opened.driver.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 
 import pytest
@@ -12,20 +11,11 @@ from reconciler.driver import DriverError
 from tests.support.contract import WEB, Rig
 from tests.support.guests import BOOT_SECONDS
 from tests.support.hosts import until
-from tests.support.libvirt_bench import LibvirtBench, bench
+from tests.support.libvirt_bench import LibvirtBench
 
 pytestmark = pytest.mark.libvirtd
 GUEST = Address.parse(WEB)
 IP = "10.77.0.10"
-
-
-@pytest.fixture
-def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
-    """A clean host, and the driver opened on it."""
-    with bench(request) as clean:
-        opened = Rig(clean)
-        with contextlib.closing(opened.driver):
-            yield opened
 
 
 def test_a_guest_that_is_paused_or_boots_nothing_has_no_address(rig: Rig) -> None:

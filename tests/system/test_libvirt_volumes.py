@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -16,27 +15,12 @@ from reconciler_libvirt.objects import image
 from reconciler_libvirt.site import Task
 from tests.support.contract import KEY, MIB, TINY, Cut, Rig, Watch, manifest, shown, with_fields
 from tests.support.hosts import POOL, Host
-from tests.support.libvirt_bench import NAMED_POOL, POOL_NAME, LibvirtBench, bench
+from tests.support.libvirt_bench import NAMED_POOL, POOL_NAME, LibvirtBench
 from tests.support.scene import scene
 
 pytestmark = pytest.mark.libvirtd
 
 DATA = "Volume/default/data"
-
-
-@pytest.fixture
-def clean(request: pytest.FixtureRequest) -> Iterator[LibvirtBench]:
-    """A clean host."""
-    with bench(request) as made:
-        yield made
-
-
-@pytest.fixture
-def rig(clean: LibvirtBench) -> Iterator[Rig]:
-    """The driver, opened on it."""
-    opened = Rig(clean)
-    yield opened
-    opened.driver.close()
 
 
 def _scene(rig: Rig, **volume: Any) -> dict[str, Wanted]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 import msgspec
 
@@ -44,9 +45,13 @@ def world(desired: Desired, placement: Placement, addressing: Addressing) -> Wor
     )
 
 
-def with_members(world: World, members: Mapping[Address, tuple[str, ...]]) -> World:
-    """The same world with the addresses that are in each group."""
-    return msgspec.structs.replace(world, members=members)
+def with_members(
+    world: World,
+    members: Mapping[Address, tuple[str, ...]],
+    strangers: Mapping[tuple[Address, str], frozenset[str]] = MappingProxyType({}),
+) -> World:
+    """The same world with the addresses that are in each group, but for `strangers` on some hosts."""
+    return msgspec.structs.replace(world, members=members, strangers=strangers)
 
 
 def realise(world: World, held: frozenset[Address], kinds: Iterable[str] | None = None) -> Iterator[Wanted]:

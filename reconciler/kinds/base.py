@@ -162,7 +162,8 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     """All that realising may look at: settled values only.
 
     `hosts` has the hosts on which a resource must stand; `nics` is keyed by instance and NIC name; `members` has the
-    addresses in each security group, over all hosts.
+    addresses in each security group, over all hosts; `strangers` has, by group and host, those that mean somebody else
+    there.
     """
 
     identity: Identity
@@ -170,6 +171,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     hosts: Mapping[Address, tuple[str, ...]]
     nics: Mapping[tuple[Address, str], Nic]
     members: Mapping[Address, tuple[str, ...]]
+    strangers: Mapping[tuple[Address, str], frozenset[str]] = {}
 
     def spec(self, address: Address) -> Any:
         """The spec of another resource."""

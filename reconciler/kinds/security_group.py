@@ -186,11 +186,14 @@ def _references(resource: Resource) -> Iterator[Reference]:
 
 def _realise(resource: Resource, world: World) -> Iterator[Wanted]:
     rules = tuple(render(rule) for rule in rules_of(resource.spec, resource.address.project))
+    members = world.members.get(resource.address, ())
     for host in world.hosts.get(resource.address, ()):
+        strange = world.strangers.get((resource.address, host), ())
+        here = tuple(each for each in members if each not in strange) if strange else members
         yield Wanted(
             key=ObjectKey(host, resource.address),
             origin=resource.origin,
-            fields={"rules": rules, "members": world.members.get(resource.address, ())},
+            fields={"rules": rules, "members": here},
             place=resource.place,
         )
 

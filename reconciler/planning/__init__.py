@@ -25,6 +25,7 @@ from reconciler.planning.membership import with_unseen
 from reconciler.planning.notes import notes
 from reconciler.planning.scope import Scope
 from reconciler.planning.steps import steps
+from reconciler.planning.strangers import strangers
 from reconciler.realise import members, realise, with_members, world
 from reconciler.snapshots import Snapshots, identity
 
@@ -90,11 +91,13 @@ class _Decision:
     ) -> None:
         self._seen, self._impacts, self._scope, self._around = seen, impacts, scope, around
         others = [each for each in realise(world, scope.held) if each.key.address.kind not in GROUPS]
-        provisional = members(each.fields for each in others if each.key.address.kind == "Instance")
-        self._decide([*others, *realise(with_members(world, provisional), scope.held, GROUPS)])
-        final = with_unseen(members(will_stand(others, seen, self.cases, "Instance")), world, seen)
+        wanted = [each.fields for each in others if each.key.address.kind == "Instance"]
+        provisional = members(wanted), strangers(wanted, world)
+        self._decide([*others, *realise(with_members(world, *provisional), scope.held, GROUPS)])
+        standing = list(will_stand(others, seen, self.cases, "Instance"))
+        final = with_unseen(members(standing), world, seen), strangers(standing, world)
         if final != provisional:
-            self._decide([*others, *realise(with_members(world, final), scope.held, GROUPS)])
+            self._decide([*others, *realise(with_members(world, *final), scope.held, GROUPS)])
 
     def _decide(self, wanted: list[Wanted]) -> None:
         both = list(pairs(wanted, self._seen, self._scope.hosts, self._scope.held_origins))

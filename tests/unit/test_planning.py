@@ -206,3 +206,26 @@ def test_the_basis_says_of_what_is_to_be_made_that_it_was_not_there() -> None:
     planned = World().plan(fleet.usual(fleet.instance()))
     assert set(planned.basis.values()) == {""}
     assert len(planned.basis) == len(planned.steps)
+
+
+def test_an_address_that_means_somebody_else_on_another_host_is_no_member_there() -> None:
+    """Else whoever has a member's address on a host with the same range would be let in."""
+    manifests = [
+        *(fleet.fleet(), fleet.host("kvm-01"), fleet.host("kvm-02"), fleet.flavor(), fleet.image()),
+        *(fleet.network("here", host="kvm-01"), fleet.network("there", host="kvm-02")),
+        fleet.network("wire", mode="bridge", physicalNetwork="wire", cidr="10.20.0.0/24"),
+        fleet.group("web"),
+        fleet.group("db", ingress=[{"protocol": "tcp", "remote": {"group": "web"}}]),
+        fleet.instance("a", networks={"here": {"address": "10.10.0.5"}, "wire": {}}, securityGroups=["web"]),
+        fleet.instance("b", networks={"there": {"address": "10.10.0.5"}}, securityGroups=[]),
+        fleet.instance("c", networks={"there": {}, "wire": {}}, securityGroups=["db"]),
+    ]
+    world = World(hosts=("kvm-01", "kvm-02"))
+    world = world.applied(world.plan(fleet.desired(*manifests)))
+    members = {
+        key.host: each.stored["members"]
+        for key, each in world.objects.items()
+        if key.address == Address("SecurityGroup", "shop", "web")
+    }
+    assert members == {"kvm-01": ("10.10.0.5", "10.20.0.2"), "kvm-02": ("10.20.0.2",)}
+    assert world.plan(fleet.desired(*manifests)).empty

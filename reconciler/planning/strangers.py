@@ -1,0 +1,80 @@
+"""Addresses that mean somebody else on another host: two local networks of two hosts may have the same range.
+
+A rule that lets the members of a group in goes by their addresses. On a host whose own networks have that range, an
+address of a member elsewhere is that of a guest here, which need not be a member.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
+
+from reconciler.address import Address
+from reconciler.kinds.base import World
+from reconciler.objects import Fields
+
+Strangers = Mapping[tuple[Address, str], frozenset[str]]
+"""By group and host, the addresses of members that are left out there."""
+
+_Range = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def strangers(forms: Iterable[Fields], world: World) -> Strangers:
+    """What `forms`, the instances as they will be, have of that; nothing as long as no two ranges overlap."""
+    ranges = {str(address): list(_ranges(world, address)) for address in world.resources if address.kind == "Network"}
+    if not _overlapping(each for several in ranges.values() for each in several):
+        return {}
+    members = _members(forms)
+    found: dict[tuple[Address, str], frozenset[str]] = {}
+    for host, here in _by_host(world).items():
+        taken = [each for network in here for each in ranges[network]]
+        for group, pairs in members.items():
+            home = {address for network, address in pairs if network in here}
+            away = {address for network, address in pairs if network not in here} - home
+            if strange := frozenset(address for address in away if _within(address, taken)):
+                found[Address.parse(group), host] = strange
+    return found
+
+
+def _ranges(world: World, network: Address) -> Iterator[_Range]:
+    spec = world.spec(network)
+    yield from (ipaddress.ip_network(text) for text in (spec.cidr, spec.cidr6) if text)
+
+
+def _overlapping(ranges: Iterable[_Range]) -> bool:
+    """Of two ranges that overlap one holds the other, so that in order of where they begin two neighbours do."""
+    order = sorted(ranges, key=lambda each: (each.version, int(each.network_address), each.prefixlen))
+    return any(
+        one.version == other.version and int(other.network_address) <= int(one.broadcast_address)
+        for one, other in pairwise(order)
+    )
+
+
+def _members(forms: Iterable[Fields]) -> Mapping[str, set[tuple[str, str]]]:
+    """Per group, the addresses that are in it, each with its network."""
+    found: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for fields in forms:
+        for path, groups in fields.items():
+            if path.startswith("nics.") and path.endswith(".securityGroups") and isinstance(groups, tuple):
+                base = path.removesuffix("securityGroups")
+                network = str(fields.get(base + "network"))
+                addresses = [str(each) for name in ("address", "address6") if (each := fields.get(base + name))]
+                for group in groups:
+                    found[group].update((network, address) for address in addresses)
+    return found
+
+
+def _by_host(world: World) -> Mapping[str, set[str]]:
+    """The networks of each host."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for address, hosts in world.hosts.items():
+        for host in hosts if address.kind == "Network" else ():
+            found[host].add(str(address))
+    return found
+
+
+def _within(address: str, ranges: Iterable[_Range]) -> bool:
+    parsed = ipaddress.ip_address(address)
+    return any(each.version == parsed.version and parsed in each for each in ranges)

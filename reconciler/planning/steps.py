@@ -118,6 +118,21 @@ def _edges(made: _Made, cases: Cases, snapshots: Snapshots) -> Iterator[tuple[st
                 yield from ((step.id, verbs[verb].id) for step in _making(made.get(need, {})))
             if verb in verbs:
                 yield from ((step.id, verbs[verb].id) for step in _letting_go(cases[key], made, snapshots))
+    yield from _expulsions(made, cases)
+
+
+def _expulsions(made: _Made, cases: Cases) -> Iterator[tuple[str, str]]:
+    """Whoever gets an address does so once no group has it among its members that is not to."""
+    out: dict[str, list[str]] = {}
+    for key, verbs in made.items():
+        for field in cases[key].change.fields if key.address.kind == "SecurityGroup" and "update" in verbs else ():
+            if field.path == "members" and isinstance(field.before, tuple) and isinstance(field.after, tuple):
+                for address in set(field.before) - set(field.after):
+                    out.setdefault(address, []).append(verbs["update"].id)
+    for key, verbs in made.items() if out else ():
+        for field in cases[key].change.fields if key.address.kind == "Instance" and "delete" not in verbs else ():
+            if field.path.endswith((".address", ".address6")) and isinstance(field.after, str):
+                yield from ((group, step.id) for group in out.get(field.after, ()) for step in verbs.values())
 
 
 _Pairs = list[tuple[str, str]]

@@ -229,3 +229,23 @@ def test_an_address_that_means_somebody_else_on_another_host_is_no_member_there(
     }
     assert members == {"kvm-01": ("10.10.0.5", "10.20.0.2"), "kvm-02": ("10.20.0.2",)}
     assert world.plan(fleet.desired(*manifests)).empty
+
+
+def _with_a_left_member(*addresses: str) -> World:
+    """A world in which a guest went and its group could not be told: the group has its addresses still."""
+    world = World()
+    world = world.applied(world.plan(fleet.usual(fleet.group("web"), fleet.instance(securityGroups=["web"]))))
+    key = next(key for key in world.objects if key.address == Address("SecurityGroup", "shop", "web"))
+    left = msgspec.structs.replace(world.objects[key], stored={**world.objects[key].stored, "members": addresses})
+    kept = {each: found for each, found in world.objects.items() if each.address.kind not in ("Instance",)}
+    return msgspec.structs.replace(world, objects={**kept, key: left})
+
+
+@pytest.mark.parametrize("nic", [{}, {"address": "10.10.0.2"}])
+def test_an_address_is_given_once_no_group_lets_it_in_that_should_not(nic: dict[str, str]) -> None:
+    """If the group's change fails, its guests would let in whoever has the address."""
+    world = _with_a_left_member("10.10.0.2")
+    user = fleet.instance("user", securityGroups=["web"], networks={"lan": {"address": "10.10.0.9"}})
+    planned = world.plan(fleet.usual(fleet.group("web"), user, fleet.instance("other", networks={"lan": nic})))
+    (created,) = [step for step in planned.steps if step.key.address == web("other")]
+    assert "update SecurityGroup/shop/web@kvm-01" in created.after

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from reconciler.cli.options import enclosing_repository
+from reconciler.cli.naming import enclosing_repository
 from reconciler.diagnostic import DiagnosticError, error
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-from reconciler.cli import options
+from reconciler.cli.manifest_files import manifest_files
+from reconciler.cli.naming import enclosing_repository, kind_named
 
 MOST_BYTES = 16 << 20
 _DOCUMENTS = re.compile(r"^---.*$", re.MULTILINE)
@@ -27,7 +28,7 @@ def complete_address(ctx: click.Context, param: click.Parameter, incomplete: str
     kind, slash, _ = incomplete.partition("/")
     if not slash:
         return [CompletionItem(f"{name}/") for name in _kinds() if name.lower().startswith(kind.lower())]
-    wanted = options.kind_named(kind)
+    wanted = kind_named(kind)
     if wanted is None:
         return []
     found = sorted(set(_addresses(_folder(ctx), wanted)))
@@ -39,7 +40,7 @@ def complete_selection(ctx: click.Context, param: click.Parameter, incomplete: s
     """A kind or an address."""
     if "/" in incomplete:
         return complete_address(ctx, param, incomplete)
-    return [CompletionItem(name) for name in _kinds() if name.lower().startswith(incomplete.lower())]
+    return complete_kind(ctx, param, incomplete)
 
 
 def complete_kind(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -50,7 +51,7 @@ def complete_kind(ctx: click.Context, param: click.Parameter, incomplete: str) -
 def complete_explained(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """A kind, a field of one (`Instance.networks`), or a code."""
     word, dot, rest = incomplete.partition(".")
-    kind = options.kind_named(word)
+    kind = kind_named(word)
     if dot and kind:
         from reconciler.report.field_doc import field_paths
 
@@ -71,7 +72,7 @@ def _kinds() -> list[str]:
 
 
 def _folder(ctx: click.Context) -> Path:
-    repo = ctx.params.get("repo") or options.enclosing_repository()
+    repo = ctx.params.get("repo") or enclosing_repository()
     return Path(repo) / (ctx.params.get("path") or "")
 
 
@@ -91,8 +92,6 @@ def _addresses(folder: Path, kind: str) -> Iterator[str]:
 
 def _texts(folder: Path) -> Iterator[str]:
     """Manifest files as text; what cannot be read completes nothing."""
-    from reconciler.cli.manifest_files import manifest_files
-
     for file in manifest_files([folder], None, ""):
         with contextlib.suppress(OSError):
             if file.stat().st_size <= MOST_BYTES:

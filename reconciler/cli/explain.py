@@ -7,6 +7,7 @@ import click
 from reconciler.cli import options
 from reconciler.cli.completion import complete_explained
 from reconciler.cli.exits import Exit
+from reconciler.cli.naming import kind_named
 from reconciler.report.screen import Screen
 
 
@@ -83,7 +84,7 @@ def _field(screen: Screen, what: str, output: str) -> Exit:
     from reconciler.report.field_doc import UnknownField, document
 
     word, dot, rest = what.partition(".")
-    kind = options.kind_named(word)
+    kind = kind_named(word)
     if kind is None:
         raise click.BadParameter(f"{what!r} is neither a kind nor a code.{_meant(word)}")
     try:

@@ -10,6 +10,7 @@ from reconciler.address import Address
 from reconciler.cli import options
 from reconciler.cli.completion import complete_selection
 from reconciler.cli.exits import Exit
+from reconciler.cli.naming import address_of, kind_named
 from reconciler.report.screen import Screen
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def _selection(text: str) -> str | Address:
-    return options.kind_named(text) or options.address_of(text)
+    return kind_named(text) or address_of(text)
 
 
 def _label(text: str) -> tuple[str, str | None]:

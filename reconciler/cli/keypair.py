@@ -10,6 +10,7 @@ import click
 from reconciler.address import Address
 from reconciler.cli import options
 from reconciler.cli.exits import Exit
+from reconciler.cli.naming import address_of
 from reconciler.report.screen import Screen
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def generate(screen: Screen, /, name: str, file: Path | None, project: str | Non
 
 def _address(text: str) -> Address:
     """`alice`, `shop/alice` or `Keypair/shop/alice`."""
-    address = options.address_of(text if text.count("/") == 2 else f"Keypair/{text}")
+    address = address_of(text if text.count("/") == 2 else f"Keypair/{text}")
     if address.kind != "Keypair":
         raise click.BadParameter(f"{address} is no keypair")
     return address

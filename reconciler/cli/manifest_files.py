@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.options import enclosing_repository
+from reconciler.cli.naming import enclosing_repository
 
 SUFFIXES = (".yaml", ".yml")
 

@@ -9,63 +9,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from reconciler.address import Address
+from reconciler.cli.completion import complete_address
+from reconciler.cli.naming import address_of, enclosing_repository
 from reconciler.report.screen import Screen
-from reconciler.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
     from reconciler.reconcile import Options
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def address_of(text: str) -> Address:
-    """Read `Instance/shop/web-1`: the case of the kind does not matter, a project that is left out is `default`.
-
-    Raises `click.BadParameter` (wrong usage).
-    """
-    from reconciler.kinds.base import DEFAULT_PROJECT, REGISTRY
-
-    word, _, rest = text.partition("/")
-    kind = kind_named(word)
-    if kind is None:
-        raise click.BadParameter(f"{text!r} is no address; write KIND/NAME or KIND/PROJECT/NAME.{_kind_meant(word)}")
-    try:
-        address = Address.parse(f"{kind}/{rest}")
-    except ValueError as problem:
-        raise click.BadParameter(str(problem)) from None
-    if REGISTRY[kind].scope == "project":
-        return Address(kind, address.project or DEFAULT_PROJECT, address.name)
-    if address.project is not None:
-        raise click.BadParameter(f"a {kind} belongs to no project; write {kind}/{address.name}")
-    return address
-
-
-def kind_named(word: str) -> str | None:
-    """The kind that a word names, in any case, in singular or plural."""
-    from reconciler.kinds import REGISTRY
-
-    plain = word.replace("-", "").lower()
-    return next((kind for kind in REGISTRY if plain in (kind.lower(), kind.lower() + "s")), None)
-
-
-def _kind_meant(word: str) -> str:
-    from reconciler.kinds import REGISTRY
-
-    return did_you_mean(word, REGISTRY)
-
-
-def _complete_address(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    from reconciler.cli.completion import complete_address
-
-    return complete_address(ctx, param, incomplete)
-
-
 optional_address = click.argument(
-    "address", metavar="[ADDRESS]", required=False, type=address_of, shell_complete=_complete_address
+    "address", metavar="[ADDRESS]", required=False, type=address_of, shell_complete=complete_address
 )
-address = click.argument("address", metavar="ADDRESS", type=address_of, shell_complete=_complete_address)
+address = click.argument("address", metavar="ADDRESS", type=address_of, shell_complete=complete_address)
 
 
 def _combined(*decorators: Callable[[F], F]) -> Callable[[F], F]:
@@ -128,7 +85,7 @@ impacts = _combined(
         "--target",
         "targets",
         type=address_of,
-        shell_complete=_complete_address,
+        shell_complete=complete_address,
         multiple=True,
         metavar="ADDRESS",
         help="Only this resource and what it needs. Repeatable.",
@@ -191,9 +148,3 @@ def _spelt_out(consent: str) -> str:
     if not target:
         raise ValueError(f"{consent!r} allows nothing; write IMPACT=ADDRESS, delete=ADDRESS or delete=COUNT")
     return f"{what}={address_of(target)}" if "/" in target else consent
-
-
-def enclosing_repository() -> Path:
-    """The Git repository that contains the current folder, or the current folder when none does."""
-    here = Path.cwd()
-    return next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), here)

@@ -7,21 +7,23 @@ from pathlib import Path
 import click
 
 from reconciler.cli import options
+from reconciler.cli.completion import complete_kind
 from reconciler.cli.exits import Exit
+from reconciler.cli.naming import kind_named
 from reconciler.report.screen import Screen
 
 
 def _kind(text: str) -> str:
     from reconciler.kinds import REGISTRY
 
-    kind = options.kind_named(text)
+    kind = kind_named(text)
     if kind is None:
         raise click.BadParameter(f"there is no kind {text!r}; there are {', '.join(sorted(REGISTRY))}")
     return kind
 
 
 @click.command("schema")
-@click.argument("kind", required=False, metavar="[KIND]", type=_kind)
+@click.argument("kind", required=False, metavar="[KIND]", type=_kind, shell_complete=complete_kind)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Write files into this folder instead.")
 @options.talk
 @click.pass_obj

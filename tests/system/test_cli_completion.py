@@ -72,6 +72,7 @@ def test_addresses_come_from_the_manifests_even_from_unfinished_ones(desk: Desk)
 def test_kinds_come_before_addresses(desk: Desk) -> None:
     assert completed(desk, "describe", "In") == ["Instance/"]
     assert completed(desk, "get", "Vol") == ["Volume"]
+    assert completed(desk, "schema", "Vol") == ["Volume"]
 
 
 def test_fields_and_codes_are_explained(desk: Desk) -> None:

@@ -10,6 +10,7 @@ from reconciler.address import ObjectKey
 from reconciler.diagnostic import Diagnostic, error, in_order
 from reconciler.diff import Case
 from reconciler.guard import Circumstances
+from reconciler.guard.verdict import granted, granted_fields
 from reconciler.observation import Failed, Partial
 from reconciler.placement import Placement
 from reconciler.planning.renames import renames
@@ -31,6 +32,7 @@ def notes(
     found = [*known, *renames(cases.values())]
     found += [_unseen(host, placed, around.snapshots) for host in scope.unseen]
     found += _foreign(around.snapshots)
+    found += _open(cases, scope, around.snapshots)
     found += _unknown_targets(scope)
     found += _idle_consents(cases, around)
     return tuple(in_order(found))
@@ -71,6 +73,25 @@ def _foreign(seen: Snapshots) -> Iterator[Diagnostic]:
         for each in sorted_foreign(snapshot.foreign):
             detail = f"The {each.what} {each.name} on {host}: {each.reason}. It is left alone."
             yield _warning("foreign", "something in our way is not ours", detail)
+
+
+def _open(cases: Mapping[ObjectKey, Case], scope: Scope, seen: Snapshots) -> Iterator[Diagnostic]:
+    """Guests that run unfiltered and that this plan leaves so: what is held, or may not go, is not touched."""
+    for key, each in sorted(seen.objects.items()):
+        if key.address.kind != "Instance" or each.running is None or key.host not in scope.hosts:
+            continue
+        forms = (each.stored, each.running)
+        paths = {path for form in forms for path in form if str(form[path]).startswith(("absent", "broken:"))}
+        nics = {path.split(".")[1] for path in paths if path.startswith("nics.") and path.endswith(".filter")}
+        case = cases.get(key)
+        closed = case is not None and (granted(case) or any(field.path in paths for field in granted_fields(case)))
+        if nics and not closed:
+            detail = (
+                f"{each.key.address} runs on {key.host} and nothing filters {_names(sorted(nics))}: whoever took that "
+                "away laid it open, and this plan does not change the instance. Stop it there, or see to what it "
+                "waits for."
+            )
+            yield error("guest-open", "a guest lies open", detail)
 
 
 def _unknown_targets(scope: Scope) -> Iterator[Diagnostic]:

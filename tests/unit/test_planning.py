@@ -249,3 +249,24 @@ def test_an_address_is_given_once_no_group_lets_it_in_that_should_not(nic: dict[
     planned = world.plan(fleet.usual(fleet.group("web"), user, fleet.instance("other", networks={"lan": nic})))
     (created,) = [step for step in planned.steps if step.key.address == web("other")]
     assert "update SecurityGroup/shop/web@kvm-01" in created.after
+
+
+def test_a_guest_that_lies_open_and_is_left_so_is_told_of() -> None:
+    base = [fleet.fleet(), fleet.flavor(), fleet.image(), fleet.host("kvm-01"), fleet.host("kvm-02")]
+    base.append(fleet.network(mode="bridge", physicalNetwork="wire"))
+    here = {"placement": {"host": "kvm-01"}}
+    world = World(hosts=("kvm-01", "kvm-02"))
+    world = world.applied(world.plan(fleet.desired(*base, fleet.volume(host="kvm-02"), fleet.instance(**here))))
+    key = next(key for key in world.objects if key.address == web())
+    standing = world.objects[key]
+    away = {"nics.lan.filter": "absent"}
+    laid = msgspec.structs.replace(
+        standing, stored={**standing.stored, **away}, running={**(standing.running or {}), **away}
+    )
+    laid_open = msgspec.structs.replace(world, objects={**world.objects, key: laid})
+    held = fleet.desired(*base, fleet.volume(), fleet.instance(volumes={"data": {}}, **here))
+    (told,) = [each for each in laid_open.plan(held).diagnostics if each.code == "guest-open"]
+    assert told.detail.startswith("Instance/shop/web-1 runs on kvm-01 and nothing filters lan")
+    healed = laid_open.plan(fleet.desired(*base, fleet.volume(), fleet.instance(**here)))
+    for planned in (world.plan(held), healed):
+        assert "guest-open" not in [each.code for each in planned.diagnostics]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
@@ -159,7 +160,18 @@ class HostLease:
         """Give the lock back."""
         with self._speaking:
             self._over.set()
-        self._holder.communicate()
+        self._end()
+
+    def _end(self) -> bytes:
+        """Let the holder end, and give what it said. One that does not, on a host that hangs, is left to the host:
+        there the lock goes with our silence.
+        """
+        try:
+            return self._holder.communicate(timeout=_ECHO_SECONDS)[1]
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._holder.pid, signal.SIGKILL)
+            return self._holder.communicate()[1]
 
     def _echoes(self) -> bool:
         stdin, stdout = self._holder.stdin, self._holder.stdout
@@ -173,8 +185,10 @@ class HostLease:
         return bool(answered) and os.read(stdout.fileno(), 1) == b"\n"
 
     def _refusal(self) -> DriverError:
-        said = self._holder.communicate()[1].decode(errors="replace").strip()
+        said = self._end().decode(errors="replace").strip()
         if self._holder.returncode == _HELD:
             message = f"another run is writing to this host (it holds {LOCK} there); wait for it to end"
             return DriverError(ErrorClass.HELD, message)
+        if self._holder.returncode == -signal.SIGKILL:
+            return DriverError(ErrorClass.TRANSIENT, f"the host did not say whether it gives its lock {LOCK}")
         return DriverError(ErrorClass.YOURS, f"the host's lock {LOCK} cannot be taken: {said}")

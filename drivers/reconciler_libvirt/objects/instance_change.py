@@ -44,6 +44,7 @@ def ensure(task: Task) -> None:
     anew = _anew(work)
     seed = disks.new_seed(work) if _seed_ahead(work, anew) else None
     if anew and work.domain is not None:
+        disks.refuse_snapshot(work)
         power.switch_off(work.domain, task.progress)
         _forget_memory(work.domain, task.progress)
     disks.ensure_root(work, anew)

@@ -1,4 +1,8 @@
-"""A domain's disks, as far as they are ours: root, seed and data disks. They are known by their aliases."""
+"""A domain's disks, as far as they are ours: root, seed and data disks. They are known by their aliases.
+
+On a disk of ours somebody may have put a snapshot: an overlay, in which is all that the guest has written since. Then
+it is still that disk, and what lies on it is left there: without it, the guest would lose what it wrote.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,8 @@ import msgspec
 from reconciler_libvirt.xml.tree import attribute, child, device, drop, own_device, put
 
 ROOT, SEED, DATA = "ua-root", "ua-seed", "ua-vol-"
+_OURS = (".root", ".seed", ".data.qcow2", ".data.raw")
+"""How the names of their files end."""
 
 
 class DiskSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,11 +57,14 @@ def _disk(
 ) -> None:
     """Formats are always told, never probed: a guest can write any header it likes to its disk."""
     node = own_device(devices, "disk", alias)
-    node.attrib.update(type="block" if block else "file", device="disk")
-    child(node, "driver", name="qemu", type=file_format)
-    source = child(node, "source")
-    source.attrib.clear()
-    source.set("dev" if block else "file", path)
+    node.set("device", "disk")
+    if path not in _below(node):
+        node.set("type", "block" if block else "file")
+        child(node, "driver", name="qemu", type=file_format)
+        source = child(node, "source")
+        source.attrib.clear()
+        source.set("dev" if block else "file", path)
+        drop(node, "backingStore")
     if node.find("target") is None:
         child(node, "target", dev=_free_target(devices), bus="virtio")
     put(node, "serial", serial)
@@ -63,6 +72,27 @@ def _disk(
         child(node, "readonly")
     else:
         drop(node, "readonly")
+
+
+def _path(layer: Element) -> str:
+    return attribute(layer, "source", "file") or attribute(layer, "source", "dev") or ""
+
+
+def _below(node: Element) -> tuple[str, ...]:
+    """The files below the one that a disk is written to."""
+    return tuple(_path(layer) for layer in node.iter("backingStore"))
+
+
+def _ours(node: Element) -> Element:
+    """The layer of a disk that we made; the uppermost if we made none."""
+    layers = (node, *node.iter("backingStore"))
+    return next((layer for layer in layers if _path(layer).endswith(_OURS)), node)
+
+
+def snapshot(tree: Element, alias: str) -> str:
+    """The file that somebody put on one of our disks; empty if there is none."""
+    node = device(tree, "disk", alias)
+    return "" if node is None or _ours(node) is node else _path(node)
 
 
 def _free_target(devices: Element) -> str:
@@ -80,13 +110,14 @@ def _read(tree: Element) -> Iterator[DiskSpec]:
     for node in tree.iterfind("devices/disk"):
         alias = attribute(node, "alias", "name") or ""
         if alias.startswith(DATA):
+            layer = _ours(node)
             yield DiskSpec(
                 name=alias.removeprefix(DATA),
-                path=attribute(node, "source", "file") or attribute(node, "source", "dev") or "",
-                format=attribute(node, "driver", "type") or "",
+                path=_path(layer),
+                format=attribute(layer, "format" if layer is not node else "driver", "type") or "",
                 serial=node.findtext("serial") or "",
                 read_only=node.find("readonly") is not None,
-                block=node.get("type") == "block",
+                block=layer.get("type") == "block",
             )
 
 
@@ -100,7 +131,7 @@ def has_bus_of(tree: Element, disk: Element) -> bool:
 def disk_source(tree: Element, alias: str) -> str:
     """The path of our root or seed disk; empty if it is not there."""
     node = device(tree, "disk", alias)
-    return "" if node is None else attribute(node, "source", "file") or ""
+    return "" if node is None else attribute(_ours(node), "source", "file") or ""
 
 
 def disk_target(tree: Element, alias: str) -> str:

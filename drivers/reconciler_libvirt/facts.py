@@ -78,9 +78,11 @@ def _has(enum: Element | None, value: str) -> bool:
 
 
 def _others(site: Site) -> tuple[int, int]:
-    """The vCPUs and the bytes of memory of guests that run and are not ours."""
+    """The vCPUs and the bytes of memory of guests that are not ours; of those that stand still too, since somebody
+    may start them at any time.
+    """
     vcpus = memory = 0
-    for domain in site.connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE):
+    for domain in site.connection.listAllDomains():
         if not domain.name().startswith(site.identity.prefix + "."):
             with unless(ErrorClass.GONE), calls(f"reading {domain.name()}"):
                 _, most, _, count, _ = domain.info()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _thread
 import os
 import signal
 import sys
@@ -17,12 +16,14 @@ from reconciler.report.screen import Screen
 
 def keep_interrupts() -> None:
     """Lose no Ctrl-C: one that lands in a finalizer is swallowed there by Python, so it is sent again a moment later,
-    when that finalizer is over.
+    when that finalizer is over. It is sent as a signal, since only that wakes a main thread that waits for a lock.
     """
+    main = threading.main_thread().ident
+    assert main is not None
 
     def unraisable(lost: Any) -> None:
         if isinstance(lost.exc_value, KeyboardInterrupt):
-            threading.Timer(0.02, _thread.interrupt_main).start()
+            threading.Timer(0.02, signal.pthread_kill, (main, signal.SIGINT)).start()
         else:
             sys.__unraisablehook__(lost)
 

@@ -100,9 +100,10 @@ def _standing(step: Step, made: _Made, snapshots: Snapshots) -> Iterator[Await]:
     for each in step.wanted.awaits if step.wanted else ():
         key = awaited(each)
         started = any(_starts(other) for other in made.get(key, {}).values())
-        if not started and key in snapshots.objects and each.readiness.check != "none":
+        standing = snapshots.objects.get(key)
+        if not started and standing and not standing.incomplete and each.readiness.check != "none":
             renamed = any(_renames(other) for other in made.get(key, {}).values())
-            yield each if renamed else msgspec.structs.replace(each, key=snapshots.objects[key].key)
+            yield each if renamed else msgspec.structs.replace(each, key=standing.key)
 
 
 def _edges(made: _Made, cases: Cases, snapshots: Snapshots) -> Iterator[tuple[str, str]]:

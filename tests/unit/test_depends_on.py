@@ -226,5 +226,17 @@ def test_no_guest_is_started_whose_dependency_is_left_stopped_and_all_else_goes_
     assert "powerState" in step(stops, "app").paths
 
 
+def test_what_stands_waits_for_no_remains_of_what_it_depends_on() -> None:
+    """Nobody can say whether those are ready, and a step that asks fails in every run."""
+    world = built(app(), db())
+    key = next(key for key in world.objects if key.address == web("db"))
+    left = msgspec.structs.replace(world.objects[key], incomplete=True, running=None, stored={})
+    world = msgspec.structs.replace(world, objects={**world.objects, key: left})
+    held = db(networks={"lan": {"address": "10.10.0.2"}})
+    planned = world.plan(fleet.usual(fleet.flavor("large", memory="1Gi"), app(flavor="large"), held), allow=RESTART)
+    assert str(web("db")) in planned.held
+    assert (step(planned, "app").verb, step(planned, "app").awaits) == ("update", ())
+
+
 def _stopped(each: Observed) -> Observed:
     return msgspec.structs.replace(each, running=None, stored={**each.stored, "powerState": "Stopped"})

@@ -40,13 +40,36 @@ def answers(domain: libvirt.virDomain) -> bool:
 
 
 def addresses(domain: libvirt.virDomain) -> frozenset[str]:
-    """All addresses that the guest says it has; none when it cannot be asked."""
+    """All addresses that the guest says it has; none when it cannot be asked.
+
+    libvirt's own call for this sets no time limit: a guest that answers at first, and then says nothing, holds it up
+    for ever.
+    """
     try:
-        with calls("asking the guest agent for addresses"):
-            found = domain.interfaceAddresses(libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT)
+        return listed(_ask(domain, "guest-network-get-interfaces"))
     except DriverError:
         return frozenset()
-    return frozenset(each["addr"] for nic in found.values() for each in nic["addrs"] or ())
+
+
+class _Listed(msgspec.Struct, rename="kebab"):
+    """One address of a NIC, as the agent tells it."""
+
+    ip_address: str
+
+
+class _Nic(msgspec.Struct, rename="kebab"):
+    """One NIC, as the agent tells it."""
+
+    ip_addresses: list[_Listed] = []
+
+
+def listed(answer: object) -> frozenset[str]:
+    """The addresses in what a guest answered, which may be anything."""
+    try:
+        nics = msgspec.convert(answer, list[_Nic])
+    except msgspec.ValidationError:
+        return frozenset()
+    return frozenset(each.ip_address for nic in nics for each in nic.ip_addresses)
 
 
 def read_file(domain: libvirt.virDomain, path: str) -> bytes | None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -15,6 +13,7 @@ import pytest
 
 from tests.support import guests
 from tests.support.command import Desk
+from tests.support.examples import reached, settle
 from tests.support.guests import CLOUD_COMMAND_LINE, GuestImage, Keys
 from tests.support.hosts import Host
 
@@ -34,27 +33,10 @@ class Story(msgspec.Struct, frozen=True):
 
     def settle(self, example: Path, image: GuestImage) -> None:
         """Make the example's host, image and key real, and commit."""
-        fleet_id, repo = str(uuid.uuid4()), self.desk.repo
-        shutil.copytree(example, repo)
-        self._replace("fleet.yaml", r"(\n  id: ).*", rf"\g<1>{fleet_id}")
-        self._replace("host.yaml", r"\n  driver: simulator", "")
-        self._replace("keypair.yaml", r"(publicKey: ).*", rf"\g<1>{self.keys.public}")
         properties = {"hw_qemu_guest_agent": True}
         manifest = image.manifest("debian", CLOUD_COMMAND_LINE, adminUser="debian", properties=properties)
-        (repo / "image.yaml").write_text(json.dumps(manifest))
-        trusted = self.desk.home / ".config/reconciler/config.yaml"
-        trusted.parent.mkdir(parents=True)
-        entry = {"driver": "libvirt", **self.host.connection}
-        trusted.write_text(
-            json.dumps({"fleets": {fleet_id: {"folders": [str(image.folder)], "hosts": {"local": entry}}}})
-        )
-        trusted.chmod(0o600)
-        self.desk.git("init", "--quiet", "--initial-branch=main")
-        self.desk.commit("First fleet")
-
-    def _replace(self, name: str, pattern: str, text: str) -> None:
-        path = self.desk.repo / name
-        path.write_text(re.sub(pattern, text, path.read_text()))
+        trusted = reached(image.folder, self.host)
+        settle(self.desk, example, str(uuid.uuid4()), manifest, [self.keys.public], trusted)
 
     def run(self, *arguments: str, code: int = 0) -> str:
         """Run a command, however long it takes; it has to exit with `code`."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.support import guests
-from tests.support.command import Desk, Ran
+from tests.support.command import Desk
+from tests.support.examples import Told, reached, settle
 from tests.support.guests import GuestImage, Keys
 from tests.support.hosts import POOL, Host
 
@@ -22,43 +21,19 @@ WEB_1, WEB_2 = "10.83.0.2", "10.83.0.3"
 OPENED = "    - {protocol: tcp, ports: 8080}\n"
 
 
-class Story:
+class Story(Told):
     """The quickstart on a host of the suite, and the looks that its tests take behind the reconciler's back."""
 
     def __init__(self, desk: Desk, host: Host, keys: Keys) -> None:
-        self.desk, self.host, self.keys = desk, host, keys
+        super().__init__(desk)
+        self.host, self.keys = host, keys
         self.fleet_id = str(uuid.uuid4())
         self.prefix = self.fleet_id[:8]
 
     def settle(self, example: Path, image: GuestImage) -> None:
         """Make the example's host and image real, and commit."""
-        repo = self.desk.repo
-        shutil.copytree(example, repo)
-        fleet = (repo / "fleet.yaml").read_text()
-        (repo / "fleet.yaml").write_text(re.sub(r"(\n  id: ).*", rf"\g<1>{self.fleet_id}", fleet))
-        self.desk.edit("host.yaml", "  driver: simulator\n", "")
-        keypair = (repo / "keypair.yaml").read_text()
-        (repo / "keypair.yaml").write_text(re.sub(r"(publicKey: ).*", rf"\g<1>{self.keys.public}", keypair))
-        (repo / "image.yaml").write_text(json.dumps(image.manifest()))
-        trusted = self.desk.home / ".config/reconciler/config.yaml"
-        trusted.parent.mkdir(parents=True)
-        entry = {"driver": "libvirt", **self.host.connection}
-        fleets = {self.fleet_id: {"folders": [str(image.folder)], "hosts": {"local": entry}}}
-        trusted.write_text(json.dumps({"fleets": fleets}))
-        trusted.chmod(0o600)
-        self.desk.git("init", "--quiet", "--initial-branch=main")
-        self.desk.commit("First fleet")
-
-    def run(self, *arguments: str, code: int = 0) -> Ran:
-        """Run a command, which has to exit with `code`."""
-        ran = self.desk.run(*arguments)
-        assert ran.code == code, ran.out + ran.err
-        return ran
-
-    def apply(self, change: str) -> Ran:
-        """Commit what is in the work tree, and apply it."""
-        self.desk.commit(change)
-        return self.run("apply", "--verbose")
+        trusted = reached(image.folder, self.host)
+        settle(self.desk, example, self.fleet_id, image.manifest(), [self.keys.public], trusted)
 
     def answer(self, address: str, command: str) -> str:
         """What a guest answers over SSH."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support import guests
-from tests.support.command import Desk, Ran
+from tests.support.command import Desk
+from tests.support.examples import Told, settle, trust
 from tests.support.guests import GuestImage, Keys
 from tests.support.hosts import INTERFACE, Host, Wired, wired
 from tests.support.spaces import ARRIVES, opens
@@ -26,45 +27,28 @@ OPERATOR, OPERATOR_6 = "10.85.0.200/24", "fd85:51f7:b1c6::c8/64"
 OPENED = "    - {protocol: tcp, ports: 9090, remote: {group: web}}\n"
 
 
-class Story:
+class Story(Told):
     """The example on hosts of the suite, and the looks that its tests take behind the reconciler's back."""
 
     def __init__(self, desk: Desk, wire: Wired, image: GuestImage, keys: Keys) -> None:
-        self.desk, self.wire, self.image, self.keys = desk, wire, image, keys
+        super().__init__(desk)
+        self.wire, self.image, self.keys = wire, image, keys
         self.north, self.south = wire.hosts
         self.fleet_id = str(uuid.uuid4())
         self.prefix = self.fleet_id[:8]
 
     def settle(self, example: Path) -> None:
         """Make the example's hosts and image real, and commit."""
-        repo = self.desk.repo
-        shutil.copytree(example, repo)
-        fleet = (repo / "fleet.yaml").read_text()
-        (repo / "fleet.yaml").write_text(re.sub(r"(\n  id: ).*", rf"\g<1>{self.fleet_id}", fleet))
-        self.desk.edit("hosts.yaml", "  driver: simulator\n", "")
-        keypair = (repo / "keypair.yaml").read_text()
-        (repo / "keypair.yaml").write_text(re.sub(r"(publicKey: ).*", rf"\g<1>{self.keys.public}", keypair))
-        (repo / "image.yaml").write_text(json.dumps(self.image.manifest()))
-        self.trust()
-        self.desk.git("init", "--quiet", "--initial-branch=main")
-        self.desk.commit("First fleet")
+        settle(self.desk, example, self.fleet_id, self.image.manifest(), [self.keys.public], self._trusted())
 
     def trust(self) -> None:
         """Say how the hosts are reached now, and what of each the wire is."""
-        trusted = self.desk.home / ".config/reconciler/config.yaml"
-        trusted.parent.mkdir(parents=True, exist_ok=True)
+        trust(self.desk, self.fleet_id, self._trusted())
+
+    def _trusted(self) -> dict[str, Any]:
         wires = {"physical_networks": {"lan": {"interface": INTERFACE}}}
         hosts = {host.name: {"driver": "libvirt", **host.connection, **wires} for host in self.wire.hosts}
-        trusted.write_text(
-            json.dumps({"fleets": {self.fleet_id: {"folders": [str(self.image.folder)], "hosts": hosts}}})
-        )
-        trusted.chmod(0o600)
-
-    def run(self, *arguments: str, code: int = 0) -> Ran:
-        """Run a command, which has to exit with `code`."""
-        ran = self.desk.run(*arguments)
-        assert ran.code == code, ran.out + ran.err
-        return ran
+        return {"folders": [str(self.image.folder)], "hosts": hosts}
 
     def answer(self, address: str, command: str) -> str:
         """What a guest answers over SSH to somebody else on the wire."""

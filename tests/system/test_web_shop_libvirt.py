@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +17,8 @@ import pytest
 from reconciler.address import Address
 from reconciler.identity import Identity
 from tests.support import guests
-from tests.support.command import Desk, Ran
+from tests.support.command import Desk
+from tests.support.examples import Told, reached, settle
 from tests.support.guests import GuestImage, Keys
 from tests.support.hosts import POOL, Host, until
 
@@ -33,48 +32,21 @@ PATIENCE = 240
 """Seconds: four emulated guests boot, one after the other, on a machine that has other things to do as well."""
 
 
-class Story:
+class Story(Told):
     """The example on a host of the suite, and the looks that its tests take behind the reconciler's back."""
 
     def __init__(self, desk: Desk, host: Host, image: GuestImage) -> None:
-        self.desk, self.host, self.image = desk, host, image
+        super().__init__(desk)
+        self.host, self.image = host, image
         desk.patience = PATIENCE
         self.identity = Identity(str(uuid.uuid4()))
         self.keys = {role: Keys.make(desk.home / role) for role in ROLES}
 
     def settle(self, example: Path) -> None:
         """Make the example's host, image and keys real, and commit."""
-        repo = self.desk.repo
-        shutil.copytree(example, repo)
-        fleet = (repo / "fleet.yaml").read_text()
-        (repo / "fleet.yaml").write_text(re.sub(r"(\n  id: ).*", rf"\g<1>{self.identity.fleet_id}", fleet))
-        self.desk.edit("host.yaml", "  driver: simulator\n", "")
-        lines = iter(self.keys[role].public for role in ROLES)
-        keypairs = (repo / "keypairs.yaml").read_text()
-        (repo / "keypairs.yaml").write_text(re.sub(r"publicKey: .*", lambda _: f"publicKey: {next(lines)}", keypairs))
-        (repo / "image.yaml").write_text(json.dumps(self.image.manifest()))
-        self._trust()
-        self.desk.git("init", "--quiet", "--initial-branch=main")
-        self.desk.commit("A shop")
-
-    def _trust(self) -> None:
-        trusted = self.desk.home / ".config/reconciler/config.yaml"
-        trusted.parent.mkdir(parents=True)
-        entry = {"driver": "libvirt", **self.host.connection}
-        fleet = {"folders": [str(self.image.folder)], "hosts": {"local": entry}}
-        trusted.write_text(json.dumps({"fleets": {self.identity.fleet_id: fleet}}))
-        trusted.chmod(0o600)
-
-    def run(self, *arguments: str, code: int = 0) -> Ran:
-        """Run a command, which has to exit with `code`."""
-        ran = self.desk.run(*arguments)
-        assert ran.code == code, ran.out + ran.err
-        return ran
-
-    def apply(self, change: str) -> Ran:
-        """Commit what is in the work tree, and apply it."""
-        self.desk.commit(change)
-        return self.run("apply", "--verbose")
+        keys = [self.keys[role].public for role in ROLES]
+        trusted = reached(self.image.folder, self.host)
+        settle(self.desk, example, self.identity.fleet_id, self.image.manifest(), keys, trusted)
 
     def enter(self, address: str, role: str, command: str) -> subprocess.CompletedProcess[str]:
         """Log in once, by way of the bastion unless it is meant itself, and run a command."""

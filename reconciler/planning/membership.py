@@ -1,4 +1,7 @@
-"""Members of groups that were not seen: an unreachable host is never read as "its instances are gone"."""
+"""Members of groups that were not seen: an unreachable host is never read as "its instances are gone".
+
+Nor is one of which only a part was seen: what answered may show an instance and not the filters that say its groups.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ Members = dict[Address, tuple[str, ...]]
 
 
 def with_unseen(members: Members, world: World, seen: Snapshots) -> Members:
-    """The members, and those present ones that may be the addresses of declared instances that were not seen.
+    """The members, and those present ones that may be the addresses of declared instances that were not seen, or not
+    completely.
 
     An address that some seen instance has, or had until now, is no such one.
     """
@@ -31,17 +35,19 @@ def with_unseen(members: Members, world: World, seen: Snapshots) -> Members:
 
 
 def _unsettled_groups(world: World, seen: Snapshots) -> Iterator[Address]:
-    """The groups of declared instances whose addresses are not known."""
+    """The groups of declared instances whose addresses are not known, or may not be all that they have."""
     for address, resource in world.resources.items():
-        if address.kind == "Instance" and not seen.of(resource.origin):
+        if address.kind == "Instance":
+            found = seen.of(resource.origin)
+            half_seen = any(each.key.host not in seen.complete for each in found)
             for nic in resource.spec.networks:
-                if (address, nic) not in world.nics:
+                if half_seen or (not found and (address, nic) not in world.nics):
                     yield from nic_groups(resource, nic)
 
 
 def _seen_addresses(seen: Snapshots) -> Iterator[str]:
     for each in seen.objects.values():
-        for form in (each.stored, each.running or {}):
+        for form in (each.stored, each.running or {}) if each.key.host in seen.complete else ():
             yield from _addresses(form)
 
 

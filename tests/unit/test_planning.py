@@ -147,6 +147,21 @@ def test_members_on_an_unseen_host_stay_and_those_that_left_go() -> None:
     assert members(world) == ("10.10.0.2", "10.20.0.2")
 
 
+def test_members_stay_whose_host_shows_them_and_not_their_filters() -> None:
+    desired = two_hosts(fleet.instance("web-1", **NEAR), fleet.instance("db-1", **FAR))
+    world = World(hosts=("kvm-01", "kvm-02"))
+    world = world.applied(world.plan(desired))
+    near, far = world.snapshots()
+    unfiltered = tuple(
+        msgspec.structs.replace(each, stored={**each.stored, "nics.far.securityGroups": ()}, running=None)
+        for each in far.objects
+        if each.key.address.kind == "Instance"
+    )
+    far = msgspec.structs.replace(far, status=Partial(gaps=("nft",)), objects=unfiltered)
+    planned = plan(desired, [near, far], dict.fromkeys(world.hosts, world.impacts), Source(commit="c0ffee"))
+    assert planned.steps == ()
+
+
 def test_an_address_that_waits_for_a_restart_stays_in_the_groups_until_then() -> None:
     world = standing(fleet.instance())
     desired = fleet.usual(fleet.instance(networks={"lan": {"address": "10.10.0.77"}}))

@@ -57,9 +57,8 @@ def _disk(
 ) -> None:
     """Formats are always told, never probed: a guest can write any header it likes to its disk."""
     node = own_device(devices, "disk", alias)
-    node.set("device", "disk")
     if path not in _below(node):
-        node.set("type", "block" if block else "file")
+        node.attrib.update(type="block" if block else "file", device="disk")
         child(node, "driver", name="qemu", type=file_format)
         source = child(node, "source")
         source.attrib.clear()

@@ -47,6 +47,16 @@ def test_a_snapshot_on_a_guests_disks_is_left_on_them(rig: Rig, clean: LibvirtBe
     assert _written_to(libvirt_host, domain) == files
 
 
+def test_below_a_snapshot_no_volume_grows(rig: Rig, clean: LibvirtBench, libvirt_host: Host) -> None:
+    rig.make(_scene(rig).values())
+    libvirt_host.virsh("snapshot-create-as", rig.name(WEB), "monday", "--disk-only", "--no-metadata")
+    grown = rig.scene(manifest("Volume", "data", size="96Mi"), volumes={"data": {}})["Volume/default/data"]
+    with pytest.raises(DriverError, match="blockcommit") as refusal:
+        rig.update(grown)
+    libvirt_host.virsh(*str(refusal.value).split("`")[1].split()[1:], "--delete")
+    assert shown(rig.update(grown), grown) == grown.fields
+
+
 @pytest.mark.parametrize("change", [{"flavor": "grown"}, {"userData": "#cloud-config\n"}])
 def test_below_a_snapshot_no_root_disk_is_changed(
     rig: Rig, clean: LibvirtBench, libvirt_host: Host, change: dict[str, str]

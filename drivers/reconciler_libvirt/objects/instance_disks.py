@@ -13,11 +13,11 @@ from reconciler.objects import digest
 from reconciler.publickey import fingerprint
 from reconciler_libvirt import names, seed
 from reconciler_libvirt.connection import calls
-from reconciler_libvirt.objects import image
+from reconciler_libvirt.objects import image, snapshots
 from reconciler_libvirt.objects.instance_form import SEED, image_of
 from reconciler_libvirt.objects.instance_work import Nic, Work
 from reconciler_libvirt.seed import Seed, SeedNic
-from reconciler_libvirt.xml.disk import ROOT, disk_target, snapshot
+from reconciler_libvirt.xml.disk import ROOT, disk_target
 from reconciler_libvirt.xml.storage import Volume, VolumeSpec
 
 
@@ -44,15 +44,9 @@ def ensure_root(work: Work, anew: bool) -> None:
 
 
 def refuse_snapshot(work: Work) -> None:
-    """A root disk with an overlay on it is not changed below: the overlay would be of another disk then. Raises
-    `DriverError`.
-    """
-    if work.tree is not None and (file := snapshot(work.tree, ROOT)):
-        message = f"{work.task.name}: somebody put a snapshot on its root disk, {file}; merge it first"
-        target = disk_target(work.tree, ROOT)
-        raise DriverError(
-            ErrorClass.YOURS, f"{message}: `virsh blockcommit {work.task.name} {target} --active --pivot`"
-        )
+    """Raises `DriverError` when somebody put a snapshot on the root disk."""
+    if work.tree is not None:
+        snapshots.refuse(work.tree, ROOT)
 
 
 def _root(work: Work) -> Volume | None:

@@ -8,10 +8,13 @@ from reconciler import quantity
 from reconciler.driver import DriverError, ErrorClass
 from reconciler_libvirt.connection import calls
 from reconciler_libvirt.names import read_name
+from reconciler_libvirt.objects import snapshots
 from reconciler_libvirt.pool import Volumes
 from reconciler_libvirt.site import Task
 from reconciler_libvirt.users import User, guests
+from reconciler_libvirt.xml.disk import disk_alias
 from reconciler_libvirt.xml.storage import Volume
+from reconciler_libvirt.xml.tree import parse
 
 
 def ensure(task: Task, pool: Volumes, volume: Volume, size: int, wanted: int) -> None:
@@ -42,6 +45,9 @@ def _grow_under(task: Task, user: User, wanted: int) -> None:
     if read_name(task.site.identity, "Instance", user.name) is None:
         message = f"{task.wanted.key} is open in {user.name}, which is not ours; it grows once that has let go of it"
         raise DriverError(ErrorClass.RACE, message)
+    with calls(f"reading {user.name}"):
+        tree = parse(user.domain.XMLDesc(0))
+    snapshots.refuse(tree, disk_alias(tree, user.target))
     task.progress.call("domain.resize", f"{user.name} {user.target}")
     with calls(f"growing {task.wanted.key} under {user.name}"):
         user.domain.blockResize(user.target, wanted, libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES)

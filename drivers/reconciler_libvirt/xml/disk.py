@@ -133,6 +133,12 @@ def disk_source(tree: Element, alias: str) -> str:
     return "" if node is None else attribute(_ours(node), "source", "file") or ""
 
 
+def disk_alias(tree: Element, target: str) -> str:
+    """The alias of the disk with a target name (`vda`)."""
+    named = (disk for disk in tree.iterfind("devices/disk") if attribute(disk, "target", "dev") == target)
+    return next((attribute(disk, "alias", "name") or "" for disk in named), "")
+
+
 def disk_target(tree: Element, alias: str) -> str:
     """The target name (`vda`) of one of our disks."""
     node = device(tree, "disk", alias)

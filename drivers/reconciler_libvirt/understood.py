@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
+from reconciler import objects
 from reconciler.pack import Pack, version_of
 from reconciler_libvirt.xml import domain, network
 from reconciler_libvirt.xml.domain import DomainSpec
@@ -66,5 +67,6 @@ def _key(kind: str, fleet_id: str, text: str) -> str:
 
 def _version() -> str:
     """That of the code which understands, and of what it is made of."""
-    here = Path(__file__).parent
-    return f"{version_of([*here.glob('*.py'), *here.glob('xml/*.py')])} {msgspec.__version__}"
+    here, core = Path(__file__).parent, Path(objects.__file__).parent
+    modules = [*here.glob("*.py"), *here.glob("xml/*.py"), *core.glob("*.py")]
+    return f"{version_of(modules)} {msgspec.__version__}"

@@ -13,7 +13,7 @@ import msgspec
 
 from reconciler.driver import Driver, DriverError, ErrorClass, Lease
 from reconciler.observation import Failed, Snapshot
-from reconciler.once import elsewhere, made_once
+from reconciler.once import elsewhere, relying, taken
 from reconciler.plan import Step
 
 T = TypeVar("T")
@@ -36,12 +36,12 @@ def claim(
     stack: ExitStack, steps: Sequence[Step], drivers: Mapping[str, Driver], sure: Collection[str], patience: float
 ) -> Claim:
     """Lock the hosts that the steps touch, in order of name so that of two runs one goes on; and before anything is
-    made that stands once, all hosts, or two runs could make it on two of them.
+    made that stands once, or gets an address, all hosts, or two runs could make it on two of them.
 
     Raises `DriverError` (held) when another writer has one. A host that cannot be locked, or not within `patience`
     seconds, holds up no other: its own steps fail.
     """
-    once = len(drivers) > 1 and bool(made_once(steps))
+    once = relying(steps)
     hosts = sorted(drivers if once else {step.key.host for step in steps} & set(drivers))
     leases: dict[str, Lease] = {}
     refused: dict[str, str] = {}
@@ -52,7 +52,8 @@ def claim(
             if problem.error_class is ErrorClass.HELD:
                 raise
             refused[host] = str(problem)
-    barred = elsewhere(steps, _seen_again(drivers, leases, patience), sure) if once else {}
+    again = _seen_again(drivers, leases, patience) if once else []
+    barred = {**taken(steps, again), **elsewhere(steps, again, sure)} if once else {}
     return Claim(leases=leases, refused=refused, barred=barred)
 
 

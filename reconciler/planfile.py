@@ -9,7 +9,7 @@ import msgspec
 
 from reconciler import __version__
 from reconciler.observation import Snapshot
-from reconciler.once import elsewhere
+from reconciler.once import elsewhere, taken
 from reconciler.plan import Plan
 from reconciler.planning.basis import ABSENT
 from reconciler.snapshots import Snapshots
@@ -76,7 +76,8 @@ def moved(plan: Plan, snapshots: Sequence[Snapshot]) -> list[str]:
         if key.rpartition("@")[2] not in seen.complete or now.get(key, ABSENT) != digest
     ]
     sure = () if plan.partial else [each.host for each in snapshots]
-    return [*moved, *sorted(elsewhere(plan.steps, snapshots, sure).values())]
+    once = {**taken(plan.steps, snapshots), **elsewhere(plan.steps, snapshots, sure)}
+    return [*moved, *sorted(once.values())]
 
 
 def _envelope(data: bytes) -> _File:

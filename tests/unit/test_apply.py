@@ -161,6 +161,14 @@ def test_what_another_run_has_made_elsewhere_meanwhile_is_not_made_again() -> No
     assert [str(key) for key in here.objects] == ["Instance/shop/db@a"]
 
 
+def test_an_address_that_another_run_has_given_away_meanwhile_is_not_given_again(host: MemoryHost) -> None:
+    nic: dict[str, str | int] = {"nics.lan.network": "Network/shop/lan", "nics.lan.address": "10.10.0.2"}
+    run([step("web", **nic)], host)
+    again = run([step("web", **nic, vcpus=2), step("db", **nic), step("other", **nic, verb="update")], host)
+    assert statuses(again) == {"web": "succeeded", "db": "failed", "other": "failed"}
+    assert again[1].error == "10.10.0.2 of Network/shop/lan is Instance/shop/web's by now; plan again"
+
+
 def test_a_host_that_cannot_be_looked_at_again_may_have_got_what_is_to_be_made() -> None:
     here, there = MemoryHost("a"), MemoryHost("b")
     there.blind = True

@@ -102,3 +102,12 @@ def test_a_plan_to_make_what_stands_on_another_host_by_now_has_moved() -> None:
     assert planfile.moved(plan, [*before.snapshots()[:1], *unseen]) == [
         "whether Instance/shop/web-1 stands on b by now could not be seen; plan again"
     ]
+
+
+def test_a_plan_that_gives_an_address_which_another_has_by_now_has_moved() -> None:
+    world = World()
+    plan = world.plan(fleet.usual(fleet.instance("one")))
+    after = world.applied(world.plan(fleet.usual(fleet.instance("two"))))
+    assert "10.10.0.2 of Network/shop/lan is Instance/shop/two's by now; plan again" in planfile.moved(
+        plan, after.snapshots()
+    )

@@ -111,6 +111,25 @@ def find_row(table: ImpactTable, kind: str, path: str, situation: Situation) -> 
     return None
 
 
+UNSEEN = frozenset({"running", "stopped", "headroom"})
+"""Conditions that only a look at the guest can tell: whether it runs, and with what room it was started."""
+
+
+def possible_rows(table: ImpactTable, kind: str, path: str, situation: Situation) -> list[Row]:
+    """The rows that may decide when nobody looked at an object that is taken to run: all whose condition may hold, up
+    to the first that holds in any case; one per impact.
+    """
+    found: dict[Impact, Row] = {}
+    for row in table:
+        if row.kind != kind or not fnmatchcase(path, row.path):
+            continue
+        if row.when in ("running", "stopped") or CONDITIONS[row.when](situation):
+            found.setdefault(row.impact, row)
+        if row.when not in UNSEEN and CONDITIONS[row.when](situation):
+            break
+    return list(found.values())
+
+
 def evaluate(table: ImpactTable, kind: str, path: str, situation: Situation) -> tuple[Impact, str]:
     """How a change of one field would reach its object, and why; what no row declares is refused."""
     row = find_row(table, kind, path, situation)

@@ -75,13 +75,14 @@ Status = Complete | Partial | Failed
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """One host, observed once."""
+    """One host, observed once; or, when it is `assumed`, what a commit would have made of it: nobody looked."""
 
     host: str
     status: Status = Complete()
     facts: HostFacts | None = None
     objects: tuple[Observed, ...] = ()
     foreign: tuple[Foreign, ...] = ()
+    assumed: bool = False
 
     @property
     def complete(self) -> bool:

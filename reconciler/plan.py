@@ -35,10 +35,19 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
 Consent = Granted | Waiting | Refused
 
 
+class Possibility(msgspec.Struct, frozen=True):
+    """An impact that a change may have, and the condition (a name of `impact.CONDITIONS`) under which it has it."""
+
+    impact: Impact
+    when: str
+
+
 class FieldChange(msgspec.Struct, frozen=True, kw_only=True):
     """One field that differs. `form` says whether the stored or only the running form does.
 
-    `consent` is the field's own: what waits or is refused never holds up the other fields of its object.
+    `consent` is the field's own: what waits or is refused never holds up the other fields of its object. What is not
+    `certain` follows from something that nobody looked at: the impact is then the worst of those that are `possible`,
+    or, where there is but one, the value is assumed.
     """
 
     path: str
@@ -48,6 +57,7 @@ class FieldChange(msgspec.Struct, frozen=True, kw_only=True):
     origin: Origin
     form: Literal["stored", "running"] = "stored"
     certain: bool = True
+    possible: tuple[Possibility, ...] = ()
     reason: str = ""
     consent: Consent = Granted()
 
@@ -56,7 +66,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """What happens to one object, and whether it may. `reason` and `disturbs` are for display only.
 
     `consent` is the strictest of the fields' own. A change that waits may therefore have a step all the same, which
-    carries out the fields that are granted.
+    carries out the fields that are granted. `assumed`: no manifest says the host, and nobody looked, so that it may be
+    another one.
     """
 
     key: ObjectKey
@@ -67,6 +78,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     disturbs: tuple[Address, ...] = ()
     place: Place | None = None
+    assumed: bool = False
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,10 +107,13 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the desired state was read: a commit, or the work tree on top of one."""
+    """Where the desired state was read: a commit, or the work tree on top of one. `base` is the commit that stands in
+    for what the hosts show; empty when they were looked at.
+    """
 
     commit: str = ""
     work_tree: bool = False
+    base: str = ""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

@@ -56,6 +56,10 @@ class Snapshots:
         """What is not ours and bears the name of that object."""
         return self._foreign.get(key)
 
+    def assumed(self, host: str) -> bool:
+        """Whether nobody looked at a host: what stands there is what a commit would have made."""
+        return host in self.hosts and self.hosts[host].assumed
+
     def facts(self, host: str) -> HostFacts | None:
         """What a host can do, when it said so."""
         snapshot = self.hosts.get(host)

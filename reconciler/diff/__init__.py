@@ -8,10 +8,10 @@ import msgspec
 
 from reconciler.address import Address, ObjectKey
 from reconciler.diff.entries import taken_back, whole_entries
-from reconciler.impact import Impact, ImpactTable, Situation, evaluate
+from reconciler.impact import Impact, ImpactTable, Situation, evaluate, possible_rows
 from reconciler.kinds.base import REGISTRY
 from reconciler.objects import Observed, Value, Wanted, digest
-from reconciler.plan import Action, Change, FieldChange, Origin
+from reconciler.plan import Action, Change, FieldChange, Origin, Possibility
 from reconciler.snapshots import Snapshots, identity
 
 WHETHER_IT_RUNS = frozenset({"powerState", "active"})
@@ -65,7 +65,9 @@ def diff(
             yield Case(wanted=wanted, observed=observed, change=change)
         elif wanted is not None and observed is not None:
             attached = bool(snapshots.users(identity(observed)))
-            fields = whole_entries(tuple(_fields(wanted, observed, impacts.get(wanted.key.host, ()), attached)))
+            table = impacts.get(wanted.key.host, ())
+            assumed = snapshots.assumed(wanted.key.host)
+            fields = whole_entries(tuple(_fields(wanted, observed, table, attached, assumed)))
             fields = tuple(taken_back(field, wanted, snapshots) for field in fields)
             if fields:
                 yield Case(wanted=wanted, observed=observed, change=_update(wanted, fields))
@@ -139,7 +141,9 @@ def _listed(paths: list[str]) -> str:
     return ", ".join(paths) if len(paths) <= 3 else f"{len(paths)} fields"
 
 
-def _fields(wanted: Wanted, observed: Observed, table: ImpactTable, attached: bool) -> Iterator[FieldChange]:
+def _fields(
+    wanted: Wanted, observed: Observed, table: ImpactTable, attached: bool, assumed: bool
+) -> Iterator[FieldChange]:
     if _alike(wanted, observed):
         yield from _metadata(wanted, observed)
         return
@@ -147,7 +151,9 @@ def _fields(wanted: Wanted, observed: Observed, table: ImpactTable, attached: bo
     stays = observed.running is not None and wanted.fields.get("powerState") != "Stopped"
     for path, after in sorted({**dropped, **wanted.fields}.items()):
         found = _field(path, after, observed)
-        if found is not None:
+        if found is not None and assumed:
+            yield _unlooked(found, wanted.key.address.kind, observed, table, stays, attached)
+        elif found is not None:
             impact, reason = _impact(found, wanted.key.address.kind, observed, table, stays, attached)
             yield msgspec.structs.replace(found, impact=impact, reason=reason)
     yield from _metadata(wanted, observed)
@@ -193,7 +199,16 @@ def _impact(
     runs = observed.running is not None and field.path not in WHETHER_IT_RUNS
     if field.form == "stored" and runs and (observed.running or {}).get(field.path) == field.after:
         return Impact.NONE, "what runs has it already"
-    situation = Situation(
+    impact, reason = evaluate(table, kind, field.path, _situation(field, observed, stays, attached))
+    if field.form == "running" and not stays:
+        return Impact.NONE, "what runs is to be stopped"
+    if field.form == "running" and impact.needs_consent:
+        return impact, "stored already; what runs takes it up with a " + impact.value
+    return impact, reason
+
+
+def _situation(field: FieldChange, observed: Observed, stays: bool, attached: bool) -> Situation:
+    return Situation(
         before=field.before,
         after=field.after,
         running=stays,
@@ -201,12 +216,22 @@ def _impact(
         present=field.path in observed.stored,
         most=(observed.running or {}).get(f"{field.path}.max"),
     )
-    impact, reason = evaluate(table, kind, field.path, situation)
-    if field.form == "running" and not stays:
-        return Impact.NONE, "what runs is to be stopped"
-    if field.form == "running" and impact.needs_consent:
-        return impact, "stored already; what runs takes it up with a " + impact.value
-    return impact, reason
+
+
+def _unlooked(
+    field: FieldChange, kind: str, observed: Observed, table: ImpactTable, stays: bool, attached: bool
+) -> FieldChange:
+    """The field of an object that nobody looked at: only the commit can have moved it. It counts with the worst that
+    may be.
+    """
+    situation = _situation(field, observed, stays, attached)
+    rows = possible_rows(table, kind, field.path, situation) if stays else []
+    worst = max(rows, key=lambda row: row.impact.rank, default=None)
+    impact, reason = (worst.impact, worst.reason) if worst else evaluate(table, kind, field.path, situation)
+    possible = tuple(Possibility(row.impact, row.when) for row in rows) if len(rows) > 1 else ()
+    return msgspec.structs.replace(
+        field, impact=impact, reason=reason, origin="commit", certain=not possible, possible=possible
+    )
 
 
 def _metadata(wanted: Wanted, observed: Observed) -> Iterator[FieldChange]:

@@ -44,6 +44,9 @@ def whole_entries(fields: tuple[FieldChange, ...]) -> tuple[FieldChange, ...]:
 
     def alike(field: FieldChange) -> FieldChange:
         entry = entries.get(entry_of(field.path))
-        return msgspec.structs.replace(field, impact=entry.impact, reason=entry.reason) if entry else field
+        if entry is None:
+            return field
+        shared = {"impact": entry.impact, "reason": entry.reason, "certain": entry.certain, "possible": entry.possible}
+        return msgspec.structs.replace(field, **shared)
 
     return tuple(alike(field) for field in fields) if entries else fields

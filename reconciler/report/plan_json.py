@@ -35,7 +35,8 @@ def plan_value(plan: Plan) -> dict[str, Any]:
 
 def source_value(source: Source) -> dict[str, Any]:
     """Where the desired state was read."""
-    return {"commit": source.commit or None, "workTree": source.work_tree}
+    value = {"commit": source.commit or None, "workTree": source.work_tree}
+    return {**value, "base": source.base, "assumed": True} if source.base else value
 
 
 def diagnostic_value(diagnostic: Diagnostic) -> dict[str, Any]:
@@ -62,6 +63,7 @@ def change_value(change: Change, hosts: Iterable[str]) -> dict[str, Any]:
         "name": address.name,
         "part": change.key.part,
         "hosts": list(hosts),
+        **({"hostsAssumed": True} if change.assumed else {}),
         "action": change.action,
         "impact": change.impact.value,
         **_consent_value(change.consent),
@@ -91,11 +93,18 @@ def _field_value(field: FieldChange) -> dict[str, Any]:
         "after": plain_value(field.path, field.after),
         "impact": field.impact.value,
         "certain": field.certain,
+        **_possible_value(field),
         "origin": field.origin,
         "form": field.form,
         "reason": field.reason,
         **_consent_value(field.consent),
     }
+
+
+def _possible_value(field: FieldChange) -> dict[str, Any]:
+    """What may be, where nobody looked; nothing where it is known."""
+    possible = [{"impact": each.impact.value, "when": each.when} for each in field.possible]
+    return {"possible": possible} if possible else {}
 
 
 def _step_value(step: Step) -> dict[str, Any]:

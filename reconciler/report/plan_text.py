@@ -19,7 +19,7 @@ _IMPACT_STYLES = {impact: "bold red" if impact.needs_consent else "" for impact 
 
 def plan_lines(plan: Plan) -> list[Line]:
     """The whole plan; what it says last is what it amounts to."""
-    lines = [line(Span(f"Fleet {plan.fleet}, {source_words(plan.source)}", "bold")), line()]
+    lines = [line(Span(f"Fleet {plan.fleet}, {source_words(plan.source)}", "bold")), *assumed_lines(plan), line()]
     lines += groups_lines(group(plan.changes))
     lines += diagnostics_lines(plan.diagnostics)
     if plan.diagnostics:
@@ -33,6 +33,14 @@ def retained_lines(plan: Plan) -> list[Line]:
         return []
     kept = [line(f"  {key.address} on {key.host}") for key in plan.retained]
     return [line(Span("Kept with its data, although nobody declares it:", "bold")), *kept, line()]
+
+
+def assumed_lines(plan: Plan) -> list[Line]:
+    """That nobody looked at the hosts, where nobody did."""
+    if not plan.source.base:
+        return []
+    text = f"No host was looked at: all is assumed to stand as commit {plan.source.base[:12]} declares it."
+    return [line(Span(text, "bold yellow"))]
 
 
 def source_words(source: Source) -> str:
@@ -67,7 +75,8 @@ def _head(one: Group) -> Line:
     change = one.change
     symbol = Span(f"{SYMBOLS[change.action]:>3} ", _STYLES[change.action])
     part = f"#{change.key.part}" if change.key.part else ""
-    words = [Span(f"{change.key.address}{part}", "bold"), Span(f" on {', '.join(one.hosts)}")]
+    assumed = " (assumed)" if change.assumed else ""
+    words = [Span(f"{change.key.address}{part}", "bold"), Span(f" on {', '.join(one.hosts)}{assumed}")]
     if change.impact != Impact.NONE:
         words.append(Span(f", {change.impact}", _IMPACT_STYLES[change.impact]))
     if change.reason:
@@ -88,7 +97,8 @@ def _field_lines(change: Change, field: FieldChange) -> list[Line]:
         if field.after in (None, ()):
             return []
         if not isinstance(field.after, tuple):
-            return [line(f"{field.path}: {render(field.path, field.after)}")]
+            assumed = [] if field.certain else [Span("  (assumed)", "dim")]
+            return [line(f"{field.path}: {render(field.path, field.after)}", *assumed)]
     notes = "; ".join(_notes(change, field))
     suffix = Span(f"  ({notes})" if notes else "", "magenta" if field.origin == "drift" else "dim")
     if isinstance(field.before, tuple) or isinstance(field.after, tuple):
@@ -123,9 +133,21 @@ def _notes(change: Change, field: FieldChange) -> Iterator[str]:
     if not _just_made(change, field) and (field.impact != change.impact or field.reason):
         yield f"{field.impact}: {field.reason}" if field.reason else str(field.impact)
     if not field.certain:
-        yield "not certain"
+        yield f"not certain: {possible_words(field)}" if field.possible else "assumed"
     if _mixed(change) and not isinstance(field.consent, Granted):
         yield "waits" if isinstance(field.consent, Waiting) else "refused"
+
+
+_WHEN = {
+    "running": "if it runs",
+    "stopped": "if it is stopped",
+    "headroom": "if it was started with room for it",
+}
+
+
+def possible_words(field: FieldChange) -> str:
+    """Each impact that a change may have, with its condition: `restart if it runs, none otherwise`."""
+    return ", ".join(f"{each.impact} {_WHEN.get(each.when, 'otherwise')}" for each in field.possible)
 
 
 def _held_back(change: Change) -> list[Waiting | Refused]:

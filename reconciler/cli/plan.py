@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,10 +11,19 @@ from reconciler.cli import options
 from reconciler.cli.exits import Exit
 from reconciler.report.screen import Screen
 
+if TYPE_CHECKING:
+    from reconciler.plan import Plan
+
 
 @click.command("plan")
 @options.source
 @options.rev("the work tree, changes that are not committed included")
+@click.option(
+    "--base",
+    metavar="REVISION",
+    help="Compare with this commit instead of looking at hosts: what it declares is assumed to stand. Needs no"
+    " hypervisor, no credentials and no trusted configuration.",
+)
 @options.impacts
 @click.option(
     "--out",
@@ -25,7 +34,9 @@ from reconciler.report.screen import Screen
 @options.output
 @options.talk
 @click.pass_obj
-def command(screen: Screen, /, out: Path | None, detailed_exitcode: bool, output: str, **values: Any) -> Exit:
+def command(
+    screen: Screen, /, base: str | None, out: Path | None, detailed_exitcode: bool, output: str, **values: Any
+) -> Exit:
     """Show what `apply` would do, with the impact of every change on what runs, and why.
 
     Changes nothing. A change that a guest's user would notice waits for consent; the plan shows the
@@ -35,10 +46,22 @@ def command(screen: Screen, /, out: Path | None, detailed_exitcode: bool, output
       reconciler plan
       reconciler plan --rev HEAD --out next.plan
       reconciler plan -o json --detailed-exitcode
+      reconciler plan --base origin/main --rev HEAD
     """
     from reconciler.cli import verdict
-    from reconciler.cli.committed import committed, difference, refuse_edited_files
     from reconciler.cli.showing import show_plan
+
+    plan = _looked(screen, out, values) if base is None else _compared(base, out, values)
+    show_plan(screen, plan, output)
+    if out is not None:
+        _save(plan, out)
+        screen.say(f"Saved. `reconciler apply {out}` does this, or nothing if the hosts moved meanwhile.")
+    return verdict.of_plan(plan, detailed=detailed_exitcode)
+
+
+def _looked(screen: Screen, out: Path | None, values: dict[str, Any]) -> Plan:
+    """The plan on the hosts as they are."""
+    from reconciler.cli.committed import committed, difference, refuse_edited_files
     from reconciler.cli.waiting import looking
     from reconciler.reconcile import plan_round
 
@@ -49,13 +72,20 @@ def command(screen: Screen, /, out: Path | None, detailed_exitcode: bool, output
         plan, tree = round_.plan, round_.loaded.tree
         if newest:
             refuse_edited_files(round_.loaded, "a saved plan")
-    show_plan(screen, plan, output)
     if plan.source.work_tree and tree.differs:
         screen.say(f"The work tree differs from HEAD: {difference(tree.differs)}. `apply` takes commits only.")
+    return plan
+
+
+def _compared(base: str, out: Path | None, values: dict[str, Any]) -> Plan:
+    """The plan from one commit to another. What would need more than the two is wrong usage."""
+    from reconciler.comparison import compare
+
     if out is not None:
-        _save(plan, out)
-        screen.say(f"Saved. `reconciler apply {out}` does this, or nothing if the hosts moved meanwhile.")
-    return verdict.of_plan(plan, detailed=detailed_exitcode)
+        raise click.UsageError("--base and --out exclude each other: what is only assumed cannot be applied.")
+    if values["config"] is not None:
+        raise click.UsageError("--base and --config exclude each other: two commits are compared, and nothing else.")
+    return compare(options.round_options(**values), base)
 
 
 def _save(plan: Any, path: Path) -> None:

@@ -1,0 +1,86 @@
+"""`plan --base`: two commits compared, as a check of a pull request runs it: no host, no credentials."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jsonschema
+import msgspec
+import pytest
+
+from tests.support.command import Desk
+
+SCHEMA = Path(__file__).parents[2] / "schemas" / "plan-v1.json"
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    desk = Desk(tmp_path)
+    desk.init()
+    desk.commit("First")
+    return desk
+
+
+def test_two_commits_are_compared_and_no_host_comes_to_be(desk: Desk) -> None:
+    (desk.repo / "more.yaml").write_text(
+        "apiVersion: reconciler/v1\nkind: Network\nmetadata: {name: more}\nspec: {cidr: 10.99.0.0/24}\n"
+    )
+    base, head = desk.git("rev-parse", "HEAD").strip(), desk.commit("More")
+    ran = desk.run("plan", "--base", base, "--rev", head, "-o", "json", "--detailed-exitcode")
+    assert (ran.code, ran.err) == (2, "")
+    assert ran.value["source"] == {"commit": head, "workTree": False, "base": base, "assumed": True}
+    jsonschema.validate(ran.value, msgspec.json.decode(SCHEMA.read_bytes()))
+    assert not (desk.home / ".local" / "state").exists(), "a simulated host was opened"
+
+
+def test_a_commit_compared_with_itself_has_nothing_to_do(desk: Desk) -> None:
+    ran = desk.run("plan", "--base", "HEAD", "--rev", "HEAD", "--detailed-exitcode")
+    assert ran.code == 0
+    assert "No host was looked at" in ran.out
+    assert "Nothing to do" in ran.out
+
+
+def test_a_host_that_the_base_lacks_is_never_dialled_and_no_trusted_configuration_is_read(
+    desk: Desk, tmp_path: Path
+) -> None:
+    manifest = "apiVersion: reconciler/v1\nkind: Host\nmetadata: {name: evil}\nspec: {}\n"
+    (desk.repo / "evil.yaml").write_text(manifest)
+    base, head = desk.git("rev-parse", "HEAD").strip(), desk.commit("A host of a stranger")
+    nowhere = str(tmp_path / "no-such-config.yaml")
+    ran = desk.run("plan", "--base", base, "--rev", head, RECONCILER_CONFIG=nowhere)
+    assert (ran.code, ran.err) == (0, "")
+    assert desk.run("plan", "--rev", head, RECONCILER_CONFIG=nowhere).code == 1, "the other plan would read it"
+
+
+def test_a_base_with_mistakes_is_said_to_be_the_base(desk: Desk) -> None:
+    (desk.repo / "broken.yaml").write_text("kind: [\n")
+    broken = desk.commit("Broken")
+    (desk.repo / "broken.yaml").unlink()
+    ran = desk.run("plan", "--base", broken, "--rev", desk.commit("Mended"))
+    assert ran.code == 1
+    assert "the base has mistakes of its own" in ran.err
+
+
+def test_a_fleet_that_changes_its_id_is_told(desk: Desk) -> None:
+    fleet = next(path for path in desk.repo.rglob("*.yaml") if "kind: Fleet" in path.read_text())
+    text = fleet.read_text()
+    identity = text.partition("id: ")[2].split()[0]
+    fleet.write_text(text.replace(identity, "6b1f6f6e-4a53-4c1e-9d0e-3f1f5f0f7a11"))
+    base = desk.git("rev-parse", "HEAD").strip()
+    ran = desk.run("plan", "--base", base, "--rev", desk.commit("Another id"))
+    assert ran.code == 1
+    assert "the fleet's id is not the one of the base" in ran.err
+
+
+@pytest.mark.parametrize("wrong", [["--out", "saved.plan"], ["--config", "any.yaml"]])
+def test_what_needs_more_than_two_commits_is_wrong_usage(desk: Desk, wrong: list[str]) -> None:
+    (desk.repo / "any.yaml").write_text("{}\n")
+    ran = desk.run("plan", "--base", "HEAD", "--rev", "HEAD", *wrong)
+    assert ran.code == 64
+    assert "exclude each other" in ran.err
+
+
+def test_a_base_that_looks_like_an_option_is_no_option(desk: Desk) -> None:
+    ran = desk.run("plan", "--base=--upload-pack=touch canary", "--rev", "HEAD")
+    assert ran.code == 1
+    assert not (desk.repo / "canary").exists()

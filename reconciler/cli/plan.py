@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     help="Save the plan of a commit (--rev, or HEAD) for `apply FILE`, which does it or, if hosts moved, nothing.",
 )
 @options.detailed_exitcode
-@options.output
+@options.output_of("text", "json", "markdown", "github", "sarif", "gitlab-terraform", "gitlab-codequality")
 @options.talk
 @click.pass_obj
 def command(
@@ -46,12 +46,17 @@ def command(
       reconciler plan
       reconciler plan --rev HEAD --out next.plan
       reconciler plan -o json --detailed-exitcode
-      reconciler plan --base origin/main --rev HEAD
+      reconciler plan --base origin/main --rev HEAD -o markdown
     """
     from reconciler.cli import verdict
-    from reconciler.cli.showing import show_plan
+    from reconciler.cli.showing import show_mistakes, show_plan
+    from reconciler.diagnostic import DiagnosticError
 
-    plan = _looked(screen, out, values) if base is None else _compared(base, out, values)
+    try:
+        plan = _looked(screen, out, values) if base is None else _compared(base, out, values)
+    except DiagnosticError as failure:
+        show_mistakes(screen, failure.diagnostics, output)
+        raise
     show_plan(screen, plan, output)
     if out is not None:
         _save(plan, out)

@@ -84,3 +84,33 @@ def test_a_base_that_looks_like_an_option_is_no_option(desk: Desk) -> None:
     ran = desk.run("plan", "--base=--upload-pack=touch canary", "--rev", "HEAD")
     assert ran.code == 1
     assert not (desk.repo / "canary").exists()
+
+
+def test_a_workflow_gets_annotations_on_its_log_and_the_comment_in_its_summary(desk: Desk, tmp_path: Path) -> None:
+    summary = tmp_path / "summary.md"
+    summary.write_text("# Before\n")
+    ran = desk.run("plan", "--base", "HEAD", "--rev", "HEAD", "-o", "github", GITHUB_STEP_SUMMARY=str(summary))
+    assert ran.code == 0
+    assert ran.out.splitlines()[0] == "::group::Plan"
+    assert (
+        summary.read_text() == "# Before\n" + desk.run("plan", "--base", "HEAD", "--rev", "HEAD", "-o", "markdown").out
+    )
+
+
+@pytest.mark.parametrize(
+    ("output", "shown"),
+    [
+        ("markdown", "### No plan: 1 mistake"),
+        ("github", "::error file=broken.yaml,line="),
+        ("sarif", '"uri": "broken.yaml"'),
+        ("gitlab-codequality", '"path": "broken.yaml"'),
+        ("gitlab-terraform", ""),
+    ],
+)
+def test_mistakes_are_shown_in_the_format_of_the_check(desk: Desk, output: str, shown: str) -> None:
+    base = desk.git("rev-parse", "HEAD").strip()
+    (desk.repo / "broken.yaml").write_text("kind: [\n")
+    ran = desk.run("plan", "--base", base, "--rev", desk.commit("Broken"), "-o", output)
+    assert ran.code == 1
+    assert shown in ran.out if shown else ran.out == ""
+    assert "broken.yaml" in ran.err

@@ -1,0 +1,87 @@
+"""What a check of a pull request points out, each at its place: as annotations, as SARIF, as code quality."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+import msgspec
+
+from reconciler.diagnostic import Diagnostic, Place
+from reconciler.plan import Plan, Refused, Waiting
+from reconciler.report.filtering import opened_to_anyone
+from reconciler.report.grouping import Group, group
+
+Level = Literal["error", "warning", "note"]
+RULES = {
+    "change-refused": "A change cannot be allowed as things are.",
+    "change-waits": "A change would be noticed by the users of a guest, and waits for consent.",
+    "opens-to-anyone": "A security group lets in whoever asks.",
+    "deletion": "Something that stands is deleted.",
+}
+"""What findings that are no diagnostics are about."""
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing to look at. `rule` is a diagnostic's code or one of `RULES`; `about` is a resource, or empty."""
+
+    level: Level
+    rule: str
+    title: str
+    message: str
+    about: str = ""
+    place: Place | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same finding of another run, whatever line it has moved to."""
+        path = self.place.path if self.place else ""
+        text = "\0".join([self.rule, path, self.about, self.title, self.message])
+        return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def plan_findings(plan: Plan) -> list[Finding]:
+    """The worst first, then in order of place."""
+    found = [*diagnostic_findings(plan.diagnostics), *(each for one in group(plan.changes) for each in _of(one))]
+    return in_order(found)
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """The worst first: forges show the first few."""
+    harm = {"error": 0, "warning": 1, "note": 2}
+    return sorted(findings, key=lambda each: (harm[each.level], each.place or Place(""), each.rule, each.message))
+
+
+def diagnostic_findings(diagnostics: Iterable[Diagnostic]) -> list[Finding]:
+    """Mistakes and warnings."""
+    return in_order(
+        Finding(
+            level=each.severity,
+            rule=each.code,
+            title=each.summary,
+            message=each.detail or each.summary,
+            place=each.place,
+        )
+        for each in diagnostics
+    )
+
+
+def _of(one: Group) -> Iterator[Finding]:
+    change, address = one.change, str(one.address)
+    why = f"{address} on {', '.join(one.hosts)}: {change.action}, {change.impact}"
+    reason = f" ({change.reason})" if change.reason else ""
+    if isinstance(change.consent, Refused):
+        yield _finding(one, "error", "change-refused", f"{change.action} is refused", f"{why}. {change.consent.why}")
+    elif isinstance(change.consent, Waiting):
+        told = f"{why}{reason}. It waits for consent: {change.consent.words}"
+        yield _finding(one, "warning", "change-waits", f"{change.impact} waits for consent", told)
+    elif change.action in ("delete", "replace"):
+        yield _finding(one, "note", "deletion", f"{change.action}", f"{why}{reason}.")
+    if rules := opened_to_anyone(change):
+        yield _finding(one, "warning", "opens-to-anyone", "opens to anyone", f"{address} opens: {'; '.join(rules)}")
+
+
+def _finding(one: Group, level: Level, rule: str, title: str, message: str) -> Finding:
+    place = one.change.place
+    return Finding(level=level, rule=rule, title=title, message=message, about=str(one.address), place=place)

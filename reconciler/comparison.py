@@ -34,8 +34,9 @@ def compare(options: Options, base: str) -> Plan:
     if failed(loaded.diagnostics):
         raise DiagnosticError(*loaded.diagnostics)
     _same_fleet(before.desired, loaded.desired)
+    stood = before.desired if before.desired.fleet else Desired(fleet=loaded.desired.fleet, resources={})
     source = msgspec.structs.replace(loaded.tree.source, base=before.tree.source.commit)
-    plan = between(before.desired, loaded.desired, source, options.allow, options.targets)
+    plan = between(stood, loaded.desired, source, options.allow, options.targets)
     return msgspec.structs.replace(plan, diagnostics=(*loaded.diagnostics, *plan.diagnostics))
 
 

@@ -23,9 +23,9 @@ _LONGEST_TAG_CHAIN = 10
 
 
 def resolve(repo: Repo, rev: str) -> str:
-    """The commit that `HEAD`, a branch, a tag, or a full or short commit id means, as 40 hex digits.
+    """The commit that `HEAD`, a branch (also of a remote), a tag, or a full or short commit id means: 40 hex digits.
 
-    Raises `SourceError` for anything else, and for names that mean both a branch and a tag.
+    Raises `SourceError` for anything else, and for names that mean several of them.
     """
     if not _NAME.fullmatch(rev):
         raise _unknown(rev, "Write a branch, a tag, `HEAD` or a commit id; `git rev-parse` turns all else into an id.")
@@ -33,10 +33,11 @@ def resolve(repo: Repo, rev: str) -> str:
         return _commit(repo, rev, rev)
     if rev == "HEAD":
         return _commit(repo, rev, _head(repo))
-    names = [rev] if rev.startswith("refs/") else [f"refs/heads/{rev}", f"refs/tags/{rev}"]
+    places = ("heads", "tags", "remotes")
+    names = [rev] if rev.startswith("refs/") else [f"refs/{place}/{rev}" for place in places]
     found = {name: value for name in names if (value := _reference(repo, name)) is not None}
     if len(found) > 1:
-        raise _unknown(rev, f"It is both a branch and a tag; write {' or '.join(found)}.")
+        raise _unknown(rev, f"It is the name of several; write {' or '.join(found)}.")
     value = next(iter(found.values()), None) or _completed(repo, rev)
     if value is None:
         raise _unknown(rev, "No branch or tag has that name, and no commit that id. Was it fetched?")

@@ -52,6 +52,25 @@ def test_a_host_that_the_base_lacks_is_never_dialled_and_no_trusted_configuratio
     assert desk.run("plan", "--rev", head, RECONCILER_CONFIG=nowhere).code == 1, "the other plan would read it"
 
 
+def test_a_base_without_a_fleet_is_a_world_with_nothing_in_it(desk: Desk) -> None:
+    empty = desk.git(
+        "commit-tree", "-m", "Empty", desk.git("hash-object", "-t", "tree", "-w", "/dev/null").strip()
+    ).strip()
+    ran = desk.run("plan", "--base", empty, "--rev", "HEAD", "-o", "json")
+    assert ran.code == 0
+    assert {change["action"] for change in ran.value["changes"]} == {"create"}
+    assert ran.value["summary"]["unchanged"] == 0
+
+
+def test_a_branch_of_a_remote_is_a_base_and_a_local_one_of_its_name_makes_it_doubtful(desk: Desk) -> None:
+    desk.git("update-ref", "refs/remotes/origin/main", "HEAD")
+    assert desk.run("plan", "--base", "origin/main", "--rev", "HEAD").code == 0
+    desk.git("update-ref", "refs/heads/origin/main", "HEAD")
+    ran = desk.run("plan", "--base", "origin/main", "--rev", "HEAD")
+    assert ran.code == 1
+    assert "write refs/heads/origin/main or refs/remotes/origin/main" in ran.err
+
+
 def test_a_base_with_mistakes_is_said_to_be_the_base(desk: Desk) -> None:
     (desk.repo / "broken.yaml").write_text("kind: [\n")
     broken = desk.commit("Broken")

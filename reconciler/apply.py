@@ -188,7 +188,12 @@ class _Run:
             self._results.put(outcome)
             return
         own = Await(key=step.key, readiness=step.ready)
-        self._waits.begin(step, (own,), lambda error: self._results.put(_failure(step, error) if error else outcome))
+        late = msgspec.structs.replace(outcome, status="failed", unready=True)
+        self._waits.begin(
+            step,
+            (own,),
+            lambda error: self._results.put(msgspec.structs.replace(late, error=error) if error else outcome),
+        )
 
 
 def _perform(

@@ -145,10 +145,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a step."""
+    """What became of a step. `unready`: it failed although all was done, since its guest did not become ready."""
 
     step: str
     status: Literal["succeeded", "failed", "skipped", "not-run"]
     error: str = ""
     blocked_by: str = ""
     race: bool = False
+    unready: bool = False

@@ -24,6 +24,9 @@ def outcome_lines(step: Step, outcome: Outcome, names: dict[str, str]) -> list[L
     what = step_words(step)
     if outcome.status == "succeeded":
         return [line(Span(PAST[step.verb], "green"), f" {what}")]
+    if outcome.unready:
+        head = line(Span("not ready", "bold red"), f", though {PAST[step.verb]}: {what}")
+        return [head, *indented(paragraphs(outcome.error), 2)]
     if outcome.status == "failed":
         head = line(Span("failed", "bold red"), f" to {step.verb} {what}")
         return [head, *indented(paragraphs(outcome.error), 2)]
@@ -50,11 +53,11 @@ def outcomes_lines(plan: Plan, outcomes: Sequence[Outcome]) -> list[Line]:
 def summary_words(plan: Plan, outcomes: Sequence[Outcome]) -> str:
     """`Applied: 3 created, 1 deleted; 1 failed, 2 skipped.`"""
     verbs = {step.id: step.verb for step in plan.steps}
-    statuses = Counter[str](outcome.status for outcome in outcomes)
-    done = Counter[str](verbs[outcome.step] for outcome in outcomes if outcome.status == "succeeded")
+    statuses = Counter[str]("unready" if outcome.unready else outcome.status for outcome in outcomes)
+    done = Counter[str](verbs[each.step] for each in outcomes if each.status == "succeeded" or each.unready)
     nothing = "no step finished" if statuses["failed"] else "nothing done"  # one that failed may have done some of it
     good = ", ".join(f"{done[verb]} {word}" for verb, word in PAST.items() if done[verb]) or nothing
-    words = {"failed": "failed", "skipped": "skipped", "not-run": "not run"}
+    words = {"unready": "not ready", "failed": "failed", "skipped": "skipped", "not-run": "not run"}
     bad = ", ".join(f"{statuses[status]} {word}" for status, word in words.items() if statuses[status])
     return f"Applied: {good}; {bad}." if bad else f"Applied: {good}; nothing failed."
 
@@ -72,6 +75,7 @@ def outcomes_value(plan: Plan, outcomes: Sequence[Outcome]) -> list[dict[str, An
             "error": outcome.error,
             "blockedBy": outcome.blocked_by or None,
             "race": outcome.race,
+            "unready": outcome.unready,
         }
         for outcome in outcomes
     ]

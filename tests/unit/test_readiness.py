@@ -61,6 +61,7 @@ def test_a_guest_that_is_not_ready_in_time_blocks_its_dependents_alone(host: Mem
     steps = [starting("db", deadline=5), step("web", "db"), step("mail")]
     outcomes = {outcome.step: outcome for outcome in run(steps, host, pace=Clock().pace)}
     assert statuses(list(outcomes.values())) == {"db": "failed", "web": "skipped", "mail": "succeeded"}
+    assert outcomes["db"].unready, "it was made all the same"
     assert outcomes["db"].error == (
         "it is not ready (agent): the agent does not answer, 5 s after it was asked first;"
         " look at it with `reconciler console Instance/shop/db`"

@@ -45,6 +45,15 @@ def test_a_step_that_failed_is_not_said_to_have_done_nothing() -> None:
     assert last == "Applied: no step finished; 1 failed, 1 skipped."
 
 
+def test_a_guest_that_was_made_and_is_not_ready_is_told_as_such() -> None:
+    late = Outcome(step="web", status="failed", error="it is not ready (tcp:22): nothing answers", unready=True)
+    assert plain(outcomes_lines(PLAN, [OUTCOMES[2], late])) == (
+        "not ready, though created: Instance/shop/web-1 on kvm-01\n"
+        "  it is not ready (tcp:22): nothing answers\n"
+        "Applied: 1 created, 1 deleted; 1 not ready.\n"
+    )
+
+
 def test_programs_learn_what_blocked_a_step() -> None:
     value = outcomes_value(PLAN, OUTCOMES)
     assert value[1] == {
@@ -56,6 +65,7 @@ def test_programs_learn_what_blocked_a_step() -> None:
         "error": "",
         "blockedBy": "net",
         "race": False,
+        "unready": False,
     }
 
 

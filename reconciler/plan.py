@@ -14,6 +14,8 @@ from reconciler.objects import Await, Readiness, Value, Wanted
 Action = Literal["create", "update", "replace", "delete"]
 Verb = Literal["create", "update", "delete"]
 Origin = Literal["commit", "drift", "unknown"]
+Extent = Literal["whole", "targeted", "emptied"]
+"""Whether all that the source desires was planned for, only some resources that were asked for, or that all goes."""
 
 
 class Granted(msgspec.Struct, frozen=True, tag="granted"):
@@ -123,7 +125,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     when the object was absent. `partial`: a host was not completely seen, so nothing is planned there. Diagnostics
     never hold up the steps: what they are about has none. `retained` are objects that nobody declares any more and
     that stay, such as volumes with data. `held` says in one line, by address, why a declared resource is left as it is:
-    it has no host, no address, or needs something that is held.
+    it has no host, no address, or needs something that is held. `extent` says what was planned
+    for.
     """
 
     fleet: str
@@ -136,6 +139,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     retained: tuple[ObjectKey, ...] = ()
     held: dict[str, str] = {}
     partial: bool = False
+    extent: Extent = "whole"
     diagnostics: tuple[Diagnostic, ...] = ()
 
     @property

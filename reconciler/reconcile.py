@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from reconciler import desired, planfile, planning, trust
+from reconciler import desired, planfile, planning, record, trust
 from reconciler.address import Address
 from reconciler.apply import apply
 from reconciler.desired import Desired
@@ -124,7 +124,11 @@ def plan_round(options: Options) -> Iterator[Round]:
             options.targets,
             reached.undeclared,
         )
-        plan = msgspec.structs.replace(plan, diagnostics=(*loaded.diagnostics, *reached.diagnostics, *plan.diagnostics))
+        plan = msgspec.structs.replace(
+            plan,
+            extent="emptied" if options.destroy else plan.extent,
+            diagnostics=(*loaded.diagnostics, *reached.diagnostics, *plan.diagnostics),
+        )
         yield Round(loaded=loaded, snapshots=reached.snapshots, plan=plan, drivers=reached.drivers)
 
 
@@ -157,6 +161,17 @@ def apply_round(
     """
     sure = [each.host for each in round_.snapshots if each.complete]
     return apply(plan, round_.drivers, listener, stop, workers=workers, sure=sure)
+
+
+def record_round(round_: Round, plan: Plan, outcomes: Sequence[Outcome], by: str) -> None:
+    """Write down in Git what a plan of a commit came to, when it is done. Raises `RecordError`, which undoes nothing.
+
+    What was applied from a work tree is recorded nowhere: there is no commit to which it could be put.
+    """
+    if plan.source.work_tree or not plan.source.commit:
+        return
+    run = record.run_of(plan, outcomes, time=record.now(), by=by)
+    record.write(round_.loaded.tree.repository, plan.source.commit, run)
 
 
 def emptied(wanted: Desired) -> Desired:

@@ -68,6 +68,7 @@ def plan(
         retained=decision.retained,
         held=lines(left.held, placed, scope.unseen),
         partial=bool(scope.unseen),
+        extent="targeted" if targets else "whole",
         diagnostics=notes(known, placed, decision.cases, scope, around),
     )
 

@@ -23,7 +23,7 @@ from reconciler.text import MOST_BYTES
 if TYPE_CHECKING:
     from git import Repo
 
-__all__ = ["SourceError", "Tree", "open_source"]
+__all__ = ["SourceError", "Tree", "open_repository", "open_source"]
 
 MOST_NAMED_BYTES = 1 << 20
 """A key or user data has a few kilobytes; a file that a manifest names may hold 1 MiB."""
@@ -71,6 +71,11 @@ class Tree:
         self._repo, self._content, self._folder = repo, content, folder
         self._named: set[str] = set()
         self._manifests, self.diagnostics = listing(content, folder)
+
+    @property
+    def repository(self) -> Repo:
+        """What the tree was read from."""
+        return self._repo
 
     def blobs(self, known: Callable[[str], bool] = lambda identity: False) -> Iterator[File]:
         """The manifest files, in order of path. Those whose content is `known` by its blob id are hardly asked for
@@ -139,7 +144,7 @@ def open_source(repo: Path, *, rev: str | None, path: str = "") -> Tree:
 
     Raises `SourceError` when there is no such repository, revision or folder, when it is damaged or too large.
     """
-    opened = _open(repo)
+    opened = open_repository(repo)
     folder = normal(path)
     if folder is None:
         detail = f"{printable(path)!r} leaves the repository. Write it relative to the repository's root."
@@ -162,7 +167,8 @@ def _content(opened: Repo, repo: Path, rev: str | None) -> tuple[Content, Source
     return WorkTree(Path(opened.working_tree_dir), ignored(opened)), Source(commit=head(opened) or "", work_tree=True)
 
 
-def _open(path: Path) -> Repo:
+def open_repository(path: Path) -> Repo:
+    """A repository whose objects are read, with an environment in which Git does just that. Raises `SourceError`."""
     # GitPython looks for the program when it is imported; without one it is to fail when it is used.
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
     from git import InvalidGitRepositoryError, NoSuchPathError, Repo

@@ -31,6 +31,7 @@ COMMANDS = {
     "get": "List what is declared and what stands.",
     "describe": "Show one resource in full.",
     "observe": "Show what stands on the hosts, ours or not.",
+    "history": "Show what was applied, when, by whom, and what became of it.",
     "graph": "Show who uses whom: text, dot or Mermaid.",
     "ssh": "Log in to an instance.",
     "console": "Attach to an instance's serial console.",

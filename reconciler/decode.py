@@ -107,6 +107,7 @@ def _resource(kind: Kind, manifest: Any, document: Document, place: Place) -> Re
         labels=metadata.labels,
         find_place=document.place,
         find_excerpt=document.excerpt,
+        declares=document.declares,
     )
 
 

@@ -80,6 +80,13 @@ class Document:
         found = self.span(path.split("."))
         return self.at(found.line, found.column)
 
+    def declares(self, path: str) -> bool:
+        """Whether something is written at a dotted path."""
+        node: Node | None = _read(self.path, self.data).documents[self.index]
+        for part in path.split("."):
+            node = _child(node, part) if node is not None else None
+        return node is not None
+
     def excerpt(self, path: str) -> tuple[str, int]:
         """The line where the field stands, and how many columns of it are meant."""
         found = self.span(path.split("."))

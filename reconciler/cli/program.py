@@ -32,6 +32,7 @@ COMMANDS = {
     "describe": "Show one resource in full.",
     "observe": "Show what stands on the hosts, ours or not.",
     "history": "Show what was applied, when, by whom, and what became of it.",
+    "blame": "Show which commit, author and line made a value.",
     "graph": "Show who uses whom: text, dot or Mermaid.",
     "ssh": "Log in to an instance.",
     "console": "Attach to an instance's serial console.",

@@ -89,7 +89,8 @@ class MovableMetadata(ProjectMetadata, frozen=True, kw_only=True):
 class Resource(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A manifest, understood. `find_place` finds a field by its path (`spec.networks.lan.address`) in the document.
 
-    `find_excerpt` gives the line that stands there, and how many of its columns are meant. `broken`: the manifest has
+    `find_excerpt` gives the line that stands there, and how many of its columns are meant; `declares` tells whether
+    anything is written there. `broken`: the manifest has
     mistakes, and `spec` holds what could be understood of it, or None; nothing is planned from such a resource.
     """
 
@@ -100,6 +101,7 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     labels: dict[str, str] = {}
     find_place: Callable[[str], Place] | None = None
     find_excerpt: Callable[[str], tuple[str, int]] | None = None
+    declares: Callable[[str], bool] | None = None
     broken: bool = False
 
     @cached_property

@@ -58,5 +58,6 @@ def _creation(case: Case, allow: Allow, hosts: tuple[str, ...]) -> Case:
     address = case.change.key.address
     if allow.covers(Impact.MIGRATE, address):
         return case
-    case = explain(case, f"it may run on {', '.join(hosts)}, which was not completely seen")
+    verb = "run" if address.kind == "Instance" else "lie"
+    case = explain(case, f"it may {verb} on {', '.join(hosts)}, which was not completely seen")
     return judge_object(case, Waiting(words(Impact.MIGRATE, address)))

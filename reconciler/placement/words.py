@@ -21,9 +21,12 @@ def field(resource: Resource) -> str:
 
 def differs(resource: Resource, declared: str, seen: str) -> Diagnostic:
     """It is declared on another host than where it stands."""
+    way = "delete it in one commit and declare it anew in the next"
+    if resource.address.kind == "Volume":  # deleting its manifest would keep it where it is, with its data
+        way = f"declare a volume of another name on {declared} and let a guest copy the data"
     detail = (
         f"{resource.address} stands on {seen} and is declared on {declared}. Nothing moves by itself: "
-        f"write {seen} here, or delete it in one commit and declare it anew in the next."
+        f"write {seen} here, or {way}."
     )
     problem = Problem(field(resource), "placement-differs", "declared on another host than where it stands", detail)
     return resource.mistake(problem)

@@ -187,6 +187,13 @@ def test_a_volume_that_stands_somewhere_brings_its_instance_there() -> None:
     assert "kvm-02: its manifest names kvm-01." in told
 
 
+def test_a_volume_declared_elsewhere_stays_and_is_not_said_to_move_by_being_deleted() -> None:
+    world = standing(of(fleet.volume(host="kvm-02")))
+    (told,) = placed(of(fleet.volume(host="kvm-01")), world).diagnostics
+    assert told.code == "placement-differs"
+    assert "declare a volume of another name on kvm-01 and let a guest copy the data" in told.detail
+
+
 def test_a_volume_follows_its_instance_and_counts_with_it() -> None:
     roomy, tight = {"disk": 20 * GIB}, {"disk": 10 * GIB}
     desired = of(fleet.volume(size="10Gi"), fleet.instance(volumes={"data": {}}, **WIRED))

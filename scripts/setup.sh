@@ -3,7 +3,7 @@
 GENERAL_PACKAGES="git openssh-client"
 LIBVIRT_PACKAGES="qemu-system-x86 qemu-utils libvirt-daemon-system libvirt-clients libvirt-dev pkg-config gcc
     libc6-dev dnsmasq-base iptables nftables iproute2 procps kmod"
-TEST_PACKAGES="gnutls-bin mmdebstrap e2fsprogs"
+TEST_PACKAGES="ovmf gnutls-bin mmdebstrap e2fsprogs"
 TEST_SERVERS="openssh-server"
 PYTHON_PACKAGES="python3 python3-venv python3-dev"
 environment=$project/.venv

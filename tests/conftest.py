@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,7 +29,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Real libvirt or a good reason."""
+    """Real libvirt or a good reason; and Ctrl-C heard by the commands that tests start, which a shell takes from what it
+    runs in the background.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     reason = hosts.why_not()
     if reason and os.environ.get(REQUIRE) == "1":
         raise pytest.UsageError(f"{REQUIRE}=1, but the tests on a real libvirtd cannot run: {reason}")

@@ -192,7 +192,7 @@ def _destroy(story: Story) -> None:
 
 def _killed(story: Story, chance: random.Random) -> bool:
     """Run `apply` and kill it in the middle of one of its next calls; false when it had come to its end before."""
-    calls = chance.randint(1, 6)
+    calls = chance.randint(1, 5)
     command = [sys.executable, "-m", "reconciler", "apply", "--verbose"]
     with subprocess.Popen(
         command,
@@ -219,7 +219,12 @@ def test_ten_kills_at_random_moments_change_nothing_about_the_end(story: Story) 
     undisturbed = _standing(story)
     _destroy(story)
     chance = random.Random(13)
-    assert sum(_killed(story, chance) for _ in range(KILLS)) == KILLS
+    kills = 0
+    while kills < KILLS:
+        if _killed(story, chance):
+            kills += 1
+        else:  # it came to its end before: the next one begins anew
+            _destroy(story)
     story.run("apply")
     found = _standing(story)
     assert found.keys() == undisturbed.keys()

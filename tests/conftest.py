@@ -29,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Real libvirt or a good reason; and Ctrl-C heard by the commands that tests start, which a shell takes from what it
+    """Real libvirt or a good reason; and Ctrl-C heard by the commands that tests start: a shell takes it from what it
     runs in the background.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -1,15 +1,27 @@
-"""A clean libvirt host and the driver on it, for the tests of `test_libvirt_*.py`."""
+"""What the tests here share: a user with a first fleet; a clean libvirt host and the driver on it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.command import Desk
+
 if TYPE_CHECKING:
     from tests.support.contract import Rig
     from tests.support.libvirt_bench import LibvirtBench
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    """A user whose first fleet is committed and stands nowhere yet."""
+    desk = Desk(tmp_path)
+    assert desk.init().code == 0
+    desk.commit("First fleet")
+    return desk
 
 
 @pytest.fixture

@@ -13,14 +13,6 @@ from tests.support.command import Desk
 SCHEMA = Path(__file__).parents[2] / "schemas" / "plan-v1.json"
 
 
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    desk = Desk(tmp_path)
-    desk.init()
-    desk.commit("First")
-    return desk
-
-
 def test_two_commits_are_compared_and_no_host_comes_to_be(desk: Desk) -> None:
     (desk.repo / "more.yaml").write_text(
         "apiVersion: reconciler/v1\nkind: Network\nmetadata: {name: more}\nspec: {cidr: 10.99.0.0/24}\n"

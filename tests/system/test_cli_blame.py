@@ -13,10 +13,7 @@ WEB = "Instance/default/web-1"
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    desk = Desk(tmp_path)
-    assert desk.init().code == 0
-    desk.commit("First fleet")
+def desk(desk: Desk) -> Desk:
     assert desk.run("apply").code == 0
     return desk
 

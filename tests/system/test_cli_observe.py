@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.support.command import Desk
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    desk = Desk(tmp_path)
-    assert desk.init().code == 0
-    desk.commit("First fleet")
+def desk(desk: Desk) -> Desk:
     assert desk.run("apply").code == 0
     desk.by_hand("plant", "domain", "old-mail")
     return desk

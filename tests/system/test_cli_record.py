@@ -4,21 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
-
-import pytest
 
 from tests.support.command import Desk
 
 WEB = "Instance/default/web-1"
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    desk = Desk(tmp_path)
-    assert desk.init().code == 0
-    desk.commit("First fleet")
-    return desk
 
 
 def applied(desk: Desk) -> str:

@@ -15,14 +15,6 @@ WEB = "Instance/default/web-1"
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    desk = Desk(tmp_path)
-    assert desk.init().code == 0
-    desk.commit("First fleet")
-    return desk
-
-
-@pytest.fixture
 def applied(desk: Desk) -> Desk:
     ran = desk.run("apply")
     assert ran.code == 0, ran.err

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-from pathlib import Path
 
 import pytest
 
@@ -13,14 +12,6 @@ from tests.support.command import Desk
 
 SLOW = json.dumps({"latency": 0.3})
 TERMINAL = {"TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"}
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    desk = Desk(tmp_path)
-    assert desk.init().code == 0
-    desk.commit("First fleet")
-    return desk
 
 
 def without_styles(text: str) -> str:

@@ -6,7 +6,7 @@ A driver is found by the entry point group `reconciler.drivers`. One contract su
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -90,11 +90,35 @@ class Lease(Protocol):
         """Raises `DriverError` (held) when the lock is no longer ours."""
 
 
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """Something happened on a host; what is so now has to be looked up. `address` None: more than one object may be
+    concerned. `cause` is for people, in a few words. `lost`: the connection is gone, and with it further notices.
+    """
+
+    host: str
+    address: Address | None = None
+    cause: str = ""
+    lost: bool = False
+
+
 class Driver(Protocol):
     """One host."""
 
     def lock(self) -> AbstractContextManager[Lease]:
         """Become the host's only writer, or raise `DriverError` (held). The lock goes when the process goes."""
+
+    def lead(self, term: float) -> AbstractContextManager[Lease]:
+        """Become the fleet's controller as far as this host can tell, or raise `DriverError` (held).
+
+        It is a lease: it goes when the process goes, and when the process has been silent for `term` seconds (stopped,
+        or cut off from the host). Other fleets' controllers are no hindrance, and neither are runs that hold `lock`.
+        """
+
+    def watch(self, heard: Callable[[Notice], None]) -> bool:
+        """From now on call `heard`, from any thread and without delay, whenever something of ours on the host changes,
+        until the driver is closed. It must return at once. False when the host cannot tell: then only looking helps.
+        A notice may come twice, late, or for what we did ourselves; after one that is `lost`, `watch` again.
+        """
 
     def observe(self) -> Snapshot:
         """All that is ours on the host; never modifies. A host that cannot be read is a `Failed` snapshot."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 
@@ -62,13 +63,18 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     place: Place | None = None
 
 
+Ended = Literal["", "guest", "crash", "host", "unknown"]
+
+
 class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """What one object of ours is.
 
     `key` has the address written on the object; `origin` is what its identity (UUID, name) was derived from.
     `stored` is the persistent form, `running` the live one (None when nothing runs). `owned` holds a digest of the
     value last applied per path, which tells drift from commit. `incomplete`: only parts are there, as after a crash
-    in the middle of a create or a delete. `needs` are the objects that it is seen to use.
+    in the middle of a create or a delete. `needs` are the objects that it is seen to use. `ended` says of a guest that
+    does not run how it came to its end: `guest` shut down from within, `crash` died, `host` was switched off from
+    outside, `unknown` when nobody can tell any more.
     """
 
     key: ObjectKey
@@ -81,6 +87,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     commit: str = ""
     needs: tuple[ObjectKey, ...] = ()
     incomplete: bool = False
+    ended: Ended = ""
 
     def digest(self) -> str:
         """What a plan was decided on: it changes whenever anything that we compare or rely on changes."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 from reconciler.address import Address
-from reconciler.driver import DriverError, ErrorClass, Files, HostConfig, Lease, Progress
+from reconciler.driver import DriverError, ErrorClass, Files, HostConfig, Lease, Notice, Progress
 from reconciler.expectation import Expectations
 from reconciler.objects import Observed
 from reconciler.observation import Complete, Failed, Foreign, Partial, Sighting, Snapshot
@@ -59,6 +59,14 @@ class LibvirtDriver:
     def lock(self) -> AbstractContextManager[Lease]:
         """Become the host's only writer, or raise `DriverError` (held). The lock goes when the process goes."""
         return self._site.channel.lock()
+
+    def lead(self, term: float) -> AbstractContextManager[Lease]:
+        """Become the fleet's controller as far as this host can tell, or raise `DriverError` (held)."""
+        return self._site.channel.lock(term)
+
+    def watch(self, heard: Callable[[Notice], None]) -> bool:
+        """Tell whenever something of ours on the host changes; False when the host cannot."""
+        return False
 
     def observe(self) -> Snapshot:
         """All that is ours on the host; never modifies. What could not be seen is a gap."""

@@ -6,12 +6,12 @@ import contextlib
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from reconciler.address import Address, ObjectKey
-from reconciler.driver import DriverError, ErrorClass, Files, HostConfig, Lease, Progress
+from reconciler.driver import DriverError, ErrorClass, Files, HostConfig, Lease, Notice, Progress
 from reconciler.expectation import Expectations
 from reconciler.impact import Impact, ImpactTable
 from reconciler.objects import Observed, Wanted
@@ -92,6 +92,14 @@ class SimulatorDriver:
                 text = f"another run is writing to host {self._site.host} ({path} is locked); wait for it to end"
                 raise DriverError(ErrorClass.HELD, text) from None
             yield SimulatorLease(path, descriptor)
+
+    def lead(self, term: float) -> contextlib.AbstractContextManager[Lease]:
+        """Become the fleet's controller as far as this host can tell, or raise `DriverError` (held)."""
+        return self.lock()
+
+    def watch(self, heard: Callable[[Notice], None]) -> bool:
+        """Tell whenever something of ours on the host changes; False when the host cannot."""
+        return False
 
     def observe(self) -> Snapshot:
         """All that is ours on the host."""

@@ -63,6 +63,15 @@ class Trust:
         """Where a fleet's images that are relative paths are looked for, in this order."""
         return tuple(Path(folder) for folder in self._of(fleet_id).folders)
 
+    def fleet(self, fleet_id: str) -> FleetTrust:
+        """All that is trusted for a fleet; one without a section has the defaults."""
+        return self._of(fleet_id)
+
+    @property
+    def fleets(self) -> Mapping[str, FleetTrust]:
+        """The sections, by fleet id."""
+        return self._fleets
+
     def secrets(self, fleet_id: str) -> Mapping[str, SecretSource]:
         """Where each secret of a fleet comes from."""
         return self._of(fleet_id).secrets

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from reconciler.address import Address, ObjectKey
-from reconciler.driver import DriverError, ErrorClass, Progress
+from reconciler.driver import DriverError, ErrorClass, Notice, Progress
 from reconciler.objects import Observed, Wanted
 from reconciler.observation import Complete, Failed, Sighting, Snapshot
 from reconciler.plan import Plan, Source, Step
@@ -50,6 +50,12 @@ class MemoryHost:
             self.locked = False
             self._order.append(f"unlock {self.name}")
             self.unlocked.set()
+
+    def lead(self, term: float) -> AbstractContextManager[MemoryHost]:
+        return self.lock()
+
+    def watch(self, heard: Callable[[Notice], None]) -> bool:
+        return False
 
     def check(self) -> None:
         if self.lost:

@@ -1,0 +1,67 @@
+"""What can be asked of a controller: by hooks and commands over its socket, and over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from reconciler.serve.journal import Journal
+from reconciler.serve.status import Status
+
+Tell = Callable[[str], None]
+"""Takes text for whoever asked, as it comes; it never waits, and a reader that left is no error."""
+
+
+class Update(msgspec.Struct, frozen=True, kw_only=True):
+    """A reference that a push moves, from one object to another; all zeros where there is none."""
+
+    ref: str
+    old: str
+    new: str
+
+
+class Push(msgspec.Struct, frozen=True, kw_only=True):
+    """A push that Git has received and not yet accepted. Its objects are in quarantine: `objects` is the folder in
+    which they are, `alternates` those in which the others are. `by` is who pushes.
+    """
+
+    updates: tuple[Update, ...]
+    objects: str = ""
+    alternates: str = ""
+    by: str = ""
+    options: tuple[str, ...] = ()
+
+
+class Refusal(Exception):  # noqa: N818 - it is no error of the program
+    """What was asked cannot be done; the message says why, and what to do instead."""
+
+
+class Controls(Protocol):
+    """A running controller. All of it may be called from any thread."""
+
+    journal: Journal
+
+    def status(self) -> Status:
+        """What it knows about itself, at once: nobody is waited for."""
+
+    def hint(self, why: str) -> None:
+        """It may be worth looking at the repository now; returns at once."""
+
+    def observation(self) -> bytes | None:
+        """The last complete look at the hosts, as it is published (redacted); None before there was one."""
+
+    def follow(self, commit: str, by: str, tell: Tell) -> int:
+        """Tell what becomes of a pushed commit until the run that has it, or a later one, has ended: the plan, its
+        progress, a summary. Gives the exit code that `apply` would have. Whoever follows holds up nothing.
+        """
+
+    def suspend(self, what: str, by: str, reason: str) -> None:
+        """Leave `fleet`, `Host/NAME` or a resource alone until it is resumed. Raises `Refusal`."""
+
+    def resume(self, what: str, by: str) -> None:
+        """Take up what was suspended, or given up after too many reverts. Raises `Refusal`."""
+
+    def accept(self, commit: str, by: str) -> None:
+        """Deploy a commit although the branch was taken back or written anew. Raises `Refusal`."""

@@ -14,7 +14,7 @@ from reconciler.address import Address
 from reconciler.apply import apply
 from reconciler.desired import Desired
 from reconciler.diagnostic import Diagnostic, DiagnosticError, error, failed, in_order
-from reconciler.driver import Driver
+from reconciler.driver import Driver, HostConfig
 from reconciler.files import FleetFiles
 from reconciler.guard import Allow
 from reconciler.hosts import Reached, reach
@@ -81,27 +81,50 @@ def load(options: Options) -> Loaded:
     return Loaded(tree=tree, desired=wanted, diagnostics=in_order([*tree.diagnostics, *mistakes]))
 
 
-@contextmanager
-def connect(loaded: Loaded, options: Options) -> Iterator[Reached]:
-    """Reach and observe all hosts of the fleet; a host that does not answer is a `Failed` snapshot.
-
-    Raises `DiagnosticError` when the source or the trusted configuration has errors: they never plan.
+class Around(msgspec.Struct, frozen=True, kw_only=True):
+    """What the trusted configuration says of the fleet that a source declares: how its hosts are reached, what is to be
+    said about that, and which hosts no manifest names.
     """
+
+    configuration: trust.Trust
+    hosts: list[HostConfig]
+    diagnostics: tuple[Diagnostic, ...]
+    undeclared: tuple[str, ...]
+
+
+def around(loaded: Loaded, options: Options) -> Around:
+    """Ask the trusted configuration. Raises `DiagnosticError` when it or the source has errors: they never plan."""
     if failed(loaded.diagnostics):
         raise DiagnosticError(*loaded.diagnostics)
     configuration = trust.load(options.config)
     hosts, mistakes = configuration.hosts(loaded.desired)
     if failed(mistakes):
         raise DiagnosticError(*mistakes)
-    fleet_id = loaded.desired.fleet_id
     mistakes += configuration.missing_secrets(loaded.desired)
-    with FleetFiles(configuration.folders(fleet_id), loaded.tree, secrets=configuration.secrets(fleet_id)) as files:
-        reached = reach(hosts, files, options.deadline, driver_type)
+    undeclared = configuration.undeclared(loaded.desired)
+    return Around(configuration=configuration, hosts=hosts, diagnostics=tuple(mistakes), undeclared=undeclared)
+
+
+@contextmanager
+def connect(loaded: Loaded, options: Options) -> Iterator[Reached]:
+    """Reach and observe all hosts of the fleet; a host that does not answer is a `Failed` snapshot.
+
+    Raises `DiagnosticError` when the source or the trusted configuration has errors: they never plan.
+    """
+    known = around(loaded, options)
+    with files_of(loaded, known) as files:
+        reached = reach(known.hosts, files, options.deadline, driver_type)
         try:
-            undeclared = configuration.undeclared(loaded.desired)
-            yield msgspec.structs.replace(reached, diagnostics=tuple(mistakes), undeclared=undeclared)
+            yield msgspec.structs.replace(reached, diagnostics=known.diagnostics, undeclared=known.undeclared)
         finally:
             reached.close()
+
+
+def files_of(loaded: Loaded, known: Around) -> FleetFiles:
+    """What a fleet's drivers may ask for by name; it is a context."""
+    fleet_id = loaded.desired.fleet_id
+    configuration = known.configuration
+    return FleetFiles(configuration.folders(fleet_id), loaded.tree, secrets=configuration.secrets(fleet_id))
 
 
 def observe(loaded: Loaded, options: Options) -> list[Snapshot]:
@@ -115,21 +138,26 @@ def plan_round(options: Options) -> Iterator[Round]:
     """Load, observe and plan; the drivers stay open while the context lasts."""
     loaded = load(options)
     with connect(loaded, options) as reached:
-        plan = planning.plan(
-            emptied(loaded.desired) if options.destroy else loaded.desired,
-            reached.snapshots,
-            {host.name: impacts(host.driver) for host in reached.hosts},
-            loaded.tree.source,
-            options.allow,
-            options.targets,
-            reached.undeclared,
-        )
-        plan = msgspec.structs.replace(
-            plan,
-            extent="emptied" if options.destroy else plan.extent,
-            diagnostics=(*loaded.diagnostics, *reached.diagnostics, *plan.diagnostics),
-        )
-        yield Round(loaded=loaded, snapshots=reached.snapshots, plan=plan, drivers=reached.drivers)
+        yield decide(loaded, reached, options)
+
+
+def decide(loaded: Loaded, reached: Reached, options: Options) -> Round:
+    """Plan what a source desires on hosts that were looked at."""
+    plan = planning.plan(
+        emptied(loaded.desired) if options.destroy else loaded.desired,
+        reached.snapshots,
+        {host.name: impacts(host.driver) for host in reached.hosts},
+        loaded.tree.source,
+        options.allow,
+        options.targets,
+        reached.undeclared,
+    )
+    plan = msgspec.structs.replace(
+        plan,
+        extent="emptied" if options.destroy else plan.extent,
+        diagnostics=(*loaded.diagnostics, *reached.diagnostics, *plan.diagnostics),
+    )
+    return Round(loaded=loaded, snapshots=reached.snapshots, plan=plan, drivers=reached.drivers)
 
 
 @contextmanager

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli import verdict
 from reconciler.cli.exits import Exit
 from reconciler.cli.interruption import Interruption
 from reconciler.cli.showing import show_plan
-from reconciler.diagnostic import Diagnostic, DiagnosticError
 from reconciler.plan import Outcome, Plan
-from reconciler.reconcile import Round, apply_round, record_round
-from reconciler.record import RecordError, whoever
+from reconciler.reconcile import Round, apply_round
+from reconciler.record import whoever
+from reconciler.report import verdict
 from reconciler.report.data import dump
-from reconciler.report.diagnostics import diagnostic_lines
 from reconciler.report.grouping import carried_out
 from reconciler.report.line import counted
 from reconciler.report.outcome import outcomes_lines, outcomes_value
 from reconciler.report.plan_json import plan_value
 from reconciler.report.progress import Progress
+from reconciler.report.recording import write_down
 from reconciler.report.screen import Screen
 
 
@@ -40,22 +39,12 @@ def carry_out(round_: Round, screen: Screen, *, detailed: bool, output: str) -> 
         outcomes = apply_round(round_, plan, progress, interruption.stop) if plan.steps else []
     screen.acted = bool(outcomes)
     _tell(plan, outcomes, screen, output)
-    _record(round_, outcomes, screen)
+    write_down(round_, outcomes, whoever(), screen)
     return verdict.of_outcomes(plan, outcomes, detailed=detailed, interrupted=interruption.stop.is_set())
 
 
 def _agreed(plan: Plan) -> bool:
     return click.confirm(f"Carry out {counted(carried_out(plan), 'change')}?", err=True)
-
-
-def _record(round_: Round, outcomes: list[Outcome], screen: Screen) -> None:
-    """Write the run down. What was done is done: that it cannot be written down is told, and changes nothing else."""
-    try:
-        record_round(round_, round_.plan, outcomes, whoever())
-    except (RecordError, DiagnosticError) as problem:
-        detail = f"{problem}. The hosts are as told above; only `reconciler history` does not know of this run."
-        told = Diagnostic(severity="warning", code="not-recorded", summary="run is not recorded in Git", detail=detail)
-        screen.warn(diagnostic_lines(told))
 
 
 def _tell(plan: Plan, outcomes: list[Outcome], screen: Screen, output: str) -> None:

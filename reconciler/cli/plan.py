@@ -48,7 +48,7 @@ def command(
       reconciler plan -o json --detailed-exitcode
       reconciler plan --base origin/main --rev HEAD -o markdown
     """
-    from reconciler.cli import verdict
+    from reconciler.report import verdict
     from reconciler.cli.showing import show_mistakes, show_plan
     from reconciler.diagnostic import DiagnosticError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.address import Address, ObjectKey
-from reconciler.cli import verdict
+from reconciler.report import verdict
 from reconciler.cli.exits import Exit
 from reconciler.diagnostic import Diagnostic, error
 from reconciler.impact import Impact

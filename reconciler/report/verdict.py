@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reconciler.cli.exits import Exit
+from reconciler.report.exits import Exit
 from reconciler.diagnostic import failed
 from reconciler.plan import Outcome, Plan, Refused
 

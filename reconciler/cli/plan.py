@@ -48,9 +48,9 @@ def command(
       reconciler plan -o json --detailed-exitcode
       reconciler plan --base origin/main --rev HEAD -o markdown
     """
-    from reconciler.report import verdict
     from reconciler.cli.showing import show_mistakes, show_plan
     from reconciler.diagnostic import DiagnosticError
+    from reconciler.report import verdict
 
     try:
         plan = _looked(screen, out, values) if base is None else _compared(base, out, values)

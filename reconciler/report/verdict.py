@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reconciler.report.exits import Exit
 from reconciler.diagnostic import failed
 from reconciler.plan import Outcome, Plan, Refused
+from reconciler.report.exits import Exit
 
 
 def of_plan(plan: Plan, *, detailed: bool) -> Exit:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from reconciler.address import Address, ObjectKey
-from reconciler.report import verdict
 from reconciler.cli.exits import Exit
 from reconciler.diagnostic import Diagnostic, error
 from reconciler.impact import Impact
 from reconciler.plan import Change, Consent, Granted, Outcome, Plan, Refused, Source, Waiting
+from reconciler.report import verdict
 
 KEY = ObjectKey("kvm-01", Address("Instance", "shop", "web-1"))
 DONE = Outcome(step="a", status="succeeded")

@@ -1,4 +1,4 @@
-"""The branch that a controller follows."""
+"""What a controller sees of the branch that it follows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,14 @@ class Follower(Protocol):
         """
 
     def rewound(self, before: str, tip: str) -> bool:
-        """Whether the branch was taken back or written anew: `tip` does not come after `before`."""
+        """Whether the branch was taken back or written anew: `tip` does not come after `before`, or it cannot be told.
+        `before` is empty when there was nothing before.
+        """
 
     def watching(self, hint: Callable[[], None]) -> AbstractContextManager[None]:
         """While the context lasts, call `hint` from any thread when it may be worth looking before it is due."""
+
+    def share(self) -> str:
+        """Hand the record on to where the branch comes from, if that is elsewhere. Why it could not be, or nothing;
+        raises nothing.
+        """

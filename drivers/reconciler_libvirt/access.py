@@ -6,8 +6,10 @@ import contextlib
 import random
 import threading
 import time
+from collections.abc import Callable, Mapping
 
-from reconciler.driver import DriverError, ErrorClass, Files, HostConfig
+from reconciler.address import Address
+from reconciler.driver import DriverError, ErrorClass, Files, HostConfig, Notice
 from reconciler.identity import Identity
 from reconciler_libvirt.channel import Channel
 from reconciler_libvirt.connection import PATIENCE, Link, calls, connect
@@ -16,6 +18,7 @@ from reconciler_libvirt.settings import Settings, settings
 from reconciler_libvirt.site import Site
 from reconciler_libvirt.storage import Storage
 from reconciler_libvirt.tunnel import Tunnel
+from reconciler_libvirt.watching import Watch
 
 _COMES_BACK = 20.0
 """Seconds in which a daemon that ended, as when it is upgraded, has to come back."""
@@ -48,6 +51,14 @@ class Access:
                 self._reopen()
             return self.site
 
+    def hear(self, known: Mapping[str, Address], heard: Callable[[Notice], None]) -> Watch | None:
+        """Have libvirt tell of what happens on the host; None when it cannot. Raises `DriverError`."""
+        with self._turn:
+            if not self._link.alive:
+                self._reopen()
+            watch = Watch(self.site, known, heard)
+            return watch if watch.begin(self._link) else None
+
     def close(self) -> None:
         """Let go of the host."""
         self._link.close()
@@ -63,10 +74,11 @@ class Access:
         except DriverError as error:
             self._refused = (time.monotonic(), error)
             raise
-        with contextlib.suppress(Exception):
-            self._link.close()
-        self._link, self._refused = link, None
+        former, self._link, self._refused = self._link, link, None
         self.site = self._site()
+        former.tell_lost()
+        with contextlib.suppress(Exception):
+            former.close()
 
     def _returned(self, end: float) -> Link:
         """Asked at growing distances, each of chance, so that not everybody knocks at once."""

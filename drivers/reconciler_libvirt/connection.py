@@ -27,12 +27,35 @@ class Link:
     def __init__(self, handle: libvirt.virConnect) -> None:
         self.handle = handle
         self._reason: int | None = None
+        self._turn = threading.Lock()
+        self._listeners: list[Callable[[str], None]] = []
+        self._told = False
         handle.registerCloseCallback(self._closed, None)
         with calls("asking for signs of life"):
             handle.setKeepAlive(_INTERVAL, _COUNT)
 
     def _closed(self, handle: libvirt.virConnect, reason: int, opaque: object) -> None:
         self._reason = reason
+        self.tell_lost()
+
+    def when_lost(self, tell: Callable[[str], None]) -> None:
+        """Have `tell` called, once, with words for people when the connection is lost; at once if it is so already."""
+        with self._turn:
+            told = self._told
+            self._listeners.append(tell)
+        if told:
+            tell(self._why)
+
+    def tell_lost(self) -> None:
+        """Tell those who want to know that the connection is lost: whoever finds that first says so."""
+        with self._turn:
+            listeners, self._told = () if self._told else tuple(self._listeners), True
+        for tell in listeners:
+            tell(self._why)
+
+    @property
+    def _why(self) -> str:
+        return "libvirt's daemon gave no sign of life" if self.silent else "the connection to libvirt's daemon ended"
 
     @property
     def alive(self) -> bool:

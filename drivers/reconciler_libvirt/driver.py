@@ -18,6 +18,7 @@ from reconciler_libvirt.objects import image, instance, network, security_group,
 from reconciler_libvirt.reading import HostReading
 from reconciler_libvirt.site import Site, Task
 from reconciler_libvirt.understood import Understood
+from reconciler_libvirt.watching import Watch
 
 
 class Kind(Protocol):
@@ -51,6 +52,9 @@ class LibvirtDriver:
         self._config = host
         self._access = Access(host, files)
         self._expectations = Expectations()
+        self._watch: Watch | None = None
+        self._addresses: dict[str, Address] = {}
+        """Of what was seen, by UUID: the name of what was renamed is that of its origin."""
 
     @property
     def _site(self) -> Site:
@@ -62,11 +66,16 @@ class LibvirtDriver:
 
     def lead(self, term: float) -> AbstractContextManager[Lease]:
         """Become the fleet's controller as far as this host can tell, or raise `DriverError` (held)."""
-        return self._site.channel.lock(term)
+        return self._site.channel.lead(self._config.fleet_id, term)
 
     def watch(self, heard: Callable[[Notice], None]) -> bool:
-        """Tell whenever something of ours on the host changes; False when the host cannot."""
-        return False
+        """Tell whenever something of ours on the host changes; False when the host cannot. Raises `DriverError` when
+        it cannot be reached.
+        """
+        if self._watch:
+            self._watch.end()
+        self._watch = self._access.hear(self._addresses, heard)
+        return self._watch is not None
 
     def observe(self) -> Snapshot:
         """All that is ours on the host; never modifies. What could not be seen is a gap."""
@@ -81,6 +90,7 @@ class LibvirtDriver:
         except DriverError as error:
             return Snapshot(host=host, status=Failed(str(error)))
         found = [*self._found(seen), *([pool] if pool else [])]
+        self._addresses.update((one.uid, one.key.address) for one in found if isinstance(one, Observed))
         return Snapshot(
             host=host,
             status=Partial(seen.gaps) if seen.gaps else Complete(),
@@ -98,6 +108,7 @@ class LibvirtDriver:
         self._access.again()
         result = self._carry_out(step, commit, progress)
         self._expectations.over(step)
+        self._addresses.update({result.uid: result.key.address} if result else {})
         return result
 
     def _carry_out(self, step: Step, commit: str, progress: Progress) -> Observed | None:
@@ -197,6 +208,8 @@ class LibvirtDriver:
 
     def close(self) -> None:
         """Let go of the host."""
+        if self._watch:
+            self._watch.end()
         self._access.close()
 
 

@@ -19,6 +19,10 @@ from reconciler_libvirt.tunnel import Tunnel
 
 LOCK = "/run/reconciler.lock"
 """One writer per host, whatever its fleet."""
+LEAD = "/run/reconciler-lead-{fleet_id}.lock"
+"""One controller per fleet."""
+_WRITING = "another run is writing to this host (it holds {path} there); wait for it to end"
+_LEADING = "another controller leads this fleet (it holds {path} on the host)"
 _HELD = 75
 _SECONDS = 60.0
 _ECHO_SECONDS = 10.0
@@ -29,9 +33,12 @@ _AT_ONCE = 6
 """An ssh server lets ten sessions share a connection, of which the tunnel and the lock take two."""
 _SSH_FAILED = 255
 _LISTEN = 'while IFS= read -r -t "$0" line; do [ "$line" ] || echo; done'
-"""Echoes what is empty, and ends when it hears nothing for so many seconds."""
+"""Echoes what is empty, and ends when it hears nothing for so many seconds, however the host's clock is set meanwhile:
+bash gives the kernel a span to wait, no time of day.
+"""
 _BEAT = b"-\n"
 _SILENCE = 120.0
+"""Longer than a command of the channel may take, so that none of a silent run is at work when its lock goes."""
 _BEATS = 4
 """So many signs of life are given while one is due."""
 _PIPE = 'exec 3<>"/dev/tcp/$0/$1" 4<&0 && { cat <&4 >&3 & cat <&3 & wait -n; kill $(jobs -p) 2>/dev/null; }'
@@ -101,14 +108,23 @@ class Channel:
             return words
         return self.tunnel.login.command(words) if words else self.tunnel.login.proxy()
 
-    @contextlib.contextmanager
-    def lock(self, silence: float = _SILENCE) -> Iterator[HostLease]:
-        """Be the only writer of the host, or raise `DriverError` (held). Far away, the lock goes after that many
-        seconds of `silence`: a connection whose other end is gone can stand for hours.
+    def lock(self, silence: float = _SILENCE) -> contextlib.AbstractContextManager[HostLease]:
+        """Be the only writer of the host, or raise `DriverError` (held). The lock goes after that many seconds of
+        `silence`: a process can be stopped for good, and a connection whose other end is gone can stand for hours.
         """
-        hold = ["bash", "-c", _LISTEN, f"{silence:.1f}"] if self.tunnel else ["cat"]
-        words = self.words("flock", "-n", "-E", str(_HELD), LOCK, *hold)
-        lease = HostLease(words, silence / _BEATS if self.tunnel else None)
+        return self._holding(LOCK, silence, _WRITING)
+
+    def lead(self, fleet_id: str, term: float) -> contextlib.AbstractContextManager[HostLease]:
+        """Be the fleet's only controller on the host, or raise `DriverError` (held); it goes after `term` seconds of
+        silence.
+        """
+        return self._holding(LEAD.format(fleet_id=fleet_id), term, _LEADING)
+
+    @contextlib.contextmanager
+    def _holding(self, path: str, silence: float, held: str) -> Iterator[HostLease]:
+        hold = ("bash", "-c", _LISTEN, f"{silence:.1f}")
+        words = self.words("flock", "-n", "-E", str(_HELD), path, *hold)
+        lease = HostLease(words, silence / _BEATS, path, held)
         try:
             yield lease
         finally:
@@ -124,11 +140,13 @@ class HostLease:
     """A lock on the host, held by a process there that ends when its standard input does: so it goes when we go.
 
     The process echoes what it is sent, which proves that it still holds the lock. It has a session of its own, so
-    that Ctrl-C on our terminal does not take the lock away from a step that is being finished. With a `beat`, it is
-    given a sign of life every so many seconds.
+    that Ctrl-C on our terminal does not take the lock away from a step that is being finished. It is given a sign of
+    life every `beat` seconds, by a thread: of a process that is stopped (SIGSTOP), that stops as well. `held` says to
+    people that another has the lock, whose file is `path`.
     """
 
-    def __init__(self, command: Sequence[str], beat: float | None = None) -> None:
+    def __init__(self, command: Sequence[str], beat: float, path: str = LOCK, held: str = _WRITING) -> None:
+        self._path, self._held, self._lost = path, held, False
         self._holder = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -140,8 +158,7 @@ class HostLease:
         if not self._echoes():
             raise self._refusal()
         self._over, self._speaking = threading.Event(), threading.Lock()
-        if beat:
-            threading.Thread(target=self._live, args=(beat,), name="lock", daemon=True).start()
+        threading.Thread(target=self._live, args=(beat,), name="lock", daemon=True).start()
 
     def _live(self, beat: float) -> None:
         assert self._holder.stdin is not None
@@ -152,8 +169,11 @@ class HostLease:
                         os.write(self._holder.stdin.fileno(), _BEAT)
 
     def check(self) -> None:
-        """Raises `DriverError` (held) when the lock is no longer ours."""
-        if not self._echoes():
+        """Raises `DriverError` (held) when the lock is no longer ours. One that was lost once is lost: an answer that
+        comes late proves nothing.
+        """
+        self._lost = self._lost or not self._echoes()
+        if self._lost:
             raise DriverError(ErrorClass.HELD, "the lock on the host was lost: the process that held it there ended")
 
     def release(self) -> None:
@@ -187,8 +207,7 @@ class HostLease:
     def _refusal(self) -> DriverError:
         said = self._end().decode(errors="replace").strip()
         if self._holder.returncode == _HELD:
-            message = f"another run is writing to this host (it holds {LOCK} there); wait for it to end"
-            return DriverError(ErrorClass.HELD, message)
+            return DriverError(ErrorClass.HELD, self._held.format(path=self._path))
         if self._holder.returncode == -signal.SIGKILL:
-            return DriverError(ErrorClass.TRANSIENT, f"the host did not say whether it gives its lock {LOCK}")
-        return DriverError(ErrorClass.YOURS, f"the host's lock {LOCK} cannot be taken: {said}")
+            return DriverError(ErrorClass.TRANSIENT, f"the host did not say whether it gives its lock {self._path}")
+        return DriverError(ErrorClass.YOURS, f"the host's lock {self._path} cannot be taken: {said}")

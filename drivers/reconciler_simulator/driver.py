@@ -21,11 +21,12 @@ from reconciler_simulator import observing
 from reconciler_simulator.calls import Calls
 from reconciler_simulator.faults import Faults
 from reconciler_simulator.impacts import IMPACTS
+from reconciler_simulator.lease import SILENCE, holding
 from reconciler_simulator.model import State
 from reconciler_simulator.objects import image, instance, network, security_group, volume
 from reconciler_simulator.settings import settings
 from reconciler_simulator.site import Site, Task
-from reconciler_simulator.store import Store, held
+from reconciler_simulator.store import Store
 
 
 class Kind(Protocol):
@@ -54,23 +55,6 @@ KINDS: dict[str, Kind] = {
 FILTERED = ("SecurityGroup", "Instance")
 
 
-class SimulatorLease(Lease):
-    """The right to write, as long as the lock file that was locked is the one that is there."""
-
-    def __init__(self, path: Path, descriptor: int) -> None:
-        self._path = path
-        self._descriptor = descriptor
-
-    def check(self) -> None:
-        """Raises `DriverError` (held) when the lock is no longer ours."""
-        try:
-            same = os.path.samestat(os.fstat(self._descriptor), self._path.stat())
-        except OSError:
-            same = False
-        if not same:
-            raise DriverError(ErrorClass.HELD, f"the lock {self._path} was taken away")
-
-
 class SimulatorDriver:
     """One make-believe host, seen by one fleet. `faults` are those of the environment unless others are given."""
 
@@ -81,21 +65,19 @@ class SimulatorDriver:
         self._expectations = Expectations()
         self._looks: Counter[Address] = Counter()
 
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[Lease]:
-        """Become the host's only writer; the kernel takes the lock back when this process ends, however it ends."""
-        path = self._store.path.with_name(self._store.path.name + ".lock")
-        with contextlib.ExitStack() as stack:
-            try:
-                descriptor = stack.enter_context(held(path, wait=False))
-            except BlockingIOError:
-                text = f"another run is writing to host {self._site.host} ({path} is locked); wait for it to end"
-                raise DriverError(ErrorClass.HELD, text) from None
-            yield SimulatorLease(path, descriptor)
+    def lock(self) -> contextlib.AbstractContextManager[Lease]:
+        """Become the host's only writer; the lock goes when this process goes, however it goes, or is long silent."""
+        path = self._beside(".lock")
+        held = f"another run is writing to host {self._site.host} ({path} is locked); wait for it to end"
+        return holding(path, SILENCE, held)
 
     def lead(self, term: float) -> contextlib.AbstractContextManager[Lease]:
         """Become the fleet's controller as far as this host can tell, or raise `DriverError` (held)."""
-        return self.lock()
+        path = self._beside(f".{self._site.fleet_id}.lead")
+        return holding(path, term, f"another controller leads this fleet ({path} is locked)")
+
+    def _beside(self, suffix: str) -> Path:
+        return self._store.path.with_name(self._store.path.name + suffix)
 
     def watch(self, heard: Callable[[Notice], None]) -> bool:
         """Tell whenever something of ours on the host changes; False when the host cannot."""

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
-import subprocess
-import sys
 import time
 
-import msgspec
 import pytest
 
 from reconciler.driver import Driver, DriverError, ErrorClass
 from tests.support.contract import Bench, Rig
+from tests.support.holder import holding
 
 PATIENCE = 10.0
 
@@ -39,13 +36,10 @@ def test_readers_need_no_lock(rig: Rig, bench: Bench) -> None:
 
 
 def test_the_lock_of_a_killed_holder_is_free(rig: Rig, bench: Bench) -> None:
-    command = [sys.executable, "-m", "tests.support.holder", msgspec.json.encode(bench.config).decode()]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout
-        assert holder.stdout.readline() == "held\n"
+    with holding(bench.config) as holder:
         with pytest.raises(DriverError), rig.driver.lock():
             raise AssertionError("two writers")
-        os.kill(holder.pid, signal.SIGKILL)
+        holder.signal(signal.SIGKILL)
     deadline = time.monotonic() + PATIENCE
     while True:
         try:

@@ -1,0 +1,51 @@
+"""A controller that does nothing but remember what it was asked, for those who ask."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from reconciler.serve.controls import Refusal, Tell
+from reconciler.serve.journal import Journal
+from reconciler.serve.status import Status
+
+
+class Remembering:
+    """Implements `Controls`. `told` is what a follower hears; it goes on when `going` is set."""
+
+    def __init__(self, *told: str, code: int = 0, seen: bytes | None = None) -> None:
+        self.journal = Journal()
+        self.asked: list[tuple[str, ...]] = []
+        self.going = threading.Event()
+        self.going.set()
+        self._told, self._code, self._seen = told, code, seen
+        self.following: Callable[[Tell], None] | None = None
+
+    def status(self) -> Status:
+        return Status(fleet="demo", branch="main", tip="a" * 40)
+
+    def hint(self, why: str) -> None:
+        self.asked.append(("hint", why))
+
+    def observation(self) -> bytes | None:
+        return self._seen
+
+    def follow(self, commit: str, by: str, tell: Tell) -> int:
+        self.asked.append(("follow", commit, by))
+        for text in self._told:
+            tell(text)
+        assert self.going.wait(20)
+        if self.following:
+            self.following(tell)
+        return self._code
+
+    def suspend(self, what: str, by: str, reason: str) -> None:
+        if what == "nothing":
+            raise Refusal("there is no Host/nothing")
+        self.asked.append(("suspend", what, by, reason))
+
+    def resume(self, what: str, by: str) -> None:
+        self.asked.append(("resume", what, by))
+
+    def accept(self, commit: str, by: str) -> None:
+        self.asked.append(("accept", commit, by))

@@ -58,13 +58,15 @@ def apply(
     pace: Pace | None = None,
     sure: Collection[str] | None = None,
     patience: float = PATIENCE,
+    leading: Callable[[str], None] | None = None,
 ) -> list[Outcome]:
     """Run the steps of a plan and return their outcomes, in the plan's order.
 
     The locks of all hosts that the plan touches are held for its steps, and those of all hosts where something is made
     that may stand only once; raises `DriverError` (held), before anything is done, when another writer has one. `sure`
     are the hosts that were completely seen when the plan was made (None: all). A host has `patience` seconds to give
-    its lock.
+    its lock. `leading` is asked, with the host, in front of each step, and raises `DriverError` when that host is not
+    ours to work on any more.
     When `stop` is set, running steps finish, no other starts, no guest is waited for, and the rest is `not-run`.
     `workers` counts per host, so that a slow host delays no other; waiting for a guest takes none of them. An
     interrupt (`KeyboardInterrupt`) or a crash leaves at once: the workers
@@ -73,7 +75,7 @@ def apply(
     with ExitStack() as locks:
         known = drivers.keys() if sure is None else sure
         claimed = claim(locks, plan.steps, drivers, known, patience)
-        leases = {host: _InTurn(lease) for host, lease in claimed.leases.items()}
+        leases = {host: _InTurn(host, lease, leading) for host, lease in claimed.leases.items()}
         calm = Calm(listener)
         waits = Waits(drivers, calm, stop, pace)
 
@@ -235,12 +237,14 @@ def _failure(step: Step, text: str, *, race: bool = False) -> Outcome:
 
 
 class _InTurn:
-    """A lease that several workers ask, one at a time."""
+    """The right to work on a host, for which several workers ask, one at a time."""
 
-    def __init__(self, lease: Lease) -> None:
-        self._lease = lease
+    def __init__(self, host: str, lease: Lease, leading: Callable[[str], None] | None) -> None:
+        self._host, self._lease, self._leading = host, lease, leading
         self._turn = threading.Lock()
 
     def check(self) -> None:
         with self._turn:
             self._lease.check()
+            if self._leading is not None:
+                self._leading(self._host)

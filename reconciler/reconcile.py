@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -181,14 +181,21 @@ def saved_round(options: Options, data: bytes) -> Iterator[Round]:
 
 
 def apply_round(
-    round_: Round, plan: Plan, listener: Listener, stop: threading.Event, *, workers: int = 4
+    round_: Round,
+    plan: Plan,
+    listener: Listener,
+    stop: threading.Event,
+    *,
+    workers: int = 4,
+    leading: Callable[[str], None] | None = None,
 ) -> list[Outcome]:
-    """Carry a plan out on the round's hosts, as the only writer of every host that it touches.
+    """Carry a plan out on the round's hosts, as the only writer of every host that it touches, and while `leading`
+    raises no `DriverError` for it.
 
     Raises `DriverError` (held) before anything is done when another writer has one of them.
     """
     sure = [each.host for each in round_.snapshots if each.complete]
-    return apply(plan, round_.drivers, listener, stop, workers=workers, sure=sure)
+    return apply(plan, round_.drivers, listener, stop, workers=workers, sure=sure, leading=leading)
 
 
 def record_round(round_: Round, plan: Plan, outcomes: Sequence[Outcome], by: str) -> None:

@@ -14,6 +14,7 @@ from reconciler.cli.naming import address_of, enclosing_repository
 from reconciler.report.screen import Screen
 
 if TYPE_CHECKING:
+    from reconciler.guard import Allow
     from reconciler.reconcile import Options
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -124,22 +125,27 @@ def round_options(
     destroy: bool = False,
 ) -> Options:
     """The options of a round. What `--allow` says is checked here: a mistake in it is wrong usage."""
-    from reconciler.guard import parse_allow
     from reconciler.reconcile import Options
 
-    try:
-        consents = parse_allow(map(_spelt_out, allow))
-    except ValueError as problem:
-        raise click.BadOptionUsage("--allow", str(problem)) from None
     return Options(
         repo=repo or enclosing_repository(),
         path=path,
         rev=rev,
         config=config,
-        allow=consents,
+        allow=consents(allow),
         targets=frozenset(targets),
         destroy=destroy,
     )
+
+
+def consents(allow: Iterable[str]) -> Allow:
+    """What `--allow` gives leave for."""
+    from reconciler.guard.allow import parse_allow
+
+    try:
+        return parse_allow(map(_spelt_out, allow))
+    except ValueError as problem:
+        raise click.BadOptionUsage("--allow", str(problem)) from None
 
 
 def _spelt_out(consent: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli import options
+from reconciler.cli import comparing, options
 from reconciler.cli.exits import Exit
 from reconciler.report.screen import Screen
 
@@ -84,13 +84,11 @@ def _looked(screen: Screen, out: Path | None, values: dict[str, Any]) -> Plan:
 
 def _compared(base: str, out: Path | None, values: dict[str, Any]) -> Plan:
     """The plan from one commit to another. What would need more than the two is wrong usage."""
-    from reconciler.comparison import compare
-
     if out is not None:
         raise click.UsageError("--base and --out exclude each other: what is only assumed cannot be applied.")
     if values["config"] is not None:
         raise click.UsageError("--base and --config exclude each other: two commits are compared, and nothing else.")
-    return compare(options.round_options(**values), base)
+    return comparing.compared(values, base)
 
 
 def _save(plan: Any, path: Path) -> None:

@@ -37,7 +37,7 @@ _STOPPED = {
     libvirt.VIR_DOMAIN_EVENT_STOPPED_CRASHED: "died",
     libvirt.VIR_DOMAIN_EVENT_STOPPED_MIGRATED: "moved away",
     libvirt.VIR_DOMAIN_EVENT_STOPPED_SAVED: "saved",
-    libvirt.VIR_DOMAIN_EVENT_STOPPED_FAILED: "failed",
+    libvirt.VIR_DOMAIN_EVENT_STOPPED_FAILED: "died",
     libvirt.VIR_DOMAIN_EVENT_STOPPED_FROM_SNAPSHOT: "went back to a snapshot",
 }
 _NETWORK = {

@@ -67,6 +67,29 @@ def stop(store: Store, name: str) -> None:
     _change(store, _domains, name, hypervisor.stop_domain)
 
 
+@main.command("shut-down")
+@click.argument("name")
+@click.pass_obj
+def shut_down(store: Store, name: str) -> None:
+    """Let a guest switch itself off, as `poweroff` in it does."""
+    _change(store, _domains, name, admin.shut_down)
+
+
+@main.command()
+@click.argument("name")
+@click.pass_obj
+def crash(store: Store, name: str) -> None:
+    """Let a domain die, as when somebody kills its process."""
+    _change(store, _domains, name, admin.crash)
+
+
+@main.command()
+@click.pass_obj
+def restart(store: Store) -> None:
+    """Restart the daemon: guests run on, and nobody knows any more how those that are down have ended."""
+    admin.restart(store)
+
+
 @main.command()
 @click.argument("name")
 @click.pass_obj

@@ -10,7 +10,9 @@ from typing import Literal
 
 from msgspec.structs import replace
 
+from reconciler_simulator.hypervisor import end_domain
 from reconciler_simulator.model import Domain, Form, Network, NetworkForm, State, Table, Volume
+from reconciler_simulator.store import Store
 
 FOREIGN_UUID = "f0e1e900-0000-4000-8000-000000000000"
 Thing = Literal["domain", "network", "volume", "table"]
@@ -24,6 +26,24 @@ def find(names: Collection[str], name: str) -> str:
             f"{name!r} is {'none' if not found else 'several'} of: {', '.join(sorted(names)) or 'nothing'}"
         )
     return found[0]
+
+
+def shut_down(state: State, name: str) -> None:
+    """Let a guest switch itself off."""
+    end_domain(state, name, "guest")
+
+
+def crash(state: State, name: str) -> None:
+    """Let a running domain die."""
+    end_domain(state, name, "crash")
+
+
+def restart(store: Store) -> None:
+    """Restart the daemon: guests run on, nobody knows any more how the others ended, and who watches has lost it."""
+    with store.changing() as state:
+        for name, domain in state.domains.items():
+            state.domains[name] = replace(domain, ended="")
+        store.write(state, anew=True)
 
 
 def set_memory(state: State, name: str, memory: int, form: Literal["stored", "running", "both"] = "both") -> None:

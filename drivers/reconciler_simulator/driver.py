@@ -27,6 +27,7 @@ from reconciler_simulator.objects import image, instance, network, security_grou
 from reconciler_simulator.settings import settings
 from reconciler_simulator.site import Site, Task
 from reconciler_simulator.store import Store
+from reconciler_simulator.watching import Watch
 
 
 class Kind(Protocol):
@@ -64,6 +65,9 @@ class SimulatorDriver:
         self._faults = faults or Faults.from_environment()
         self._expectations = Expectations()
         self._looks: Counter[Address] = Counter()
+        self._watch: Watch | None = None
+        self._addresses: dict[Address, Address] = {}
+        """Of what was seen, by origin: the name of what was renamed is that of its origin."""
 
     def lock(self) -> contextlib.AbstractContextManager[Lease]:
         """Become the host's only writer; the lock goes when this process goes, however it goes, or is long silent."""
@@ -80,8 +84,15 @@ class SimulatorDriver:
         return self._store.path.with_name(self._store.path.name + suffix)
 
     def watch(self, heard: Callable[[Notice], None]) -> bool:
-        """Tell whenever something of ours on the host changes; False when the host cannot."""
-        return False
+        """Tell whenever something of ours on the host changes."""
+        self._end_watch()
+        self._watch = Watch(self._site, self._store.path, self._addresses, heard)
+        self._watch.begin(self._faults.notices)
+        return True
+
+    def _end_watch(self) -> None:
+        if self._watch:
+            self._watch.end()
 
     def observe(self) -> Snapshot:
         """All that is ours on the host."""
@@ -93,6 +104,7 @@ class SimulatorDriver:
         except DriverError as failure:
             return Snapshot(host=self._site.host, status=Failed(str(failure)))
         objects = tuple(sorted((each for each in found if isinstance(each, Observed)), key=lambda each: each.key))
+        self._addresses.update((each.origin, each.key.address) for each in objects)
         foreign = tuple(sorted({each for each in found if isinstance(each, Foreign)}, key=str))
         status = Partial(("the simulator was told to show half of it",)) if partial else Complete()
         shown = objects[: len(objects) // 2] if partial else objects
@@ -106,6 +118,7 @@ class SimulatorDriver:
         """Carry a step out and return what is there now."""
         result = self._carry_out(step, commit, progress)
         self._expectations.over(step)
+        self._addresses.update({result.origin: result.key.address} if result else {})
         return result
 
     def _carry_out(self, step: Step, commit: str, progress: Progress) -> Observed | None:
@@ -192,7 +205,8 @@ class SimulatorDriver:
         ]
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """Tell nothing more; nothing else is kept open."""
+        self._end_watch()
 
 
 class SimulatorType:

@@ -12,6 +12,9 @@ behind that means the second.
 `point`: `before` the call has an effect; `after-effect`, when the effect stands and no reply was given; `after` the
 reply. `kind`: `error`; `transient`, an error worth trying again; `crash`, an exception that nobody expects; `kill`,
 SIGKILL; `hang`; and `partial` for `observe` alone.
+
+`notices` mangles what a watch tells: `{"lose": 2}` loses every second one, `{"repeat": 100000}` tells each that often,
+and `{"reorder": true}` turns them round.
 """
 
 from __future__ import annotations
@@ -21,9 +24,10 @@ import os
 import signal
 import time
 from collections import Counter
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from reconciler.driver import DriverError, ErrorClass
 from reconciler.prepared import prepared
@@ -40,12 +44,23 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     kind: Literal["error", "transient", "crash", "kill", "hang", "partial"] = "error"
 
 
+class Notices(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What becomes of notices: every `lose`th is lost (0: none), each of the others is told `repeat` times, and with
+    `reorder` those of one look in the wrong order.
+    """
+
+    lose: Annotated[int, Meta(ge=0)] = 0
+    repeat: Annotated[int, Meta(ge=1)] = 1
+    reorder: bool = False
+
+
 @prepared
 class Specification(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the environment asks for."""
 
     latency: float = 0.0
     faults: tuple[Fault, ...] = ()
+    notices: Notices = Notices()
 
 
 class Crash(BaseException):
@@ -67,6 +82,11 @@ class Faults:
             return cls(msgspec.json.decode(os.environ.get(VARIABLE) or "{}", type=Specification))
         except msgspec.DecodeError as failure:
             raise DriverError(ErrorClass.YOURS, f"the environment variable {VARIABLE}: {failure}") from None
+
+    @property
+    def notices(self) -> Notices:
+        """What becomes of notices."""
+        return self._specification.notices
 
     def next_call(self, name: str, target: str) -> tuple[int | str, ...]:
         """What a modifying call that is about to be made goes by."""

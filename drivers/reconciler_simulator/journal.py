@@ -48,6 +48,11 @@ class Journal:
             pass
         return journal
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was read of it."""
+        return self._read == 0
+
     def is_current(self) -> bool:
         """Whether the file at the path is still this one, and nothing of what was read is gone from it."""
         try:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from reconciler.objects import Value
+from reconciler.objects import Ended, Value
 from reconciler.prepared import prepared
 from reconciler_simulator.collection import Things
 
@@ -71,8 +71,9 @@ class Form(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class Domain(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A guest. `metadata` has the elements of our XML namespace: one is usual, more are somebody's mistake. `starts`
-    counts its cold starts. `deaf`: it does not follow what it is asked for, such as to let go of a disk. `looks` is
-    how often a run has to look until the guest is ready; None: it never is.
+    counts its cold starts; `ended` says how the last one came to its end, as long as the daemon knows. `deaf`: it does
+    not follow what it is asked for, such as to let go of a disk. `looks` is how often a run has to look until the guest
+    is ready; None: it never is.
     """
 
     uuid: str
@@ -83,6 +84,7 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     metadata: tuple[str, ...] = ()
     deaf: bool = False
     looks: int | None = 0
+    ended: Ended = ""
 
     def words(self) -> Iterator[str]:
         """What it is found by."""

@@ -69,11 +69,14 @@ class Store:
             finally:
                 state.take_back()
 
-    def write(self, state: State) -> None:
-        """Keep what was changed of the state that `changing` gave. When this returns, a `kill -9` cannot undo it."""
+    def write(self, state: State, *, anew: bool = False) -> None:
+        """Keep what was changed of the state that `changing` gave. When this returns, a `kill -9` cannot undo it.
+
+        `anew`: in a file that is begun anew, so that who reads along loses the thread.
+        """
         assert state is self._state, "it is the state of another store"
         line = msgspec.json.encode(state.changes())
-        if self._journal.takes(line):
+        if self._journal.takes(line) and not anew:
             self._journal.append(line)
         else:
             self._journal = Journal.begin(self.path, msgspec.json.encode(state.whole()))

@@ -74,6 +74,15 @@ class Bench(Protocol):
     def stop_guest(self, name: str) -> None:
         """Pull the plug of a domain."""
 
+    def shut_guest_down(self, name: str) -> None:
+        """Let a guest switch itself off, and wait until it has."""
+
+    def crash_guest(self, name: str) -> None:
+        """Let a running domain die, and wait until it has."""
+
+    def restart_daemon(self) -> None:
+        """End the daemon and start it anew; guests run on."""
+
     def set_stored_memory(self, name: str, memory: int) -> None:
         """Change what a domain will have at its next start, in bytes."""
 

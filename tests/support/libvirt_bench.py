@@ -130,6 +130,23 @@ class LibvirtBench:
     def stop_guest(self, name: str) -> None:
         self._domain(name).destroy()
 
+    def shut_guest_down(self, name: str) -> None:
+        self.await_guest(name)
+        self._domain(name).shutdown()
+        self._await_end(name)
+
+    def crash_guest(self, name: str) -> None:
+        self.host.run("pkill", "-KILL", "-F", f"/run/libvirt/qemu/{name}.pid")
+        self._await_end(name)
+
+    def _await_end(self, name: str) -> None:
+        until(lambda: not self._domain(name).isActive(), BOOT_SECONDS, f"{name} to end")
+
+    def restart_daemon(self) -> None:
+        self.connection.close()
+        self.host.restart_libvirtd()
+        self.connection = libvirt.open(self.host.uri)
+
     def set_stored_memory(self, name: str, memory: int) -> None:
         tree = ElementTree.fromstring(self._domain(name).XMLDesc(STORED))
         for tag in ("memory", "currentMemory"):

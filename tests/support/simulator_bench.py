@@ -89,6 +89,15 @@ class SimulatorBench:
     def stop_guest(self, name: str) -> None:
         self._do(hypervisor.stop_domain, name)
 
+    def shut_guest_down(self, name: str) -> None:
+        self._do(admin.shut_down, name)
+
+    def crash_guest(self, name: str) -> None:
+        self._do(admin.crash, name)
+
+    def restart_daemon(self) -> None:
+        admin.restart(self.store)
+
     def set_stored_memory(self, name: str, memory: int) -> None:
         self._do(admin.set_memory, name, memory, "stored")
 

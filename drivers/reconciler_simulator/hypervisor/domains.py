@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from reconciler.objects import Ended
 from reconciler_simulator.hypervisor.refusal import RefusalError, no_clash
 from reconciler_simulator.model import Disk, Domain, Form, State
 
@@ -42,7 +43,7 @@ def start_domain(state: State, name: str) -> None:
     for network in sorted(domain.stored.networks()):
         if network not in state.networks or not state.networks[network].running:
             raise RefusalError("failed", f"cannot start domain {name!r}: network {network!r} is not active")
-    state.domains[name] = replace(domain, running=domain.stored, starts=domain.starts + 1)
+    state.domains[name] = replace(domain, running=domain.stored, starts=domain.starts + 1, ended="")
 
 
 def _unshared(state: State, name: str, disk: Disk) -> None:
@@ -56,8 +57,13 @@ def _unshared(state: State, name: str, disk: Disk) -> None:
 
 def stop_domain(state: State, name: str) -> None:
     """Stop a domain at once, as if the plug were pulled."""
+    end_domain(state, name, "host")
+
+
+def end_domain(state: State, name: str, how: Ended) -> None:
+    """Let a running domain come to its end, one way or the other."""
     domain, _ = _running(state, name)
-    state.domains[name] = replace(domain, running=None)
+    state.domains[name] = replace(domain, running=None, ended=how)
 
 
 def set_link(state: State, name: str, nic: str, link: str) -> None:

@@ -87,6 +87,7 @@ def _whole(site: Site, state: State, origin: Address, ledger: Ledger) -> Observe
         guards=ledger.guards,
         commit=ledger.commit,
         needs=needs_of(site, stored) if live is shown else _all(needs_of(site, stored), needs_of(site, live)),
+        ended="" if running else domain.ended or "unknown",
     )
 
 

@@ -24,14 +24,12 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
 
 class Push(msgspec.Struct, frozen=True, kw_only=True):
     """A push that Git has received and not yet accepted. Its objects are in quarantine: `objects` is the folder in
-    which they are, `alternates` those in which the others are. `by` is who pushes.
+    which they are. `by` is who says to push.
     """
 
     updates: tuple[Update, ...]
     objects: str = ""
-    alternates: str = ""
     by: str = ""
-    options: tuple[str, ...] = ()
 
 
 class Refusal(Exception):  # noqa: N818 - it is no error of the program

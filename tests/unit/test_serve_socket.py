@@ -179,7 +179,7 @@ def test_a_question_without_an_end_is_refused(tmp_path: Path) -> None:
 
 
 def test_questions_survive_their_way() -> None:
-    question = Check(push=Push(updates=(), objects="/o", alternates="/a:/b", by="ü"))
+    question = Check(push=Push(updates=(), objects="/o", by="ü"))
     assert question_of(asked(question)) == question
     with pytest.raises(Unclear):
         answer_of(b"{}")

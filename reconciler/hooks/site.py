@@ -1,0 +1,51 @@
+"""What a hook knows, and how it asks: the deployment, the socket, and the words that come from there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from reconciler.report.exits import Exit
+from reconciler.report.line import Span, escape, line
+from reconciler.report.screen import Screen
+from reconciler.serve.judging import Deployment
+from reconciler.serve.protocol import End, Question, Text
+from reconciler.serve.socket_client import HungUp, ask
+
+USUAL_BRANCH = "main"
+"""The branch that deploys where nobody says another one."""
+
+
+class Site(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a hook runs: what is deployed, and where its controller listens."""
+
+    deployment: Deployment
+    socket: Path
+
+    @property
+    def repository(self) -> Path:
+        """The Git directory."""
+        return Path(self.deployment.repository)
+
+
+def told(site: Site, question: Question, screen: Screen) -> End:
+    """Ask, and pass on what is said. Raises what `ask` does."""
+    for answer in ask(site.socket, question):
+        if isinstance(answer, Text):
+            say(answer.text, screen)
+        elif isinstance(answer, End):
+            return answer
+    raise HungUp("the controller ended before it had said everything")
+
+
+def say(text: str, screen: Screen) -> None:
+    """Pass text on as it comes. It goes to standard error: Git sends both streams to whoever pushes, in any order."""
+    screen.talk.write_text("\n".join(escape(part) for part in text.split("\n")))
+
+
+def concluded(end: End, screen: Screen) -> Exit:
+    """The exit code; why, if there is something to say."""
+    if end.message:
+        screen.warn([line(Span("error", "bold red"), f": {end.message}")])
+    return Exit(end.code)

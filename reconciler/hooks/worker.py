@@ -1,0 +1,85 @@
+"""The worker: a controller that a hook starts where none runs, and that ends when there is nothing left to do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from reconciler.serve.judging import Deployment
+from reconciler.serve.socket_place import folder_of
+
+LOG = "worker.log"
+_MOST_LOG = 1 << 20
+"""Bytes of a log after which another one is begun; the one before is kept."""
+_TOLD = 2000
+
+
+class Worker:
+    """A worker that was started, and what it wrote into its log since."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path, since: int) -> None:
+        self._process = process
+        self._since = since
+        self.log = log
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is over already."""
+        return self._process.poll() is not None
+
+    @property
+    def code(self) -> int | None:
+        """How it ended; None while it runs."""
+        return self._process.poll()
+
+    @property
+    def said(self) -> str:
+        """The end of what it wrote."""
+        with self.log.open("rb") as file:
+            file.seek(max(self._since, os.fstat(file.fileno()).st_size - _TOLD))
+            return file.read(_TOLD).decode(errors="replace").strip()
+
+
+def start(deployment: Deployment, socket: Path) -> Worker:
+    """Start one in a session of its own, with nothing of the hook's: no pipe to whoever pushes, no environment that
+    leads Git to the push's objects, no terminal. Raises `OSError`.
+    """
+    log = _log(Path(deployment.repository))
+    with log.open("ab") as file:
+        since = file.tell()
+        process = subprocess.Popen(
+            command(deployment, socket),
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            cwd="/",
+            env=without_git(os.environ),
+            start_new_session=True,
+        )
+    return Worker(process, log, since)
+
+
+def command(deployment: Deployment, socket: Path) -> list[str]:
+    """What runs a worker. `-P`: nothing is imported from where it is run."""
+    words = [sys.executable, "-P", "-m", "reconciler", "serve", "--until-idle", "--repo", deployment.repository]
+    words += ["--branch", deployment.branch, "--socket", str(socket)]
+    words += ["--path", deployment.path] if deployment.path else []
+    return [*words, "--config", deployment.config] if deployment.config else words
+
+
+def without_git(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment without what Git tells a hook, and without what a login by ssh and a forge leave in it."""
+    theirs = ("GIT_", "SSH_", "GL_", "GITEA_", "REMOTE_")
+    return {name: value for name, value in environment.items() if not name.startswith(theirs)}
+
+
+def _log(repository: Path) -> Path:
+    """The log, for its owner alone: it may tell more than whoever pushes is told."""
+    log = folder_of(repository) / LOG
+    if log.exists() and log.stat().st_size > _MOST_LOG:
+        log.replace(log.with_suffix(".log.1"))
+    os.close(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+    return log

@@ -59,10 +59,10 @@ def usual_socket(repo: Path | None) -> Path:
     from reconciler.serve.socket_place import socket_of
     from reconciler.source import open_repository
 
-    return socket_of(Path(open_repository(repo or _repository()).common_dir))
+    return socket_of(Path(open_repository(repo or repository_here()).common_dir))
 
 
-def _repository() -> Path:
+def repository_here() -> Path:
     """The one that contains the current folder; a bare one is its own folder."""
     here = Path.cwd()
     bare = (folder for folder in (here, *here.parents) if (folder / "HEAD").is_file() and (folder / "objects").is_dir())

@@ -27,6 +27,7 @@ COMMANDS = {
     "plan": "Show what would be done, and why.",
     "apply": "Make the hosts show what the commit says.",
     "drift": "Show what moved without a commit.",
+    "serve": "Keep the hosts equal to a branch, until told to stop.",
     "destroy": "Delete all that is this fleet's.",
     "get": "List what is declared and what stands.",
     "describe": "Show one resource in full.",

@@ -1,0 +1,158 @@
+"""Setting a controller up from options and the trusted configuration, and running it under signals."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+
+import click
+import msgspec
+
+from reconciler import duration, trust
+from reconciler.cli.asking import repository_here
+from reconciler.cli.exits import Exit
+from reconciler.diagnostic import DiagnosticError, error
+from reconciler.reconcile import Options
+from reconciler.report.line import Span, line
+from reconciler.report.screen import Screen
+from reconciler.serve.answering import Answering
+from reconciler.serve.controller import Controller, Settings
+from reconciler.serve.following import follower
+from reconciler.serve.journal import Entry
+from reconciler.serve.judging import ChildJudge, Deployment
+from reconciler.serve.socket_place import Taken, folder_of, socket_of
+from reconciler.serve.socket_server import listening
+from reconciler.source import open_repository
+from reconciler.trust import Trust
+from reconciler.trust.configuration import FleetTrust, RepositoryTrust
+
+_STYLES = {"debug": "dim", "info": "", "warning": "yellow", "error": "bold red"}
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line says; None where it leaves it to the trusted configuration."""
+
+    repo: Path | None
+    path: str
+    config: Path | None
+    fleet: str | None
+    branch: str | None
+    socket: Path | None
+    until_idle: bool
+
+
+class Service(msgspec.Struct, frozen=True, kw_only=True):
+    """What is served: a controller, the section of its fleet, what is deployed, and where it listens."""
+
+    controller: Controller
+    section: FleetTrust
+    deployment: Deployment
+    socket: Path
+
+
+def service(asked: Asked) -> Service:
+    """Set the controller up. Raises `DiagnosticError` when it is not clear what it is to follow."""
+    configuration = trust.load(asked.config)
+    fleet_id, section, repository = _followed(asked, configuration)
+    following = follower(repository, fleet_id)
+    settings = Settings(
+        branch=repository.branch,
+        fleet_id=fleet_id,
+        poll=duration.parse(repository.poll),
+        resync=duration.parse(section.controller.resync),
+        lease=duration.parse(section.controller.lease),
+        until_idle=asked.until_idle,
+    )
+    options = Options(repo=following.repository, path=repository.path, config=asked.config)
+    git_dir = Path(open_repository(following.repository).common_dir).resolve()
+    named = section.controller.socket
+    return Service(
+        controller=Controller(following, options, settings),
+        section=section,
+        deployment=Deployment(
+            repository=str(git_dir),
+            branch=repository.branch,
+            path=repository.path,
+            config=str(asked.config.resolve()) if asked.config else "",
+        ),
+        socket=asked.socket or (Path(named) if named else socket_of(folder_of(git_dir).parent)),
+    )
+
+
+def _followed(asked: Asked, configuration: Trust) -> tuple[str, FleetTrust, RepositoryTrust]:
+    """Which fleet is served, what is trusted for it, and what is followed. With --repo, that is followed; the section
+    with that repository is the fleet's, if there is one.
+    """
+    sections = {
+        name: each
+        for name, each in configuration.fleets.items()
+        if name == asked.fleet or (asked.fleet is None and each.repository and _same(each.repository, asked.repo))
+    }
+    if asked.fleet is not None and not sections:
+        raise _unclear(f"{configuration.path} has no fleet {asked.fleet}.")
+    if len(sections) > 1:
+        raise _unclear(f"{configuration.path} has several: --fleet " + ", or --fleet ".join(sorted(sections)))
+    fleet_id, section = next(iter(sections.items()), ("", FleetTrust()))
+    repository = section.repository
+    if repository is None or asked.repo is not None:
+        here = asked.repo or repository_here()
+        known = repository or RepositoryTrust(url="/")
+        repository = msgspec.structs.replace(known, url=str(here.resolve()), path=asked.path or known.path)
+    return fleet_id, section, msgspec.structs.replace(repository, branch=asked.branch or repository.branch)
+
+
+def _same(repository: RepositoryTrust, asked: Path | None) -> bool:
+    return asked is None or (repository.url.startswith("/") and Path(repository.url).resolve() == asked.resolve())
+
+
+def _unclear(detail: str) -> DiagnosticError:
+    return DiagnosticError(error("no-fleet-to-serve", "it is not clear which fleet is served", detail))
+
+
+def serve(served: Service, screen: Screen) -> Exit:
+    """Run the controller until a signal ends it: the first lets running steps finish, the second leaves at once."""
+    controller = served.controller
+    with ExitStack() as stack:
+        stack.enter_context(controller.journal.listening(lambda entry: _log(screen, entry)))
+        judge = ChildJudge(served.deployment, attended=True)
+        try:
+            stack.enter_context(listening(served.socket, Answering(controller, judge).answer))
+        except Taken as taken:
+            raise click.ClickException(f"{taken}; `reconciler status` asks it") from None
+        return _until_stopped(controller)
+
+
+def _until_stopped(controller: Controller) -> Exit:
+    ended: list[Exit] = []
+    working = threading.Thread(target=lambda: ended.append(controller.run()), name="controller", daemon=True)
+
+    def interrupted(number: int, frame: FrameType | None) -> None:
+        if stopping.is_set():
+            os._exit(Exit.INTERRUPTED)
+        stopping.set()
+        # A handler runs between any two instructions of this thread: what takes locks is done by another one.
+        threading.Thread(target=controller.stop, daemon=True).start()
+
+    stopping = threading.Event()
+    before = {number: signal.signal(number, interrupted) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        working.start()
+        while working.is_alive():
+            working.join(timeout=1.0)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return ended[0] if ended else Exit.ERROR
+
+
+def _log(screen: Screen, entry: Entry) -> None:
+    if entry.severity == "debug" and not screen.verbose:
+        return
+    took = f" ({entry.seconds:.1f} s)" if entry.seconds is not None else ""
+    style = _STYLES[entry.severity]
+    screen.talk.write([line(Span(f"{entry.time} ", "dim"), Span(entry.reason, style), f" {entry.message}{took}")])
+    screen.talk.flush()

@@ -1,0 +1,145 @@
+"""Whoever follows a pushed commit: the text of a round goes to all of them as it comes, and holds up nothing."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+from reconciler.serve.controls import Tell
+
+MOST_KEPT = 1 << 18
+"""Characters of a round's text that are kept for whoever asks later; the first ones."""
+
+
+class Transcript(io.TextIOBase):
+    """What a round says, as a file that a screen can write to."""
+
+    encoding = "utf-8"
+
+    def __init__(self, commit: str, tell: Callable[[str], None]) -> None:
+        self.commit = commit
+        self.text = ""
+        self._tell = tell
+
+    def write(self, text: str) -> int:
+        """Keep it, and pass it on. Raises nothing."""
+        if len(self.text) < MOST_KEPT:
+            self.text += text
+        self._tell(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+
+class _Follower:
+    def __init__(self, commit: str, by: str, tell: Tell) -> None:
+        self.commit, self.by = commit, by
+        self.code = 0
+        self.done = threading.Event()
+        self._tell = tell
+
+    def tell(self, text: str) -> None:
+        with suppress(Exception):  # a reader that left is no error
+            self._tell(text)
+
+    def leave(self, text: str, code: int) -> None:
+        self.tell(text)
+        self.code = code
+        self.done.set()
+
+
+class Audience:
+    """Followers by commit. All of it may be used from any thread; `begin`, `end` and the like by one only."""
+
+    def __init__(self) -> None:
+        self._turn = threading.RLock()
+        self._waiting: list[_Follower] = []
+        self._listening: list[_Follower] = []
+        self._current: Transcript | None = None
+        self._last: tuple[str, str, int] = ("", "", 0)
+        self._closed = ""
+
+    def follow(self, commit: str, by: str, tell: Tell) -> int:
+        """Wait for the end of the round that has the commit or a later one; gives its exit code."""
+        me = _Follower(commit, by, tell)
+        with self._turn:
+            if self._closed:
+                me.leave(self._closed, 1)
+            elif self._current is not None and self._current.commit == commit:
+                me.tell(self._current.text)
+                self._listening.append(me)
+            elif self._last[0] == commit:
+                me.leave(*self._last[1:])
+            else:
+                self._waiting.append(me)
+        me.done.wait()
+        return me.code
+
+    @property
+    def empty(self) -> bool:
+        """Whether nobody follows."""
+        with self._turn:
+            return not (self._waiting or self._listening)
+
+    def pusher(self, commit: str) -> str:
+        """Who follows this very commit; empty when nobody does."""
+        with self._turn:
+            return next((each.by for each in (*self._listening, *self._waiting) if each.commit == commit), "")
+
+    def awaited(self) -> set[str]:
+        """The commits for which somebody waits."""
+        with self._turn:
+            return {each.commit for each in self._waiting}
+
+    def begin(self, commit: str, older: Callable[[str], bool]) -> Transcript:
+        """A round begins. Who waits for its commit, or for an `older` one, hears it."""
+        with self._turn:
+            self._current = Transcript(commit, self._say)
+            heard = [each for each in self._waiting if each.commit == commit or older(each.commit)]
+            self._waiting = [each for each in self._waiting if each not in heard]
+            self._listening += heard
+            for each in heard:
+                if each.commit != commit:
+                    each.tell(f"A newer commit took over: {commit[:12]} is planned, which has {each.commit[:12]}.\n")
+            return self._current
+
+    def end(self, code: int, text: str = "") -> None:
+        """The round is over, and so is following it."""
+        with self._turn:
+            self._say(text)
+            assert self._current is not None, "a round that ends has begun"
+            self._last = (self._current.commit, self._current.text, code)
+            for each in self._listening:
+                each.leave("", code)
+            self._listening, self._current = [], None
+
+    def overtaken(self, text: str) -> None:
+        """The round was left for a newer commit: who hears it waits for that one."""
+        with self._turn:
+            self._say(text)
+            self._waiting += self._listening
+            self._listening, self._current = [], None
+
+    def dismiss(self, commit: str, text: str, code: int) -> None:
+        """Nothing becomes of a commit: tell all who wait for it."""
+        with self._turn:
+            gone = [each for each in self._waiting if each.commit == commit]
+            self._waiting = [each for each in self._waiting if each not in gone]
+            for each in gone:
+                each.leave(text, code)
+
+    def close(self, text: str) -> None:
+        """Tell everybody that no more comes."""
+        with self._turn:
+            self._closed = text
+            for each in (*self._listening, *self._waiting):
+                each.leave(text, 1)
+            self._waiting, self._listening = [], []
+
+    def _say(self, text: str) -> None:
+        with self._turn:
+            for each in self._listening:
+                each.tell(text)

@@ -1,0 +1,252 @@
+"""The resident controller: one thread that acts on what it is told, and what can be asked of it meanwhile."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from reconciler.address import Address
+from reconciler.installed import driver_type
+from reconciler.reconcile import Options
+from reconciler.record import RecordError
+from reconciler.report.exits import Exit
+from reconciler.serve import kept, overview, suspension
+from reconciler.serve.audience import Audience
+from reconciler.serve.conditions import Conditions
+from reconciler.serve.controls import Refusal, Tell
+from reconciler.serve.course import Course
+from reconciler.serve.following import Follower, Tip
+from reconciler.serve.inbox import Inbox
+from reconciler.serve.journal import Journal
+from reconciler.serve.leadership import Leadership
+from reconciler.serve.links import Links, now
+from reconciler.serve.lookout import Lookout
+from reconciler.serve.patience import Patience
+from reconciler.serve.rounds import Rounds
+from reconciler.serve.runner import Runner
+from reconciler.serve.status import Condition, Status, Suspension
+from reconciler.serve.worker import Worker, show_suspended
+from reconciler.source import SourceError
+
+LINGER = 1.0
+"""Seconds for which nothing must have come up before one that ends when it is idle does."""
+_TRIES = 3
+"""Rounds in a row that may fail as a whole before such a one ends all the same."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """How a controller works. Times are seconds: `poll` is how often the branch is looked at, `resync` how often the
+    hosts are, `lease` how long a silent controller is waited for. `until_idle`: it ends once the branch's commit was
+    carried out or turned down, and nobody follows it.
+    """
+
+    branch: str
+    fleet_id: str = ""
+    poll: float = 60.0
+    resync: float = 600.0
+    lease: float = 15.0
+    until_idle: bool = False
+
+
+class Controller:
+    """Implements `Controls`. `run` works, in the calling thread, until `stop`."""
+
+    def __init__(self, follower: Follower, options: Options, settings: Settings) -> None:
+        self.journal = Journal()
+        self._settings = settings
+        self._inbox, self._audience, self._conditions = Inbox(), Audience(), Conditions()
+        self._links = Links(driver_type, self._inbox.notice)
+        self._leadership = Leadership(lambda: self._links.connected, settings.lease, self.journal, self._led)
+        self._lookout = Lookout(follower, settings.poll, self._seen)
+        self._course = Course(follower, options, settings.fleet_id, self.journal, self._conditions)
+        self._patience = Patience(self.journal)
+        self._runner = Runner(
+            self._course,
+            self._links,
+            Rounds(self._links, options, self.journal, self._leadership.check),
+            self._patience,
+            self._audience,
+            self._inbox,
+            self.journal,
+            self._conditions,
+            lambda: self._lookout.tip.commit,
+        )
+        self._worker = Worker(
+            self._course,
+            self._lookout,
+            self._links,
+            self._runner,
+            self._leadership,
+            self._inbox,
+            self._audience,
+            self._patience,
+            self.journal,
+            self._conditions,
+            settings.resync,
+        )
+        self._ending = threading.Event()
+
+    def run(self) -> Exit:
+        """Work until it is told to stop. One that ends when it is idle gives the exit code of its last whole round."""
+        self.journal.tell("Started", f"following {self._settings.branch} of {self._course.place}")
+        self._lookout.start()
+        while not self._ending.is_set():
+            due = self._worker.due()
+            told = self._inbox.take(min(due, time.monotonic() + LINGER) if self._settings.until_idle else due)
+            if self._ending.is_set():
+                break
+            if told.nothing and time.monotonic() < due:
+                if self._idle:
+                    break
+            else:
+                self._worker.act(told)
+                self._told_conditions()
+        return self._end()
+
+    def stop(self) -> None:
+        """End: running steps finish, and no other starts. May be called by any thread, and by a signal's handler."""
+        self._ending.set()
+        self._runner.interrupt(ending=True)
+        self._inbox.close()
+
+    @property
+    def _idle(self) -> bool:
+        """Whether there is nothing left to do for now."""
+        if not (self._lookout.up_to_date and self._inbox.empty and self._audience.empty):
+            return False
+        done = self._course.commit in ("", self._runner.settled) or not self._leadership.leads
+        return self._course.tip == self._lookout.tip.commit and (done or self._worker.failures >= _TRIES)
+
+    def _end(self) -> Exit:
+        self._audience.close("The controller ends. What is left to do is done by the next one.\n")
+        self._lookout.end()
+        self._leadership.close()
+        self._runner.close()
+        self.journal.tell("Stopped", "the controller has ended")
+        if not self._settings.until_idle:
+            return Exit.OK
+        bad = self._worker.failures or self._course.turned or not self._course.commit
+        return Exit.ERROR if bad else self._runner.shown.code
+
+    def status(self) -> Status:
+        """What it knows about itself."""
+        course, shown = self._course, self._runner.shown
+        loaded = course.loaded
+        return Status(
+            fleet=loaded.desired.name if loaded else "",
+            fleet_id=course.fleet_id,
+            branch=self._settings.branch,
+            tip=course.tip,
+            in_force=course.commit,
+            applied=shown.applied,
+            working=shown.working,
+            conditions=self._told_conditions(),
+            hosts=shown.hosts,
+            resources=tuple(each for _, each in sorted(shown.resources.items())),
+            suspensions=self._patience.suspensions,
+            summary=shown.summary,
+            last_run=shown.last_run,
+            next_resync=overview.in_seconds(self._worker.next_resync - time.monotonic()),
+        )
+
+    def _told_conditions(self) -> tuple[Condition, ...]:
+        """All of them; the first says whether what the branch says is in force, and was carried out."""
+        others = (*(each for each in self._conditions.all if each.type != "Ready"), self._leadership.condition())
+        wrong = next((each for each in others if each.status != "True" and each.type in _MUST), None)
+        if wrong:
+            self._conditions.put("Ready", "False", wrong.reason, wrong.message)
+        elif not self._course.commit or self._runner.settled != self._course.commit:
+            self._conditions.put("Ready", "False", "NotCarriedOut", self._course.commit[:12])
+        elif failed := [each.address for each in self._runner.shown.resources.values() if each.state == "failed"]:
+            self._conditions.put("Ready", "False", "Failed", ", ".join(failed[:_MOST_NAMES]))
+        else:
+            self._conditions.put("Ready", "True", "InForce", self._course.commit[:12])
+        ready = self._conditions.get("Ready")
+        assert ready is not None, "it was just put"
+        return (ready, *others)
+
+    def hint(self, why: str) -> None:
+        """It may be worth looking at the repository now."""
+        self.journal.tell("Hint", why, "debug")
+        self._lookout.hint()
+
+    def observation(self) -> bytes | None:
+        """The last complete look at the hosts, as it is published."""
+        return None
+
+    def follow(self, commit: str, by: str, tell: Tell) -> int:
+        """Tell what becomes of a pushed commit until it is over; gives the exit code that `apply` would have."""
+        self.journal.tell("Pushed", f"{commit[:12]} by {by}", commit=commit)
+        self._lookout.hint()
+        return self._audience.follow(commit, by, tell)
+
+    def suspend(self, what: str, by: str, reason: str) -> None:
+        """Leave something alone until it is resumed. Raises `Refusal`."""
+        new = Suspension(what=_named(what), by=by, time=now(), reason=reason)
+        self._edit(lambda before: suspension.added(before, new))
+        self.journal.tell("Suspended", suspension.words(new), "warning")
+        self._runner.interrupt()
+        self._inbox.whole(f"{new.what} is suspended")
+
+    def resume(self, what: str, by: str) -> None:
+        """Take up what was suspended, or given up. Raises `Refusal`."""
+        name = _named(what)
+        was = any(each.what == name for each in self._patience.suspensions) or bool(self._patience.unreadable)
+        if was:
+            self._edit(lambda before: suspension.removed(before, name))
+        fought = name != suspension.FLEET and self._patience.resume(Address.parse(name))
+        if not (was or fought):
+            raise Refusal(f"{name} is not suspended, and was not given up; `reconciler status` lists what is")
+        self.journal.tell("Resumed", f"{name}, by {by}")
+        self._inbox.whole(f"{name} is resumed")
+
+    def accept(self, commit: str, by: str) -> None:
+        """Deploy a commit although the branch was taken back. Raises `Refusal`."""
+        held = [each for each, turned in self._course.turned.items() if turned.verdict == "held"]
+        meant = next((each for each in held if each.startswith(commit) and len(commit) >= _SHORTEST), None)
+        if meant is None:
+            waits = f"{held[0][:12]} does" if held else "none does"
+            raise Refusal(f"{commit} does not wait to be accepted; {waits}")
+        self._course.accept(meant)
+        self.journal.tell("Accepted", f"{meant[:12]}, by {by}", "warning", commit=meant)
+        self._inbox.ask()
+
+    def _edit(self, edit: Callable[[kept.Suspensions], kept.Suspensions]) -> None:
+        if not self._course.fleet_id:
+            raise Refusal("no commit was in force yet, so that it is not known which fleet this is")
+        try:
+            self._patience.suspensions = kept.change(self._course.repository, self._course.fleet_id, edit)
+        except (RecordError, SourceError) as problem:
+            raise Refusal(f"it cannot be kept in Git: {problem}") from problem
+        self._patience.unreadable = ""
+        show_suspended(self._patience, self._conditions)
+
+    def _seen(self, tip: Tip, changed: bool) -> None:
+        """The branch was looked at; told by the lookout's thread."""
+        if tip.commit != self._course.tip:
+            self._runner.interrupt()
+        if changed or not self._audience.empty:
+            self._inbox.ask()
+
+    def _led(self, leads: bool) -> None:
+        """Whether we lead has changed; told by the leadership's thread."""
+        if leads and self._worker.standing_by:
+            self._inbox.whole("it leads")
+        elif not leads:
+            self._runner.interrupt()
+
+
+_MUST = ("SourceReady", "CommitValid", "HostsReady", "Leading")
+_MOST_NAMES = 10
+_SHORTEST = 7
+"""Digits of a commit that have to be given."""
+
+
+def _named(what: str) -> str:
+    try:
+        return suspension.named(what)
+    except ValueError as problem:
+        raise Refusal(str(problem)) from None

@@ -1,0 +1,209 @@
+"""Which commit is in force: the branch's newest, unless it has mistakes or the branch was taken back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from reconciler import record
+from reconciler.diagnostic import Diagnostic, DiagnosticError, error, failed
+from reconciler.reconcile import Around, Loaded, Options, around, load
+from reconciler.record import RecordError
+from reconciler.serve import kept
+from reconciler.serve.conditions import Conditions
+from reconciler.serve.following import Follower, Tip
+from reconciler.serve.journal import Journal
+from reconciler.source import SourceError, open_repository
+
+if TYPE_CHECKING:
+    from git import Repo
+
+Verdict = Literal["refused", "held"]
+
+
+class Turned(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a commit does not come into force: it has mistakes (`refused`), or the branch was taken back (`held`)."""
+
+    verdict: Verdict
+    diagnostics: tuple[Diagnostic, ...]
+
+
+class Course:
+    """Judges the branch's commits one after the other, and keeps the last good one. Only one thread may use it.
+
+    `fleet_id` is the fleet that is served: that of the trusted configuration, else that of the first good commit; a
+    commit of another fleet never comes into force, since all that is ours would be nobody's then.
+    """
+
+    def __init__(
+        self, follower: Follower, options: Options, fleet_id: str, journal: Journal, conditions: Conditions
+    ) -> None:
+        self.fleet_id = fleet_id
+        self.loaded: Loaded | None = None
+        self.around: Around | None = None
+        self.tip = ""
+        self.turned: dict[str, Turned] = {}
+        self._follower, self._options = follower, options
+        self._journal, self._conditions = journal, conditions
+        self._accepted = ""
+
+    @property
+    def commit(self) -> str:
+        """The commit that is in force; empty when none is."""
+        return self.loaded.tree.source.commit if self.loaded else ""
+
+    def applied(self) -> str:
+        """The record's applied commit; empty when there is none."""
+        return record.applied(self.repository, self.fleet_id) if self.fleet_id else ""
+
+    @property
+    def place(self) -> str:
+        """Where the repository is that is read."""
+        return str(self._follower.repository)
+
+    @property
+    def repository(self) -> Repo:
+        """What is read, and where the record is."""
+        return open_repository(self._follower.repository)
+
+    def accept(self, commit: str) -> None:
+        """Let a commit come into force although the branch was taken back."""
+        self._accepted = commit
+        self.turned.pop(commit, None)
+
+    def consider(self, tip: Tip, *, afresh: bool) -> bool:
+        """Look at the branch's newest commit; whether another one is in force than before.
+
+        What was turned down is judged again only `afresh`, since the trusted configuration may have changed.
+        """
+        self.tip = tip.commit
+        self._tell_source(tip)
+        before = self.commit
+        if tip.commit and tip.commit != before and (afresh or tip.commit not in self.turned or self._let_through()):
+            self._judge(tip.commit)
+        elif tip.commit and tip.commit == before:
+            self.turned = {}
+            self._valid(tip.commit)
+        if self.loaded is None:
+            self._restore()
+        return self.commit != before
+
+    def renew(self) -> Around:
+        """Ask the trusted configuration again. Raises `DiagnosticError` when it cannot be used any more."""
+        assert self.loaded is not None, "there is a commit in force"
+        self.around = around(self.loaded, self._options)
+        return self.around
+
+    def _let_through(self) -> bool:
+        """Whether what was held has been accepted: by a person's `apply` of that very commit."""
+        return self.turned[self.tip].verdict == "held" and self.applied() == self.tip
+
+    def _judge(self, commit: str) -> None:
+        try:
+            self._fleet_from_references()
+            if why := self._held(commit):
+                return self._turn_down(commit, Turned(verdict="held", diagnostics=(why,)))
+            loaded = self._load(commit)
+            known = around(loaded, self._options)
+        except DiagnosticError as problem:
+            return self._turn_down(commit, Turned(verdict="refused", diagnostics=tuple(problem.diagnostics)))
+        self._put_in_force(loaded, known)
+        return None
+
+    def _load(self, commit: str) -> Loaded:
+        loaded = load(msgspec.structs.replace(self._options, rev=commit))
+        if failed(loaded.diagnostics):
+            raise DiagnosticError(*loaded.diagnostics)
+        if self.fleet_id and loaded.desired.fleet_id != self.fleet_id:
+            detail = (
+                f"It declares fleet {loaded.desired.fleet_id}, and {self.fleet_id} is served here. Nothing is done, "
+                "since all that stands would belong to nobody. Undo that, or serve the other fleet."
+            )
+            raise DiagnosticError(error("other-fleet", "commit is of another fleet", detail))
+        return loaded
+
+    def _held(self, commit: str) -> Diagnostic | None:
+        """Why the branch's commit waits for a person, although it may be without mistakes."""
+        if not self.fleet_id or commit in (self._accepted, self.applied()):
+            return None
+        before = self.commit or kept.in_force(self.repository, self.fleet_id) or self.applied()
+        if not before or not self._follower.rewound(before, commit):
+            return None
+        detail = (
+            f"{commit[:12]} does not come after {before[:12]}, which stays in force. Where that is meant: "
+            f"reconciler resume {commit[:12]}"
+        )
+        return error("branch-rewound", "branch was taken back or written anew", detail)
+
+    def _turn_down(self, commit: str, turned: Turned) -> None:
+        known = self.turned.get(commit)
+        self.turned = {commit: turned}
+        first = turned.diagnostics[0]
+        message = f"{first.summary}: {first.detail}" if first.detail else first.summary
+        if first.place:
+            message = f"{first.place.path}:{first.place.line}: {message}"
+        if turned.verdict == "held":
+            self._conditions.put("SourceReady", "False", "Rewound", message)
+        else:
+            self._conditions.put("CommitValid", "False", "Mistakes", f"{commit[:12]}: {message}")
+        if known != turned:
+            reason = "TipHeld" if turned.verdict == "held" else "CommitRefused"
+            self._journal.tell(reason, f"{message}{_more(turned)}", "error", commit=commit)
+
+    def _put_in_force(self, loaded: Loaded, known: Around) -> None:
+        before, self.loaded, self.around = self.commit, loaded, known
+        self.fleet_id = loaded.desired.fleet_id
+        self.turned = {}
+        self._valid(self.commit)
+        if before != self.commit:
+            self._journal.tell("CommitInForce", f"{self.commit[:12]} is in force", commit=self.commit)
+            self._keep()
+
+    def _keep(self) -> None:
+        try:
+            if kept.in_force(self.repository, self.fleet_id) != self.commit:
+                kept.put_in_force(self.repository, self.fleet_id, self.commit)
+        except (RecordError, SourceError) as problem:
+            self._journal.tell("NotKept", f"which commit is in force is not kept in Git: {problem}", "warning")
+
+    def _valid(self, commit: str) -> None:
+        self._conditions.put("CommitValid", "True", "Valid", commit[:12])
+
+    def _tell_source(self, tip: Tip) -> None:
+        if not tip.problem:
+            held = tip.commit in self.turned and self.turned[tip.commit].verdict == "held"
+            if not held:
+                self._conditions.put("SourceReady", "True", "Followed")
+        elif self._conditions.put("SourceReady", "False", "Unreadable", tip.problem):
+            self._journal.tell("SourceUnreadable", tip.problem, "error")
+
+    def _fleet_from_references(self) -> None:
+        """Where no configuration says which fleet is served, what was kept in Git does, if it is of one only."""
+        if not self.fleet_id:
+            known = kept.fleets(self.repository)
+            self.fleet_id = known[0] if len(known) == 1 else ""
+
+    def _restore(self) -> None:
+        """After a start with a tip that is turned down: what was in force last."""
+        if not self.fleet_id:
+            return
+        for commit in (kept.in_force(self.repository, self.fleet_id), self.applied()):
+            if commit:
+                try:
+                    loaded = self._load(commit)
+                    known = around(loaded, self._options)
+                except DiagnosticError as problem:
+                    self._journal.tell("NotRestored", str(problem), "error", commit=commit)
+                else:
+                    turned, valid = self.turned, self._conditions.get("CommitValid")
+                    self._put_in_force(loaded, known)
+                    self.turned = turned
+                    if valid is not None:
+                        self._conditions.put("CommitValid", valid.status, valid.reason, valid.message)
+                    return
+
+
+def _more(turned: Turned) -> str:
+    more = len(turned.diagnostics) - 1
+    return f" (and {more} more)" if more else ""

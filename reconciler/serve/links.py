@@ -1,0 +1,197 @@
+"""The hosts of a fleet, kept open: a driver and the last snapshot of each. None holds up another."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
+
+import msgspec
+
+from reconciler.address import Address
+from reconciler.driver import Driver, DriverError, DriverType, Files, HostConfig, Notice
+from reconciler.observation import Failed, Snapshot
+
+TOGETHER = 10.0
+"""Seconds for which hosts are waited for together; a slower one is planned with when it has answered."""
+Heard = Callable[[Notice], None]
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of looking at a host: what `moved` since the look before; whether it was `recovered`, that is, is
+    completely seen and was not; whether it `failed`.
+    """
+
+    moved: frozenset[Address] = frozenset()
+    recovered: bool = False
+    failed: bool = False
+
+
+class Link:
+    """One host. `snapshot` is what it showed last; it has a `driver` while it is connected."""
+
+    def __init__(self, config: HostConfig) -> None:
+        self.config = config
+        self.driver: Driver | None = None
+        self.watching = False
+        self.snapshot = _unseen(config.name)
+        self.since = ""
+        self.asking: threading.Thread | None = None
+        self.unread = False
+        self.closed = False
+        self.turn = threading.Lock()
+
+    @property
+    def busy(self) -> bool:
+        """Whether it has not answered yet what it was asked."""
+        return self.asking is not None and self.asking.is_alive()
+
+    def ask(self, files: Files, driver_type: Callable[[str], DriverType], heard: Heard, observing: bool) -> None:
+        """Connect if need be, and observe; what it shows is kept, and what fails is a `Failed` snapshot."""
+        try:
+            driver = self.driver or self._opened(files, driver_type, heard)
+            snapshot = driver.observe() if observing else _unseen(self.config.name)
+        except DriverError as problem:
+            snapshot = _failed(self.config.name, str(problem))
+        except Exception as bug:
+            snapshot = _failed(self.config.name, f"unexpected {type(bug).__name__}: {bug}")
+        with self.turn:
+            self.snapshot, self.unread = snapshot, True
+        if ((observing or self.driver is None) and isinstance(snapshot.status, Failed)) or self.closed:
+            self.drop()
+
+    def _opened(self, files: Files, driver_type: Callable[[str], DriverType], heard: Heard) -> Driver:
+        driver = driver_type(self.config.driver).open(self.config, files)
+        self.driver = driver
+        self.watching = driver.watch(heard)
+        return driver
+
+    def drop(self) -> None:
+        """Let go of the connection."""
+        with self.turn:
+            driver, self.driver, self.watching = self.driver, None, False
+        if driver is not None:
+            threading.Thread(target=_close, args=(driver,), name=f"close {self.config.name}", daemon=True).start()
+
+
+class Links:
+    """All hosts. Only one thread may use it; notices come from any, through `heard`."""
+
+    def __init__(self, driver_type: Callable[[str], DriverType], heard: Heard, together: float = TOGETHER) -> None:
+        self._driver_type, self._heard, self._together = driver_type, heard, together
+        self._links: dict[str, Link] = {}
+
+    def use(self, hosts: Sequence[HostConfig]) -> None:
+        """These are the hosts from now on. One that is reached otherwise than before is connected anew."""
+        wanted = {host.name: host for host in hosts}
+        for name, link in list(self._links.items()):
+            if wanted.get(name) != link.config:
+                link.closed = True
+                link.drop()
+                del self._links[name]
+        for name, host in wanted.items():
+            self._links.setdefault(name, Link(host))
+
+    def lost(self, hosts: Iterable[str]) -> None:
+        """The connection to these is gone."""
+        for name in hosts:
+            if link := self._links.get(name):
+                link.drop()
+                link.snapshot = _failed(name, "the connection is lost")
+
+    def look(self, names: Collection[str], files: Files, *, observing: bool = True) -> dict[str, Look]:
+        """Look at these hosts, all at once; returns what came of it. Without `observing` they are only connected.
+
+        One that does not answer in time is a `Failed` snapshot; when it has answered, a notice says so.
+        """
+        asked = [self._links[name] for name in sorted(names) if name in self._links]
+        before = {link.config.name: link.snapshot for link in asked}
+        for link in asked:
+            self._ask(link, files, observing)
+        end = time.monotonic() + self._together
+        for link in asked:
+            assert link.asking is not None, "it was just asked"
+            link.asking.join(max(0.0, end - time.monotonic()))
+        for link in asked:
+            self._settle(link)
+        return {name: _moved(before[name], self._links[name].snapshot) for name in before}
+
+    def _ask(self, link: Link, files: Files, observing: bool) -> None:
+        if link.busy or link.unread:
+            return
+        link.asking = threading.Thread(target=self._answer, args=(link, files, observing), daemon=True)
+        link.asking.start()
+
+    def _answer(self, link: Link, files: Files, observing: bool) -> None:
+        begun = time.monotonic()
+        link.ask(files, self._driver_type, self._heard, observing)
+        if time.monotonic() - begun > self._together:
+            self._heard(Notice(host=link.config.name, cause="it has answered"))
+
+    def _settle(self, link: Link) -> None:
+        with link.turn:
+            if link.unread:
+                link.unread = False
+                link.since = now()
+            elif link.busy:
+                link.snapshot = _failed(link.config.name, f"no answer within {self._together:g} s so far")
+
+    @property
+    def all(self) -> list[Link]:
+        """The links, by name of the host."""
+        return [self._links[name] for name in sorted(self._links)]
+
+    @property
+    def snapshots(self) -> list[Snapshot]:
+        """What each host showed last."""
+        return [link.snapshot for link in self.all]
+
+    @property
+    def drivers(self) -> dict[str, Driver]:
+        """The open drivers of hosts that could be observed."""
+        seen = [link for link in self.all if link.driver and not isinstance(link.snapshot.status, Failed)]
+        return {link.config.name: link.driver for link in seen if link.driver is not None}
+
+    @property
+    def connected(self) -> dict[str, Driver]:
+        """The open drivers. May be asked by any thread."""
+        return {link.config.name: link.driver for link in list(self._links.values()) if link.driver is not None}
+
+    @property
+    def hosts(self) -> list[HostConfig]:
+        """How they are reached."""
+        return [link.config for link in self.all]
+
+    def close(self) -> None:
+        """Let go of all."""
+        self.use(())
+
+
+def _moved(before: Snapshot, after: Snapshot) -> Look:
+    """What is not as it was; nothing when one of both is unknown."""
+    if not (before.complete and after.complete):
+        return Look(recovered=after.complete, failed=isinstance(after.status, Failed))
+    old = {each.key: each for each in before.objects}
+    new = {each.key: each for each in after.objects}
+    return Look(moved=frozenset(key.address for key in old.keys() | new.keys() if old.get(key) != new.get(key)))
+
+
+def _unseen(host: str) -> Snapshot:
+    return _failed(host, "it was not looked at yet")
+
+
+def _failed(host: str, error: str) -> Snapshot:
+    return Snapshot(host=host, status=Failed(error))
+
+
+def _close(driver: Driver) -> None:
+    with suppress(Exception):
+        driver.close()
+
+
+def now() -> str:
+    """This moment, as it is shown."""
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,100 @@
+"""One round of a controller: plan on what hosts showed, leave out what may not be done now, carry out, write down."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from reconciler.address import Address
+from reconciler.hosts import Reached
+from reconciler.plan import Outcome, Plan
+from reconciler.reconcile import Around, Loaded, Options, Round, apply_round, decide
+from reconciler.report import verdict
+from reconciler.report.exits import Exit
+from reconciler.report.line import Line, Span, line
+from reconciler.report.outcome import outcomes_lines
+from reconciler.report.plan_text import plan_lines
+from reconciler.report.progress import Progress
+from reconciler.report.recording import write_down
+from reconciler.report.screen import Screen, Stream
+from reconciler.serve.audience import Transcript
+from reconciler.serve.journal import Journal
+from reconciler.serve.links import Links
+from reconciler.serve.telling import Both, Steps, finished
+from reconciler.serve.withholding import Why, withhold
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True):
+    """A round that is over. `plan` is as it was decided, `run` as it was carried out; `reasons` say per address why
+    steps were left out.
+    """
+
+    plan: Plan
+    run: Plan
+    outcomes: list[Outcome]
+    reasons: Mapping[Address, str]
+    code: Exit
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Where something was done, or begun."""
+        steps = {step.id: step for step in self.run.steps}
+        begun = [each for each in self.outcomes if each.status in ("succeeded", "failed")]
+        return frozenset(steps[outcome.step].key.host for outcome in begun)
+
+
+class Rounds:
+    """Runs rounds on hosts that are kept open. `leading` is asked, with the host, in front of each step."""
+
+    def __init__(self, links: Links, options: Options, journal: Journal, leading: Callable[[str], None]) -> None:
+        self._links, self._options, self._journal, self._leading = links, options, journal, leading
+
+    def plan(self, loaded: Loaded, known: Around, targets: frozenset[Address] = frozenset()) -> Round:
+        """Plan on the last snapshots; `targets` empty: all."""
+        reached = Reached(
+            hosts=self._links.hosts,
+            snapshots=self._links.snapshots,
+            drivers=self._links.drivers,
+            diagnostics=known.diagnostics,
+            undeclared=known.undeclared,
+        )
+        return decide(loaded, reached, msgspec.structs.replace(self._options, targets=targets))
+
+    def carry_out(
+        self, round_: Round, why_not: Why, transcript: Transcript, stop: threading.Event, by: Callable[[], str]
+    ) -> Done:
+        """Show the plan, apply what may be done of it, tell, and write down. Raises `DriverError` (held) before
+        anything is done when another writer has a host.
+        """
+        screen = _screen(transcript)
+        left = withhold(round_.plan, why_not)
+        screen.show(plan_lines(round_.plan))
+        screen.show(_left_lines(left.reasons))
+        outcomes = self._applied(round_, left.plan, screen, stop)
+        if left.plan.steps:
+            screen.show(outcomes_lines(left.plan, outcomes))
+        if outcomes or left.plan.extent == "whole":
+            write_down(msgspec.structs.replace(round_, plan=left.plan), outcomes, by(), screen)
+        code = verdict.of_outcomes(left.plan, outcomes, detailed=False, interrupted=stop.is_set())
+        code = Exit.REFUSED if left.reasons and code is Exit.OK else code
+        return Done(plan=round_.plan, run=left.plan, outcomes=outcomes, reasons=left.reasons, code=code)
+
+    def _applied(self, round_: Round, plan: Plan, screen: Screen, stop: threading.Event) -> list[Outcome]:
+        begun = time.monotonic()
+        with Progress(plan, screen) as progress:
+            listener = Both(progress, Steps(self._journal, plan.source.commit))
+            outcomes = apply_round(round_, plan, listener, stop, leading=self._leading) if plan.steps else []
+        finished(self._journal, plan, outcomes, time.monotonic() - begun)
+        return outcomes
+
+
+def _screen(transcript: Transcript) -> Screen:
+    stream = Stream(transcript, {"NO_COLOR": "1"})  # type: ignore[arg-type]
+    return Screen(stream, stream)
+
+
+def _left_lines(reasons: Mapping[Address, str]) -> list[Line]:
+    return [line(Span("left alone", "yellow"), f" {address}: {reason}") for address, reason in sorted(reasons.items())]

@@ -1,0 +1,227 @@
+"""Looks at hosts and runs rounds for the commit that is in force, and remembers what came of both."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection
+
+from reconciler.address import Address
+from reconciler.driver import DriverError, Notice
+from reconciler.observation import Failed
+from reconciler.reconcile import Round, files_of
+from reconciler.record import run_of, whoever
+from reconciler.report.exits import Exit
+from reconciler.serve import overview
+from reconciler.serve.audience import Audience, Transcript
+from reconciler.serve.conditions import Conditions
+from reconciler.serve.course import Course
+from reconciler.serve.files import LatestFiles
+from reconciler.serve.following.reading import comes_after
+from reconciler.serve.inbox import Inbox
+from reconciler.serve.journal import Journal
+from reconciler.serve.links import Links, Look, now
+from reconciler.serve.patience import Patience
+from reconciler.serve.rounds import Done, Rounds
+from reconciler.serve.status import HostStatus, ResourceStatus
+
+
+class Shown:
+    """What the last rounds left, for the status; whole values are replaced, so that any thread may read it."""
+
+    def __init__(self) -> None:
+        self.hosts: tuple[HostStatus, ...] = ()
+        self.resources: dict[Address, ResourceStatus] = {}
+        self.summary: dict[str, int] = {}
+        self.last_run = self.applied = ""
+        self.working = False
+        self.code = Exit.OK
+
+
+class Runner:
+    """Only one thread may use it, but for `interrupt` and `shown`.
+
+    `newest` gives the branch's commit as last seen: when that is another one than was judged, a run stops at the next
+    step boundary. `settled` is the commit of which a whole round was carried out to its end.
+    """
+
+    def __init__(
+        self,
+        course: Course,
+        links: Links,
+        rounds: Rounds,
+        patience: Patience,
+        audience: Audience,
+        inbox: Inbox,
+        journal: Journal,
+        conditions: Conditions,
+        newest: Callable[[], str],
+    ) -> None:
+        self.shown = Shown()
+        self.settled = ""
+        self._course, self._links, self._rounds = course, links, rounds
+        self._patience, self._audience, self._inbox = patience, audience, inbox
+        self._journal, self._conditions, self._newest = journal, conditions, newest
+        self._files = LatestFiles()
+        self._stop = threading.Event()
+        self._ending = False
+        self._errors: dict[str, str] = {}
+
+    def interrupt(self, *, ending: bool = False) -> None:
+        """Let running steps finish, and start no other in this run; `ending`: nor in any further one."""
+        self._ending = self._ending or ending
+        self._stop.set()
+
+    def take_up(self) -> None:
+        """Make ready for the commit in force: its hosts, as the trusted configuration has them now, and its files.
+        Raises `DiagnosticError`.
+        """
+        known = self._course.renew()
+        assert self._course.loaded is not None, "it is renewed when there is one"
+        self._files.use(files_of(self._course.loaded, known))
+        self._links.use(known.hosts)
+
+    def connect(self) -> None:
+        """Connect to all hosts, and look at nothing."""
+        self._links.look([link.config.name for link in self._links.all], self._files, observing=False)
+
+    def look(self, hosts: Collection[str]) -> dict[str, Look]:
+        """Look at these hosts."""
+        begun = time.monotonic()
+        looks = self._links.look(hosts, self._files)
+        self._journal.tell(
+            "Observed", f"looked at {', '.join(sorted(looks))}", "debug", seconds=time.monotonic() - begun
+        )
+        for link in self._links.all:
+            if link.config.name in looks:
+                self._tell_host(link.config.name, looks[link.config.name], link.snapshot.status)
+        self.show_hosts()
+        return looks
+
+    def _tell_host(self, name: str, look: Look, status: object) -> None:
+        error = status.error if isinstance(status, Failed) else ""
+        key = f"Host/{name}"
+        if look.failed:
+            self._patience.backoff.failed(key, time.monotonic())
+        else:
+            self._patience.backoff.worked(key)
+        if error and error != self._errors.get(name):
+            self._journal.tell("HostFailed", f"{name}: {error}", "error", host=name)
+        elif not error and look.recovered:
+            self._journal.tell("HostSeen", f"{name} is seen", host=name)
+        self._errors[name] = error
+
+    def show_hosts(self) -> None:
+        """Publish how the hosts are."""
+        self.shown.hosts = tuple(overview.host_status(link) for link in self._links.all)
+        bad = [each.name for each in self.shown.hosts if each.seen != "complete"]
+        if bad:
+            self._conditions.put("HostsReady", "False", "NotSeen", f"not completely seen: {', '.join(bad)}")
+        else:
+            self._conditions.put("HostsReady", "True", "Seen")
+
+    def run(self, targets: frozenset[Address] = frozenset()) -> None:
+        """One round, on what the hosts showed last; `targets` empty: about everything."""
+        loaded, known = self._course.loaded, self._course.around
+        assert loaded is not None, "a round is of a commit"
+        assert known is not None, "a round is of a commit that is taken up"
+        self._patience.of(loaded.desired)
+        begun = time.monotonic()
+        round_ = self._rounds.plan(loaded, known, targets)
+        self._journal.tell(
+            "Planned",
+            f"{len(round_.plan.steps)} steps",
+            "debug",
+            commit=self._course.commit,
+            seconds=time.monotonic() - begun,
+        )
+        self._stop = threading.Event()
+        if self._ending or self._overtaken:
+            self._stop.set()
+        if not targets:
+            self._whole(round_)
+        elif round_.plan.steps or round_.plan.changes:
+            self._remember(self._carried_out(round_, Transcript(self._course.commit, _nobody)), targets)
+        else:
+            self._forget(targets)
+
+    def _whole(self, round_: Round) -> None:
+        commit = self._course.commit
+        transcript = self._audience.begin(commit, self._older)
+        try:
+            done = self._carried_out(round_, transcript)
+        except DriverError as problem:
+            self._audience.overtaken(f"{problem}. It is tried again.\n")
+            raise
+        except BaseException as bug:
+            self._audience.end(Exit.ERROR, f"unexpected {type(bug).__name__}: {bug}\n")
+            raise
+        self._remember(done, frozenset())
+        if self._stop.is_set() and any(outcome.status == "not-run" for outcome in done.outcomes):
+            self._broken_off()
+            return
+        self.settled, self.shown.code = commit, done.code
+        self._patience.keep({step.key.address for step in done.plan.steps}, [each.name for each in self.shown.hosts])
+        self._audience.end(done.code)
+
+    def _broken_off(self) -> None:
+        why = "It goes on in a moment."
+        if self._ending:
+            why = "The controller ends; the next one goes on."
+        elif self._overtaken:
+            why = f"A newer commit is there, {self._newest()[:12]}: what is left follows with that one."
+        self._audience.overtaken(f"Interrupted at the boundary of a step. {why}\n")
+        self._inbox.whole("a run was interrupted")
+
+    def _carried_out(self, round_: Round, transcript: Transcript) -> Done:
+        self.shown.working = True
+        try:
+            return self._rounds.carry_out(round_, self._why_not, transcript, self._stop, self._by)
+        finally:
+            self.shown.working = False
+
+    def _why_not(self, step: object) -> str:
+        return self._patience.why_not(step, time.monotonic())  # type: ignore[arg-type]
+
+    def _by(self) -> str:
+        return self._audience.pusher(self._course.commit) or whoever()
+
+    def _older(self, commit: str) -> bool:
+        return comes_after(self._course.repository, commit, self._course.commit)
+
+    @property
+    def _overtaken(self) -> bool:
+        return self._newest() != self._course.tip
+
+    def _remember(self, done: Done, targets: frozenset[Address]) -> None:
+        settled = self.settled == self._course.commit
+        self._patience.learn(done.run, done.outcomes, settled, time.monotonic())
+        found = overview.resources(done.plan, done.outcomes, done.reasons, self._patience.contended)
+        kept = {address: each for address, each in self.shown.resources.items() if targets and address not in targets}
+        self.shown.resources = kept | found
+        self._show_contended()
+        if not targets:
+            self.shown.summary = run_of(done.plan, (), time="", by="").summary
+        self.shown.last_run = now()
+        self.shown.applied = self._course.applied()
+        for host in done.hosts:  # what it did is looked at once: of hosts that tell nothing, too
+            self._inbox.notice(Notice(host=host, cause="a run has ended"))
+
+    def _forget(self, targets: frozenset[Address]) -> None:
+        kept = {address: each for address, each in self.shown.resources.items() if address not in targets}
+        self.shown.resources = kept
+
+    def _show_contended(self) -> None:
+        if names := ", ".join(map(str, self._patience.contended)):
+            self._conditions.put("Contended", "True", "PutBackTooOften", names)
+        else:
+            self._conditions.put("Contended", "False", "Nobody")
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self._files.use(None)
+        self._links.close()
+
+
+def _nobody(text: str) -> None:
+    """Nobody follows what nobody pushed."""

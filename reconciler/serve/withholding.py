@@ -1,0 +1,47 @@
+"""Taking steps out of a plan that may not be done now, and those that depend on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from reconciler.address import Address
+from reconciler.plan import Plan, Step
+
+Why = Callable[[Step], str]
+"""Why a step may not be done now; empty when it may."""
+
+
+class Withheld(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan without some of its steps. `reasons` says per address why its steps were taken out."""
+
+    plan: Plan
+    reasons: dict[Address, str]
+
+
+def withhold(plan: Plan, why: Why) -> Withheld:
+    """The plan without the steps that may not be done, nor those that come after them.
+
+    It is then no longer one for all that is desired: its commit does not count as applied when it is carried out.
+    """
+    out: dict[str, str] = {}
+    for step in _in_order(plan):
+        blocker = next((need for need in step.after if need in out), "")
+        reason = why(step) or (f"it depends on what is left alone: {out[blocker]}" if blocker else "")
+        if reason:
+            out[step.id] = reason
+    if not out:
+        return Withheld(plan=plan, reasons={})
+    kept = tuple(step for step in plan.steps if step.id not in out)
+    reasons = {step.key.address: out[step.id] for step in reversed(plan.steps) if step.id in out}
+    extent = "targeted" if plan.extent == "whole" else plan.extent
+    return Withheld(plan=msgspec.structs.replace(plan, steps=kept, extent=extent), reasons=reasons)
+
+
+def _in_order(plan: Plan) -> list[Step]:
+    """Each step after those that it waits for."""
+    from graphlib import TopologicalSorter
+
+    steps = {step.id: step for step in plan.steps}
+    return [steps[name] for name in TopologicalSorter({step.id: step.after for step in plan.steps}).static_order()]

@@ -62,3 +62,7 @@ class DiagnosticError(Exception):
     def __init__(self, *diagnostics: Diagnostic) -> None:
         super().__init__("; ".join(f"{each.summary}: {each.detail}" for each in diagnostics))
         self.diagnostics = diagnostics
+
+
+class Untrusted(DiagnosticError):  # noqa: N818 - it is a verdict on commits, and no error of the program
+    """A commit is not trusted: it is not signed as it must be, changes what it may not, or cannot be judged at all."""

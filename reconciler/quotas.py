@@ -19,28 +19,30 @@ from reconciler.kinds.security_group import SecurityGroupSpec
 
 _SIZES = frozenset({"memory", "storage"})
 _MOST_NAMED = 3
+_ADVICE = "Remove some, or raise it."
 _FIELDS = msgspec.structs.fields(Quotas)
 
 _Use = tuple[str, int]
 """A quota, and how much of it one resource takes."""
 
 
-def exceeded(resources: Resources) -> Mistakes:
+def exceeded(resources: Resources, advice: str = _ADVICE) -> Mistakes:
     """Each quota that is exceeded, at its line, with those that go beyond it, in order of their addresses."""
     owners = [each for each in resources.values() if each.address.kind in ("Fleet", "Project")]
-    bounded = [each for each in owners if _bounds(each) != Quotas()]
+    bounded = [each for each in owners if bounds(each) != Quotas()]
     uses: dict[str | None, dict[Address, list[_Use]]] = defaultdict(dict)
     for address, each in sorted(resources.items()) if bounded else ():
         if each.find_place:
             uses[address.project][address] = uses[None][address] = _uses(each, resources)
     for each in bounded:
         of = None if each.address.kind == "Fleet" else each.address.name
-        yield from _beyond(each, uses[of], resources)
+        yield from _beyond(each, uses[of], resources, advice)
 
 
-def _bounds(owner: Resource) -> Quotas:
-    bounds: Quotas = owner.spec.limits if isinstance(owner.spec, FleetSpec) else owner.spec.quotas
-    return bounds
+def bounds(owner: Resource) -> Quotas:
+    """How much a Fleet or a Project lets be declared."""
+    found: Quotas = owner.spec.limits if isinstance(owner.spec, FleetSpec) else owner.spec.quotas
+    return found
 
 
 def _uses(resource: Resource, resources: Resources) -> list[_Use]:
@@ -72,8 +74,8 @@ def _rules(spec: SecurityGroupSpec) -> int:
     return len(spec.ingress) + len(egress)
 
 
-def _beyond(owner: Resource, uses: Mapping[Address, list[_Use]], resources: Resources) -> Mistakes:
-    quotas = _bounds(owner)
+def _beyond(owner: Resource, uses: Mapping[Address, list[_Use]], resources: Resources, advice: str) -> Mistakes:
+    quotas = bounds(owner)
     path = "spec.limits" if owner.address.kind == "Fleet" else "spec.quotas"
     for field in _FIELDS:
         value = getattr(quotas, field.name)
@@ -82,7 +84,7 @@ def _beyond(owner: Resource, uses: Mapping[Address, list[_Use]], resources: Reso
         most = quantity.parse(value) if field.name in _SIZES else value
         total, late = _sum(field.name, most, uses)
         if late:
-            detail = _words(owner, field.name, total, most, [resources[address] for address in late])
+            detail = f"{_words(owner, field.name, total, most, [resources[each] for each in late])} {advice}"
             yield owner, Problem(f"{path}.{field.encode_name}", "quota-exceeded", "quota is exceeded", detail)
 
 
@@ -103,7 +105,7 @@ def _words(owner: Resource, name: str, total: int, most: int, late: list[Resourc
     much = "much" if name in _SIZES else "many"
     return (
         f"{owner.address} may have {_shown(name, most)}, and {_amount(name, total)} are declared:"
-        f" {_amount(name, total - most)} too {much}. Beyond it, by name: {named}{more}. Remove some, or raise it."
+        f" {_amount(name, total - most)} too {much}. Beyond it, by name: {named}{more}."
     )
 
 

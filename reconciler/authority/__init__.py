@@ -2,3 +2,7 @@
 
 It is judged by the trusted configuration and by the applied commit, never by what the commit itself says.
 """
+
+from reconciler.authority.judgement import Judgement, judge
+
+__all__ = ["Judgement", "judge"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -19,11 +19,14 @@ _INCLUDED = {
 
 
 class Allow(msgspec.Struct, frozen=True, kw_only=True):
-    """What is allowed beyond what needs no consent. `delete_count` is the exact number of deletions of the plan."""
+    """What is allowed beyond what needs no consent. `delete_count` is the exact number of deletions of the plan.
+    `given` are the parts of it that others gave than who runs this, with words for who and where.
+    """
 
     impacts: frozenset[tuple[Impact, Address]] = frozenset()
     deletes: frozenset[Address] = frozenset()
     delete_count: int | None = None
+    given: tuple[tuple[Allow, str], ...] = ()
 
     def covers(self, impact: Impact, address: Address) -> bool:
         """Whether a change of that impact may be made to that address."""
@@ -31,6 +34,27 @@ class Allow(msgspec.Struct, frozen=True, kw_only=True):
             return True
         enough = {impact, *_INCLUDED.get(impact, ())} - {Impact.REFUSED}
         return any((each, address) in self.impacts for each in enough)
+
+    def with_given(self, given: Sequence[tuple[Allow, str]]) -> Allow:
+        """This, and what others gave, the newest first. There is one number of deletions: that of who runs this, else
+        the newest.
+        """
+        parts = [self, *(part for part, _ in given)]
+        return Allow(
+            impacts=frozenset(each for part in parts for each in part.impacts),
+            deletes=frozenset(each for part in parts for each in part.deletes),
+            delete_count=next((part.delete_count for part in parts if part.delete_count is not None), None),
+            given=(*self.given, *given),
+        )
+
+    def givers(self, covering: Callable[[Allow], bool]) -> str:
+        """Who gave it, of those who gave what is `covering`; empty when it was who runs this."""
+        return ", ".join(dict.fromkeys(words for part, words in self.given if covering(part)))
+
+    @property
+    def own(self) -> frozenset[Address]:
+        """The addresses that who runs this named."""
+        return self.addresses - frozenset(address for part, _ in self.given for address in part.addresses)
 
     @property
     def addresses(self) -> frozenset[Address]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -29,6 +29,19 @@ class DeletionBudget(Spec, frozen=True, kw_only=True):
     percent: Annotated[int, Meta(ge=0, le=100, description="A share of the kind's objects that are ours.")] = 20
 
 
+class Policy(Spec, frozen=True, kw_only=True):
+    """What is asked of the commits after this one. It adds to what the trusted configuration asks, and takes nothing
+    from it.
+    """
+
+    signatures: Annotated[
+        Literal["none", "tip", "all"],
+        Meta(
+            description="Which commits must be signed by an allowed signer: none, the newest, or all not yet applied."
+        ),
+    ] = "none"
+
+
 class FleetSpec(Spec, frozen=True, kw_only=True):
     """At most one per repository."""
 
@@ -37,6 +50,7 @@ class FleetSpec(Spec, frozen=True, kw_only=True):
     deletion_budget: Annotated[
         DeletionBudget, Meta(description="Deletions beyond it are refused, unless allowed by number.")
     ] = DeletionBudget()
+    policy: Annotated[Policy, Meta(description="What is asked of the commits that come after.")] = Policy()
     limits: Annotated[Quotas, Meta(description="How much all projects together may declare.")] = Quotas()
     defaults: Annotated[
         Defaults, Meta(description="What instances take where neither they nor their project say it.")

@@ -102,7 +102,7 @@ def _unknown_targets(scope: Scope) -> Iterator[Diagnostic]:
 
 def _idle_consents(cases: Mapping[ObjectKey, Case], around: Circumstances) -> Iterator[Diagnostic]:
     changed = {case.change.key.address for case in cases.values()}
-    for address in sorted(around.allow.addresses - changed):
+    for address in sorted(around.allow.own - changed):
         yield _warning("idle-consent", "consent allows nothing", f"No change of {address} is planned.")
 
 

@@ -23,7 +23,7 @@ from reconciler.text import MOST_BYTES
 if TYPE_CHECKING:
     from git import Repo
 
-__all__ = ["SourceError", "Tree", "open_repository", "open_source"]
+__all__ = ["SourceError", "StoredFile", "Tree", "open_repository", "open_source"]
 
 MOST_NAMED_BYTES = 1 << 20
 """A key or user data has a few kilobytes; a file that a manifest names may hold 1 MiB."""
@@ -76,6 +76,11 @@ class Tree:
     def repository(self) -> Repo:
         """What the tree was read from."""
         return self._repo
+
+    @property
+    def folder(self) -> str:
+        """The folder of the repository that is the fleet; empty for all of it."""
+        return self._folder
 
     def blobs(self, known: Callable[[str], bool] = lambda identity: False) -> Iterator[File]:
         """The manifest files, in order of path. Those whose content is `known` by its blob id are hardly asked for

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,10 +14,13 @@ from msgspec import Meta
 from reconciler import yaml
 from reconciler.diagnostic import Diagnostic, DiagnosticError, Place, error
 from reconciler.document import Document, span
+from reconciler.kinds import REGISTRY
 from reconciler.kinds.base import Duration, Name
-from reconciler.kinds.fleet import FleetId
+from reconciler.kinds.fleet import DeletionBudget, FleetId
+from reconciler.kinds.quotas import Quotas
 from reconciler.mistake import Mistake, mistakes
 from reconciler.secret import AbsolutePath, SecretSource
+from reconciler.suggest import did_you_mean, listed, shown
 from reconciler.text import MOST_BYTES
 
 Branch = Annotated[
@@ -26,6 +30,9 @@ Branch = Annotated[
         title="the name of a branch",
     ),
 ]
+
+
+Commit = Annotated[str, Meta(pattern=r"^([0-9a-f]{40})?$(?!\n)", title="the id of a commit: 40 hex digits")]
 
 
 class TrustError(DiagnosticError):
@@ -86,6 +93,13 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ] = ()
 
 
+class Bounds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What no commit can go beyond, whatever its Fleet says."""
+
+    limits: Annotated[Quotas, Meta(description="How much all projects together may declare, as in a Fleet.")] = Quotas()
+    deletion_budget: Annotated[DeletionBudget, Meta(description="How much one run may delete at most.")] | None = None
+
+
 class WebhookTrust(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whose calls are taken as a hint to look at the repository: each forge signs with a secret."""
 
@@ -108,6 +122,10 @@ class ControllerTrust(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         ]
         | None
     ) = None
+    host_names: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^[A-Za-z0-9.-]{1,253}$(?!\n)", title="the name of a host")], ...],
+        Meta(description="The names by which it is called over HTTP, beside its address."),
+    ] = ()
     socket: Annotated[AbsolutePath, Meta(description="Where it listens; in the repository if absent.")] | None = None
     resync: Annotated[Duration, Meta(description="How often everything is looked at again.")] = "10m"
     lease: Annotated[Duration, Meta(description="How long a silent controller is waited for.")] = "15s"
@@ -126,6 +144,8 @@ class FleetTrust(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     repository: Annotated[RepositoryTrust, Meta(description="What a controller follows.")] | None = None
     signatures: Annotated[SignatureTrust, Meta(description="Whose signatures are believed.")] = SignatureTrust()
     rules: Annotated[tuple[Rule, ...], Meta(description="Who may change what, and consent to what.")] = ()
+    baseline: Annotated[Commit, Meta(description="A commit that is believed as it is, with all before it.")] = ""
+    bounds: Annotated[Bounds, Meta(description="What no commit can go beyond.")] = Bounds()
     controller: Annotated[ControllerTrust, Meta(description="How a controller runs.")] = ControllerTrust()
 
 
@@ -182,7 +202,7 @@ def _decode(document: Document) -> Configuration:
     node = file.documents[0]
     plain = node.plain()
     found = [_worded(each) for each in mistakes(plain, msgspec.json.schema(Configuration))]
-    found += [] if found else [*_host_mistakes(plain), *_secret_mistakes(plain)]
+    found += [] if found else [*_host_mistakes(plain), *_secret_mistakes(plain), *_rule_mistakes(plain)]
     if len(file.documents) > 1:
         found.append(Mistake((), "two-documents", "file has more than one document", "Write all of it into one."))
     if found:
@@ -212,14 +232,37 @@ def _is_patience(value: object) -> bool:
 def _secret_mistakes(plain: Any) -> list[Mistake]:
     found = []
     for fleet_id, fleet in (plain.get("fleets") or {}).items():
-        for name, entry in fleet.get("secrets", {}).items():
+        for where, entry in _sources(fleet):
             given = msgspec.convert(entry, SecretSource).given
             if len(given) != 1:
                 detail = (
                     f"A secret comes from exactly one of `file`, `environment` and `command`; this has {len(given)}."
                 )
-                path = ("fleets", fleet_id, "secrets", name)
+                path = ("fleets", fleet_id, *where)
                 found.append(Mistake(path, "one-of", "exactly one is needed", detail, at_key=True))
+    return found
+
+
+def _sources(fleet: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Wherever a fleet's section says where a secret comes from."""
+    for name, entry in fleet.get("secrets", {}).items():
+        yield ("secrets", name), entry
+    if token := (fleet.get("repository") or {}).get("token"):
+        yield ("repository", "token"), token
+    for forge, entry in fleet.get("controller", {}).get("webhooks", {}).items():
+        if entry is not None:
+            yield ("controller", "webhooks", forge), entry
+
+
+def _rule_mistakes(plain: Any) -> list[Mistake]:
+    found = []
+    for fleet_id, fleet in (plain.get("fleets") or {}).items():
+        for number, rule in enumerate(fleet.get("rules", ())):
+            for index, kind in enumerate(rule.get("kinds", ())):
+                if kind != "*" and kind not in REGISTRY:
+                    path = ("fleets", fleet_id, "rules", number, "kinds", index)
+                    detail = f"{shown(kind)} is none of {listed(sorted(REGISTRY))}.{did_you_mean(kind, REGISTRY)}"
+                    found.append(Mistake(path, "unknown-kind", "unknown kind", detail))
     return found
 
 

@@ -1,0 +1,92 @@
+"""Commits as Git keeps them: who wrote them, what comes before, what they say, and what exactly was signed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from reconciler.diagnostic import Untrusted, error
+from reconciler.source import bulk
+
+if TYPE_CHECKING:
+    from git import Repo
+
+_SIGNATURES = (b"gpgsig", b"gpgsig-sha256")
+_SHORT = 12
+
+
+class Commit(msgspec.Struct, frozen=True, kw_only=True):
+    """One commit. `signatures` are those that it carries (Git writes one), `payload` is what they sign."""
+
+    id: str
+    tree: str
+    parents: tuple[str, ...]
+    email: str
+    message: str
+    payload: bytes
+    signatures: tuple[bytes, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What people call it: the first digits of its id, and its subject."""
+        subject = self.message.strip().partition("\n")[0][:72]
+        return f"commit {self.id[:_SHORT]} ({subject})" if subject else f"commit {self.id[:_SHORT]}"
+
+
+def read(repo: Repo, ids: Iterable[str]) -> list[Commit]:
+    """These commits, in this order. Raises `Untrusted` when one of them cannot be read: it could say anything."""
+    wanted = list(ids)
+    found = bulk.contents(repo, wanted) if wanted else {}
+    if missing := [each for each in wanted if each not in found]:
+        raise unjudgeable(f"Commit {missing[0]} cannot be read; `git fsck` tells more.")
+    return [parsed(each, found[each]) for each in wanted]
+
+
+def parsed(identity: str, data: bytes) -> Commit:
+    """A commit object. Its tree and parents are the first lines, where alone Git looks for them. Raises `Untrusted`."""
+    head, _, message = data.partition(b"\n\n")
+    lines = head.split(b"\n")
+    tree = lines[0].removeprefix(b"tree ")
+    if len(lines) < 2 or tree == lines[0]:
+        raise unjudgeable(f"Commit {identity} is damaged; `git fsck` tells more.")
+    parents = []
+    for line in lines[1:]:
+        if not line.startswith(b"parent "):
+            break
+        parents.append(line.removeprefix(b"parent ").decode("ascii", "replace"))
+    signatures, rest = _separated(lines)
+    author = next((line for line in lines if line.startswith(b"author ")), b"")
+    return Commit(
+        id=identity,
+        tree=tree.decode("ascii", "replace"),
+        parents=tuple(parents),
+        email=author.rpartition(b"> ")[0].rpartition(b" <")[2].decode(errors="replace"),
+        message=message.decode(errors="replace"),
+        payload=b"\n".join(rest) + data[len(head) :],
+        signatures=signatures,
+    )
+
+
+def _separated(lines: list[bytes]) -> tuple[tuple[bytes, ...], list[bytes]]:
+    """The signatures of a head, and its other lines: Git signs a commit as it is without them."""
+    signatures: list[list[bytes]] = []
+    rest: list[bytes] = []
+    inside = False
+    for line in lines:
+        name, _, value = line.partition(b" ")
+        if name in _SIGNATURES:
+            inside = True
+            signatures.append([value])
+        elif inside and line.startswith(b" "):
+            signatures[-1].append(line[1:])
+        else:
+            inside = False
+            rest.append(line)
+    return tuple(b"\n".join(each) + b"\n" for each in signatures), rest
+
+
+def unjudgeable(detail: str) -> Untrusted:
+    """What may not be taken as trusted because it could not be looked at."""
+    return Untrusted(error("cannot-be-judged", "commits cannot be judged", detail))

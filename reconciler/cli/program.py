@@ -28,6 +28,8 @@ COMMANDS = {
     "apply": "Make the hosts show what the commit says.",
     "drift": "Show what moved without a commit.",
     "serve": "Keep the hosts equal to a branch, until told to stop.",
+    "suspend": "Have serve leave something alone.",
+    "resume": "Have serve take it up again, or deploy a commit that is held.",
     "destroy": "Delete all that is this fleet's.",
     "get": "List what is declared and what stands.",
     "describe": "Show one resource in full.",

@@ -67,6 +67,8 @@ def service(asked: Asked) -> Service:
         lease=duration.parse(section.controller.lease),
         until_idle=asked.until_idle,
     )
+    if not following.repository.exists():
+        following.look()  # a mirror is made by the first look
     options = Options(repo=following.repository, path=repository.path, config=asked.config)
     git_dir = Path(open_repository(following.repository).common_dir).resolve()
     named = section.controller.socket

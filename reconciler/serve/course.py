@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -23,10 +24,13 @@ Verdict = Literal["refused", "held"]
 
 
 class Turned(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a commit does not come into force: it has mistakes (`refused`), or the branch was taken back (`held`)."""
+    """Why a commit does not come into force: it has mistakes (`refused`), or the branch was taken back (`held`), when
+    `applied` was the applied commit.
+    """
 
     verdict: Verdict
     diagnostics: tuple[Diagnostic, ...]
+    applied: str = ""
 
 
 class Course:
@@ -46,7 +50,8 @@ class Course:
         self.turned: dict[str, Turned] = {}
         self._follower, self._options = follower, options
         self._journal, self._conditions = journal, conditions
-        self._accepted = ""
+        self._accepted = self._not_shared = ""
+        self._sharing: threading.Thread | None = None
 
     @property
     def commit(self) -> str:
@@ -56,6 +61,18 @@ class Course:
     def applied(self) -> str:
         """The record's applied commit; empty when there is none."""
         return record.applied(self.repository, self.fleet_id) if self.fleet_id else ""
+
+    def share(self) -> None:
+        """Hand the record on to where the branch comes from, beside all other work; that it cannot be is told."""
+        if self._sharing is None or not self._sharing.is_alive():
+            self._sharing = threading.Thread(target=self._share, name="share", daemon=True)
+            self._sharing.start()
+
+    def _share(self) -> None:
+        problem = self._follower.share()
+        if problem and problem != self._not_shared:
+            self._journal.tell("RecordNotShared", problem, "warning")
+        self._not_shared = problem
 
     @property
     def place(self) -> str:
@@ -96,14 +113,17 @@ class Course:
         return self.around
 
     def _let_through(self) -> bool:
-        """Whether what was held has been accepted: by a person's `apply` of that very commit."""
-        return self.turned[self.tip].verdict == "held" and self.applied() == self.tip
+        """Whether what was held has been accepted by a person's `apply` of that very commit."""
+        turned = self.turned[self.tip]
+        if turned.verdict == "held" and self.applied() == self.tip != turned.applied:
+            self._accepted = self.tip
+        return self._accepted == self.tip
 
     def _judge(self, commit: str) -> None:
         try:
             self._fleet_from_references()
             if why := self._held(commit):
-                return self._turn_down(commit, Turned(verdict="held", diagnostics=(why,)))
+                return self._turn_down(commit, Turned(verdict="held", diagnostics=(why,), applied=self.applied()))
             loaded = self._load(commit)
             known = around(loaded, self._options)
         except DiagnosticError as problem:
@@ -125,7 +145,7 @@ class Course:
 
     def _held(self, commit: str) -> Diagnostic | None:
         """Why the branch's commit waits for a person, although it may be without mistakes."""
-        if not self.fleet_id or commit in (self._accepted, self.applied()):
+        if not self.fleet_id or commit == self._accepted:
             return None
         before = self.commit or kept.in_force(self.repository, self.fleet_id) or self.applied()
         if not before or not self._follower.rewound(before, commit):

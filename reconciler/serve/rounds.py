@@ -24,7 +24,7 @@ from reconciler.serve.audience import Transcript
 from reconciler.serve.journal import Journal
 from reconciler.serve.links import Links
 from reconciler.serve.telling import Both, Steps, finished
-from reconciler.serve.withholding import Why, withhold
+from reconciler.serve.withholding import Why, narrowed, withhold
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +53,7 @@ class Rounds:
         self._links, self._options, self._journal, self._leading = links, options, journal, leading
 
     def plan(self, loaded: Loaded, known: Around, targets: frozenset[Address] = frozenset()) -> Round:
-        """Plan on the last snapshots; `targets` empty: all."""
+        """Plan on what hosts showed last; `targets` empty: all."""
         reached = Reached(
             hosts=self._links.hosts,
             snapshots=self._links.snapshots,
@@ -61,7 +61,8 @@ class Rounds:
             diagnostics=known.diagnostics,
             undeclared=known.undeclared,
         )
-        return decide(loaded, reached, msgspec.structs.replace(self._options, targets=targets))
+        round_ = decide(loaded, reached, self._options)
+        return msgspec.structs.replace(round_, plan=narrowed(round_.plan, targets)) if targets else round_
 
     def carry_out(
         self, round_: Round, why_not: Why, transcript: Transcript, stop: threading.Event, by: Callable[[], str]

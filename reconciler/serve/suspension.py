@@ -1,4 +1,4 @@
-"""What is left alone until it is resumed: the fleet, a host, or a resource."""
+"""What is left alone until it is resumed: the fleet, a project, a host, or a resource."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from reconciler.plan import Step
 from reconciler.serve.status import Suspension
 
 FLEET = "fleet"
+_KINDS = frozenset({"Host", "Project", "Image", "Network", "SecurityGroup", "Volume", "Instance"})
+"""Kinds of which something is ever done on a host, or to which that belongs."""
 
 
 def named(what: str) -> str:
@@ -16,9 +18,12 @@ def named(what: str) -> str:
     if what == FLEET:
         return what
     try:
-        return str(Address.parse(what))
+        address = Address.parse(what)
     except ValueError:
         raise ValueError(f"{what!r} is none of `fleet`, Host/NAME, or an address such as Instance/shop/web-1") from None
+    if address.kind not in _KINDS:
+        raise ValueError(f"nothing of {what} stands on a host; suspend what uses it, Host/NAME, or `fleet`")
+    return str(address)
 
 
 def fleet_wide(suspensions: Iterable[Suspension]) -> Suspension | None:
@@ -28,7 +33,8 @@ def fleet_wide(suspensions: Iterable[Suspension]) -> Suspension | None:
 
 def why_not(suspensions: Iterable[Suspension], step: Step) -> str:
     """Why a step is not done; empty when nothing that it is about is suspended."""
-    covered = {FLEET, f"Host/{step.key.host}", str(step.key.address)}
+    address = step.key.address
+    covered = {FLEET, f"Host/{step.key.host}", f"Project/{address.project}", str(address)}
     return next((words(each) for each in suspensions if each.what in covered), "")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from graphlib import TopologicalSorter
 
 import msgspec
 
@@ -39,9 +40,29 @@ def withhold(plan: Plan, why: Why) -> Withheld:
     return Withheld(plan=msgspec.structs.replace(plan, steps=kept, extent=extent), reasons=reasons)
 
 
+def narrowed(plan: Plan, targets: Collection[Address]) -> Plan:
+    """The plan for some resources only: their steps, and those that these come after.
+
+    It is decided for everything all the same: what a security group lists follows from instances that nobody named.
+    """
+    steps = {step.id: step for step in plan.steps}
+    kept: set[str] = set()
+    ahead = [step.id for step in plan.steps if step.key.address in targets]
+    while ahead:
+        name = ahead.pop()
+        if name not in kept:
+            kept.add(name)
+            ahead.extend(steps[name].after)
+    about = {steps[name].key.address for name in kept} | set(targets)
+    return msgspec.structs.replace(
+        plan,
+        steps=tuple(step for step in plan.steps if step.id in kept),
+        changes=tuple(change for change in plan.changes if change.key.address in about),
+        extent="targeted",
+    )
+
+
 def _in_order(plan: Plan) -> list[Step]:
     """Each step after those that it waits for."""
-    from graphlib import TopologicalSorter
-
     steps = {step.id: step for step in plan.steps}
     return [steps[name] for name in TopologicalSorter({step.id: step.after for step in plan.steps}).static_order()]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 import time
+import traceback
 from collections.abc import Collection
+from pathlib import Path
 
 from reconciler.diagnostic import DiagnosticError
 from reconciler.driver import DriverError
@@ -68,7 +70,7 @@ class Worker:
         except (DiagnosticError, RecordError) as problem:
             self._later("RoundFailed", str(problem), "error")
         except Exception as bug:
-            self._later("RoundFailed", f"unexpected {type(bug).__name__}: {bug}", "error")
+            self._later("RoundFailed", f"unexpected {type(bug).__name__}: {bug} ({_place(bug)})", "error")
 
     def _later(self, reason: str, why: str, severity: str) -> None:
         self.failures += 1
@@ -125,6 +127,7 @@ class Worker:
         if whole or recovered:
             self._runner.run()
             self._put_off(time.monotonic())
+            self._course.share()
             self.failures = 0
         elif moved:
             self._journal.tell("Moved", f"{len(moved)} resources moved on {', '.join(sorted(looks))}", "debug")
@@ -159,6 +162,12 @@ class Worker:
             self._patience.unreadable = str(problem)
             self._journal.tell("SuspensionsUnreadable", f"nothing is done: {problem}", "error")
         show_suspended(self._patience, self._conditions)
+
+
+def _place(bug: Exception) -> str:
+    """Where a bug came up, for whoever mends it."""
+    last = traceback.extract_tb(bug.__traceback__)[-1]
+    return f"{Path(last.filename).name}:{last.lineno}"
 
 
 def show_suspended(patience: Patience, conditions: Conditions) -> None:

@@ -1,0 +1,106 @@
+"""Suspending and resuming: by the controller where one runs, else in Git, where it finds it when it starts."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+import msgspec
+
+from reconciler.cli.asking import PATIENCE, answers, repository_here
+from reconciler.cli.naming import address_of
+from reconciler.diagnostic import DiagnosticError, error
+from reconciler.report.screen import Screen
+
+if TYPE_CHECKING:
+    from git import Repo
+
+_COMMIT = re.compile(r"[0-9a-f]{7,40}")
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be done, and where."""
+
+    verb: Literal["suspend", "resume", "accept"]
+    what: str
+    reason: str = ""
+    repo: Path | None = None
+    socket: Path | None = None
+    path: str = ""
+
+
+def is_commit(what: str) -> bool:
+    """Whether that names a commit."""
+    return _COMMIT.fullmatch(what) is not None
+
+
+def meant(what: str) -> str:
+    """What is meant by what people write: `fleet`, or an address. Raises `click.BadParameter` (wrong usage)."""
+    from reconciler.serve import suspension
+
+    try:
+        return suspension.named(what if what == suspension.FLEET else str(address_of(what)))
+    except ValueError as problem:
+        raise click.BadParameter(str(problem)) from None
+
+
+def send(order: Order, screen: Screen) -> None:
+    """Have it done. Raises `DiagnosticError` when that is refused."""
+    from reconciler.record import whoever
+    from reconciler.serve.protocol import Command
+    from reconciler.serve.socket_client import NoController
+
+    question = Command(verb=order.verb, what=order.what, by=whoever(), reason=order.reason)
+    try:
+        for _ in answers(question, order.repo, order.socket, PATIENCE):
+            pass
+    except DiagnosticError as problem:
+        nobody = problem.__cause__
+        if order.verb == "accept" or not isinstance(nobody, NoController) or nobody.forbidden:
+            raise
+        _write(order)
+        screen.say("No controller runs; it is written down in Git for the next one.")
+    screen.say(_DONE[order.verb].format(what=order.what))
+
+
+_DONE = {
+    "suspend": "{what} is left alone until: reconciler resume {what}",
+    "resume": "{what} is taken up again.",
+    "accept": "Commit {what} is deployed.",
+}
+
+
+def _write(order: Order) -> None:
+    from reconciler.record import RecordError, now, whoever
+    from reconciler.serve import kept, suspension
+    from reconciler.serve.status import Suspension
+    from reconciler.source import open_repository
+
+    repo = open_repository(order.repo or repository_here())
+    fleet_id = _fleet_id(repo, order)
+    new = Suspension(what=order.what, by=whoever(), time=now(), reason=order.reason)
+    try:
+        if order.verb == "suspend":
+            kept.change(repo, fleet_id, lambda before: suspension.added(before, new))
+            return
+        if not any(each.what == order.what for each in kept.suspensions(repo, fleet_id)):
+            raise DiagnosticError(error("not-suspended", "that is not suspended", f"Nothing suspends {order.what}."))
+        kept.change(repo, fleet_id, lambda before: suspension.removed(before, order.what))
+    except RecordError as problem:
+        raise DiagnosticError(error("not-kept", "it could not be written down in Git", str(problem))) from problem
+
+
+def _fleet_id(repo: Repo, order: Order) -> str:
+    """The fleet of which a commit was in force; before that, the one that HEAD declares."""
+    from reconciler.reconcile import Options, load
+    from reconciler.serve import kept
+
+    known = kept.fleets(repo)
+    if len(known) == 1:
+        return known[0]
+    loaded = load(Options(repo=Path(repo.git_dir), path=order.path, rev="HEAD"))
+    if not loaded.desired.fleet_id:
+        raise DiagnosticError(*loaded.diagnostics)
+    return loaded.desired.fleet_id

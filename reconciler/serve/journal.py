@@ -18,7 +18,7 @@ Severity = Literal["debug", "info", "warning", "error"]
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     """One thing that happened. `number` grows by one; `reason` is a stable word in CamelCase, `message` is for people
-    and holds no secret. `seconds` is how long it took, where that says something.
+    and holds no secret. `verb` is that of a step; `seconds` is how long it took, where that says something.
     """
 
     number: int
@@ -29,6 +29,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, renam
     address: str = ""
     host: str = ""
     commit: str = ""
+    verb: str = ""
     seconds: float | None = None
 
 
@@ -50,6 +51,7 @@ class Journal:
         address: str = "",
         host: str = "",
         commit: str = "",
+        verb: str = "",
         seconds: float | None = None,
     ) -> None:
         """Something happened. Listeners hear it before this returns; they must not wait for anything."""
@@ -63,6 +65,7 @@ class Journal:
                 address=address,
                 host=host,
                 commit=commit,
+                verb=verb,
                 seconds=seconds,
             )
             self._kept.append(entry)

@@ -5,24 +5,26 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from reconciler.serve.controls import Refusal, Tell
+from reconciler.serve.controls import Ending, Refusal, Tell
 from reconciler.serve.journal import Journal
 from reconciler.serve.status import Status
 
 
 class Remembering:
-    """Implements `Controls`. `told` is what a follower hears; it goes on when `going` is set."""
+    """Implements `Controls`. `told` is what a follower hears; it goes on when `going` is set. `shown` is its status."""
 
     def __init__(self, *told: str, code: int = 0, seen: bytes | None = None) -> None:
         self.journal = Journal()
+        self.shown = Status(fleet="demo", branch="main", tip="a" * 40)
         self.asked: list[tuple[str, ...]] = []
         self.going = threading.Event()
         self.going.set()
         self._told, self._code, self._seen = told, code, seen
         self.following: Callable[[Tell], None] | None = None
+        self.ending = False
 
     def status(self) -> Status:
-        return Status(fleet="demo", branch="main", tip="a" * 40)
+        return self.shown
 
     def hint(self, why: str) -> None:
         self.asked.append(("hint", why))
@@ -31,6 +33,8 @@ class Remembering:
         return self._seen
 
     def follow(self, commit: str, by: str, tell: Tell) -> int:
+        if self.ending:
+            raise Ending
         self.asked.append(("follow", commit, by))
         for text in self._told:
             tell(text)

@@ -1,0 +1,1 @@
+"""What a controller tells over HTTP: health, metrics, status and events; and the webhooks that it hears."""

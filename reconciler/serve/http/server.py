@@ -1,0 +1,218 @@
+"""The HTTP server: few threads, short patience, and nothing that goes wrong here reaches the controller."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import socketserver
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl, urlsplit
+
+from reconciler.serve.http.request import Refused, Reply, Request, text
+from reconciler.serve.journal import Journal
+
+MOST_AT_ONCE = 32
+MOST_BYTES = 1 << 20
+"""What may be sent to us."""
+_PATIENCE = 10.0
+"""Seconds between two bytes of a request."""
+_LIFE = 30.0
+"""Seconds that a conversation may take as a whole."""
+_AGAIN = 5.0
+"""Seconds after which an address that could not be had is tried again: another controller here may have it."""
+_TURN = 0.5
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+_BUSY = b"HTTP/1.0 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
+
+Answerer = Callable[[Request], Reply]
+
+
+@contextmanager
+def serving(listen: str, answer: Answerer, journal: Journal) -> Iterator[None]:
+    """Answer requests at an address and port while the context lasts. While that cannot be had, the journal says so,
+    and it is tried again.
+    """
+    service = _Service(listen, answer, journal)
+    service.start()
+    try:
+        yield
+    finally:
+        service.end()
+
+
+class _Service(threading.Thread):
+    def __init__(self, listen: str, answer: Answerer, journal: Journal) -> None:
+        super().__init__(name="http", daemon=True)
+        self._listen, self._answer, self._journal = listen, answer, journal
+        self._over = threading.Event()
+        self._server: _Server | None = None
+
+    def run(self) -> None:
+        """Have the address, and answer there."""
+        refused = ""
+        while not self._over.is_set():
+            try:
+                self._server = _Server(self._listen, self._answer, self._journal)
+            except OSError as problem:
+                if str(problem) != refused:
+                    refused = str(problem)
+                    what = f"HTTP cannot be served at {self._listen}: {problem.strerror}; it is tried again and again"
+                    self._journal.tell("HttpUnavailable", what, "error")
+                self._over.wait(_AGAIN)
+                continue
+            with self._server:
+                self._journal.tell("HttpServed", f"HTTP is served at {self._server.place}")
+                self._server.turn(self._over)
+            return
+
+    def end(self) -> None:
+        """Answer nobody any more; conversations that have begun go on until we end."""
+        self._over.set()
+        if self._server is not None:
+            with contextlib.suppress(OSError):
+                self._server.socket.shutdown(socket.SHUT_RDWR)
+        self.join(timeout=_LIFE)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = MOST_AT_ONCE
+
+    def __init__(self, listen: str, answer: Answerer, journal: Journal) -> None:
+        host, _, port = listen.rpartition(":")
+        host = host.strip("[]")
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.answer, self.journal = answer, journal
+        self._places = threading.BoundedSemaphore(MOST_AT_ONCE)
+        self._begun: dict[socket.socket, float] = {}
+        self._turn = threading.Lock()
+        super().__init__((host, int(port)), _Handler)
+
+    def server_bind(self) -> None:
+        """Bind, and ask no name server who we are."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+
+    @property
+    def place(self) -> str:
+        """Where it listens."""
+        return (
+            f"[{self.server_name}]:{self.server_port}"
+            if ":" in self.server_name
+            else (f"{self.server_name}:{self.server_port}")
+        )
+
+    def turn(self, over: threading.Event) -> None:
+        """Take requests until it is over."""
+        self.timeout = _TURN
+        while not over.is_set():
+            self.handle_request()
+            self.service_actions()
+
+    def service_actions(self) -> None:
+        """End conversations that last too long, however busy they are."""
+        with self._turn:
+            for request, begun in self._begun.items():
+                if time.monotonic() - begun > _LIFE:
+                    with contextlib.suppress(OSError):
+                        request.shutdown(socket.SHUT_RDWR)
+
+    def process_request(self, request: socket.socket, client_address: tuple[str, int]) -> None:  # type: ignore[override]
+        """In a thread, if there is a place."""
+        if not self._places.acquire(blocking=False):
+            with contextlib.suppress(OSError):
+                request.setblocking(False)
+                request.send(_BUSY)
+            self.shutdown_request(request)
+            return
+        with self._turn:
+            self._begun[request] = time.monotonic()
+        try:
+            super().process_request(request, client_address)
+        except BaseException:  # no thread could be started
+            self._forget(request)
+            raise
+
+    def process_request_thread(self, request: socket.socket, client_address: tuple[str, int]) -> None:  # type: ignore[override]
+        """One conversation."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._forget(request)
+
+    def _forget(self, request: socket.socket) -> None:
+        with self._turn:
+            self._begun.pop(request, None)
+        self._places.release()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Whoever asked has left, or we failed: neither is told on standard error."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    timeout = _PATIENCE
+    server_version = "reconciler"
+    sys_version = ""
+
+    def do_GET(self) -> None:
+        """Answer."""
+        self._reply(self._answered())
+
+    do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_GET  # noqa: N815 - the library's names
+
+    def _answered(self) -> Reply:
+        try:
+            return self.server.answer(self._request())
+        except Refused as refused:
+            return text(str(refused), refused.status, refused.headers)
+        except Exception as bug:
+            what = f"a request for {urlsplit(self.path).path!r} failed: unexpected {type(bug).__name__}"
+            self.server.journal.tell("HttpFailed", what, "error")
+            return text("the controller could not answer; its log says more", 500)
+
+    def _request(self) -> Request:
+        split = urlsplit(self.path)
+        return Request(
+            method="GET" if self.command == "HEAD" else self.command,
+            path=split.path,
+            query=dict(parse_qsl(split.query, max_num_fields=20)),
+            headers={name.lower(): value for name, value in self.headers.items()},
+            remote=str(self.client_address[0]),
+            body=self._body,
+        )
+
+    def _body(self) -> bytes:
+        length = self.headers.get("Content-Length", "")
+        if not (length.isascii() and length.isdigit()) or "Transfer-Encoding" in self.headers:
+            raise Refused(411, "say how long the body is, in Content-Length")
+        if len(length) > 9 or int(length) > MOST_BYTES:
+            raise Refused(413, f"the body has more than {MOST_BYTES:,} bytes")
+        try:
+            body = self.rfile.read(int(length))
+        except OSError:
+            raise Refused(408, "the body did not come in time") from None
+        if len(body) < int(length):
+            raise Refused(400, "the body is shorter than was said")
+        return body
+
+    def _reply(self, reply: Reply) -> None:
+        self.send_response(reply.status)
+        for name, value in {**_HEADERS, "Content-Type": reply.type, **reply.headers}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(reply.body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(reply.body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Not every look at the metrics is worth a line."""

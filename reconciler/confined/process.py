@@ -17,6 +17,10 @@ import msgspec
 from reconciler.confined.limits import Limits
 
 _PIECE = 1 << 16
+_WAIT = ("/bin/sh", "-c", 'read -r go; exec "$@"', "sh")
+"""A shell that becomes the program once it is told to. (Setting limits between fork and exec is not safe in a process
+with threads.)
+"""
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,21 +33,27 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Process:
-    """A program that runs with limits, in a session of its own. They stand before it gets the first byte of its input,
-    and it must take nothing from strangers before that. Raises `OSError` when it cannot be run.
-    """
+    """A program that runs with limits, in a session of its own; they stand before it begins."""
 
     def __init__(self, command: Sequence[str], limits: Limits, environment: Mapping[str, str], cwd: str = "/") -> None:
         self._limits = limits
         self._end = time.monotonic() + limits.seconds
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(
-            command, stdin=pipe, stdout=pipe, stderr=pipe, env=dict(environment), cwd=cwd, start_new_session=True
+            [*_WAIT, *command],
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            env=dict(environment),
+            cwd=cwd,
+            start_new_session=True,
         )
         self._limit()
+        assert self._process.stdin
+        with suppress(BrokenPipeError):
+            os.write(self._process.stdin.fileno(), b"\n")
 
     def _limit(self) -> None:
-        """A function that ran between fork and exec would be no less exact, and not safe where there are threads."""
         with suppress(ProcessLookupError):
             for which, most in self._limits.of_the_system().items():
                 _, ceiling = resource.prlimit(self._process.pid, which)

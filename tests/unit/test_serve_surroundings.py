@@ -24,9 +24,8 @@ from reconciler.serve.surroundings import summary, surrounded
 from reconciler.trust.configuration import ControllerTrust
 from tests.support.controls import Remembering
 
-ENTRY = Entry(
-    number=7, time="2026-01-02T03:04:05.678+00:00", severity="warning", reason="HostFailed", message="no route"
-)
+TIME = "2026-01-02T03:04:05.678+00:00"
+ENTRY = Entry(number=7, time=TIME, severity="warning", reason="HostFailed", message="no route")
 
 
 # The log

@@ -25,6 +25,7 @@ from reconciler.serve.leadership import Leadership
 from reconciler.serve.links import Links, now
 from reconciler.serve.lookout import Lookout
 from reconciler.serve.patience import Patience
+from reconciler.serve.pulse import Pulse
 from reconciler.serve.rounds import Rounds
 from reconciler.serve.runner import Runner
 from reconciler.serve.status import Condition, Status, Suspension
@@ -33,6 +34,8 @@ from reconciler.source import SourceError
 
 LINGER = 1.0
 """Seconds for which nothing must have come up before one that ends when it is idle does."""
+BEAT = 30.0
+"""Seconds after which one that has nothing to do shows that it lives."""
 _TRIES = 3
 """Rounds in a row that may fail as a whole before such a one ends all the same."""
 
@@ -55,7 +58,7 @@ class Controller:
     """Implements `Controls`. `run` works, in the calling thread, until `stop`."""
 
     def __init__(self, follower: Follower, options: Options, settings: Settings) -> None:
-        self.journal = Journal()
+        self.journal, self.pulse = Journal(), Pulse()
         self._settings = settings
         self._inbox, self._audience, self._conditions = Inbox(), Audience(), Conditions()
         self._links = Links(driver_type, self._inbox.notice)
@@ -73,6 +76,7 @@ class Controller:
             self.journal,
             self._conditions,
             lambda: self._lookout.tip.commit,
+            self.pulse,
         )
         self._worker = Worker(
             self._course,
@@ -94,12 +98,13 @@ class Controller:
         self.journal.tell("Started", f"following {self._settings.branch} of {self._course.place}")
         self._lookout.start()
         while not self._ending.is_set():
+            self.pulse.beat()
             due = self._worker.due()
-            told = self._inbox.take(min(due, time.monotonic() + LINGER) if self._settings.until_idle else due)
+            told = self._inbox.take(min(due, time.monotonic() + (LINGER if self._settings.until_idle else BEAT)))
             if self._ending.is_set():
                 break
             if told.nothing and time.monotonic() < due:
-                if self._idle:
+                if self._settings.until_idle and self._idle:
                     break
             else:
                 self._worker.act(told)

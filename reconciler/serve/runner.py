@@ -22,6 +22,7 @@ from reconciler.serve.inbox import Inbox
 from reconciler.serve.journal import Journal
 from reconciler.serve.links import Links, Look, now
 from reconciler.serve.patience import Patience
+from reconciler.serve.pulse import BeatingStop, Pulse
 from reconciler.serve.rounds import Done, Rounds
 from reconciler.serve.status import HostStatus, ResourceStatus
 
@@ -56,14 +57,16 @@ class Runner:
         journal: Journal,
         conditions: Conditions,
         newest: Callable[[], str],
+        pulse: Pulse,
     ) -> None:
         self.shown = Shown()
         self.settled = ""
         self._course, self._links, self._rounds = course, links, rounds
         self._patience, self._audience, self._inbox = patience, audience, inbox
         self._journal, self._conditions, self._newest = journal, conditions, newest
+        self._pulse = pulse
         self._files = LatestFiles()
-        self._stop = threading.Event()
+        self._stop: threading.Event = threading.Event()
         self._ending = False
         self._errors: dict[str, str] = {}
 
@@ -135,7 +138,7 @@ class Runner:
             commit=self._course.commit,
             seconds=time.monotonic() - begun,
         )
-        self._stop = threading.Event()
+        self._stop = BeatingStop(self._pulse)
         if self._ending or self._overtaken:
             self._stop.set()
         if not targets:

@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 
-import click
 import msgspec
 
 from reconciler import duration, trust
@@ -31,6 +30,8 @@ from reconciler.trust import Trust
 from reconciler.trust.configuration import FleetTrust, RepositoryTrust
 
 _STYLES = {"debug": "dim", "info": "", "warning": "yellow", "error": "bold red"}
+_TO_LEAVE = 5.0
+"""Seconds that another controller, which may be about to end, has to leave the socket."""
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,9 +123,10 @@ def serve(served: Service, screen: Screen) -> Exit:
         stack.enter_context(controller.journal.listening(lambda entry: _log(screen, entry)))
         judge = ChildJudge(served.deployment, attended=True)
         try:
-            stack.enter_context(listening(served.socket, Answering(controller, judge).answer))
+            stack.enter_context(listening(served.socket, Answering(controller, judge).answer, _TO_LEAVE))
         except Taken as taken:
-            raise click.ClickException(f"{taken}; `reconciler status` asks it") from None
+            screen.warn([line(Span("error", "bold red"), f": {taken}; `reconciler status` asks it")])
+            return Exit.STALE
         return _until_stopped(controller)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from reconciler.report.exits import Exit
-from reconciler.serve.controls import Controls, Push, Refusal, Tell
+from reconciler.serve.controls import Controls, Ending, Push, Refusal, Tell
 from reconciler.serve.journal import Entry
 from reconciler.serve.peer import Peer, user_name
 from reconciler.serve.protocol import (
@@ -47,10 +47,16 @@ class Answering:
         self._controls = controls
         self._judge = judge
 
-    def answer(self, question: Question, peer: Peer, send: Callable[[Answer], None], gone: threading.Event) -> End:
-        """Send what there is to say, and give the last word. `gone` is set when whoever asked has left."""
+    def answer(
+        self, question: Question, peer: Peer, send: Callable[[Answer], None], gone: threading.Event
+    ) -> End | None:
+        """Send what there is to say, and give the last word; None when there is none, since the controller ends. `gone`
+        is set when whoever asked has left.
+        """
         try:
             return self._answer(question, peer, send, gone)
+        except Ending:
+            return None
         except Refusal as refusal:
             return End(code=Exit.ERROR, message=str(refusal))
         except Exception as failure:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from reconciler.serve.controls import Tell
+from reconciler.serve.controls import Ending, Tell
 
 MOST_KEPT = 1 << 18
 """Characters of a round's text that are kept for whoever asks later; the first ones."""
@@ -60,15 +60,15 @@ class Audience:
         self._listening: list[_Follower] = []
         self._current: Transcript | None = None
         self._last: tuple[str, str, int] = ("", "", 0)
-        self._closed = ""
+        self._closed = False
 
     def follow(self, commit: str, by: str, tell: Tell) -> int:
-        """Wait for the end of the round that has the commit or a later one; gives its exit code."""
+        """Wait for the end of the round that has the commit or a later one; gives its exit code. Raises `Ending`."""
         me = _Follower(commit, by, tell)
         with self._turn:
             if self._closed:
-                me.leave(self._closed, 1)
-            elif self._current is not None and self._current.commit == commit:
+                raise Ending
+            if self._current is not None and self._current.commit == commit:
                 me.tell(self._current.text)
                 self._listening.append(me)
             elif self._last[0] == commit:
@@ -134,7 +134,7 @@ class Audience:
     def close(self, text: str) -> None:
         """Tell everybody that no more comes."""
         with self._turn:
-            self._closed = text
+            self._closed = True
             for each in (*self._listening, *self._waiting):
                 each.leave(text, 1)
             self._waiting, self._listening = [], []

@@ -36,6 +36,10 @@ class Refusal(Exception):  # noqa: N818 - it is no error of the program
     """What was asked cannot be done; the message says why, and what to do instead."""
 
 
+class Ending(Exception):  # noqa: N818 - it is no error of the program
+    """The controller is about to end and takes nothing up any more: ask the one after it."""
+
+
 class Controls(Protocol):
     """A running controller. All of it may be called from any thread."""
 
@@ -52,7 +56,8 @@ class Controls(Protocol):
 
     def follow(self, commit: str, by: str, tell: Tell) -> int:
         """Tell what becomes of a pushed commit until the run that has it, or a later one, has ended: the plan, its
-        progress, a summary. Gives the exit code that `apply` would have. Whoever follows holds up nothing.
+        progress, a summary. Gives the exit code that `apply` would have. Whoever follows holds up nothing. Raises
+        `Ending`.
         """
 
     def suspend(self, what: str, by: str, reason: str) -> None:

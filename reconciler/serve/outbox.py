@@ -38,7 +38,8 @@ class Outbox:
         with self._changed:
             if not self._over:
                 self._own_up()
-                self._append(last)
+                if last:
+                    self._append(last)
             self._over = True
             self._changed.notify_all()
 

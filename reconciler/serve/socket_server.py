@@ -24,8 +24,10 @@ _TO_HEAR_THE_END = 10.0
 _LOOK = 0.5
 """Seconds between looks whether whoever asked is still there."""
 
-Answerer = Callable[[Question, Peer, Callable[[Answer], None], threading.Event], End]
-"""Answers a question of a peer by what it sends, and gives the last word; the event says that the peer has left."""
+Answerer = Callable[[Question, Peer, Callable[[Answer], None], threading.Event], End | None]
+"""Answers a question of a peer by what it sends, and gives the last word; without one the peer is hung up on. The event
+says that the peer has left.
+"""
 
 
 @contextmanager
@@ -101,7 +103,7 @@ class _Desk:
 
     def _speak(self, question: Question, peer: Peer, outbox: Outbox, gone: threading.Event) -> None:
         end = self._answer(question, peer, lambda answer: outbox.put(answered(answer)), gone)
-        outbox.close(answered(end))
+        outbox.close(answered(end) if end else b"")
 
     def _send_all(self, connection: socket.socket, outbox: Outbox) -> None:
         """Send what comes until there is no more, the other end has left, or we close."""

@@ -123,10 +123,11 @@ def test_only_the_controllers_own_user_and_root_may_command() -> None:
     question = Command(verb="suspend", what="fleet", by="root")
     stranger = Peer(uid=os.geteuid() + 4711)
     end = answering.answer(question, stranger, lambda answer: None, threading.Event())
+    assert end is not None
     assert end.code == 4
     assert f"only {ME} and root may do that" in end.message
     assert controls.asked == []
-    assert answering.answer(question, Peer(uid=0), lambda answer: None, threading.Event()).code == 0
+    assert answering.answer(question, Peer(uid=0), lambda answer: None, threading.Event()) == End(code=0)
 
 
 def test_a_commit_that_is_none_is_not_followed(tmp_path: Path) -> None:
@@ -312,6 +313,13 @@ def test_a_controller_that_ends_tells_what_was_said_and_hangs_up(tmp_path: Path)
     with pytest.raises(HungUp):
         next(answers)
     controls.going.set()
+
+
+def test_a_controller_about_to_end_takes_no_follower_and_gives_no_last_word(tmp_path: Path) -> None:
+    controls = Remembering()
+    controls.ending = True
+    with desk(tmp_path / "s", controls) as path, pytest.raises(HungUp):
+        list(ask(path, Follow(commit=COMMIT, by=""), 20))
 
 
 def test_an_outbox_has_room_for_one_message_of_any_size_and_for_the_last() -> None:

@@ -1,0 +1,224 @@
+"""Hooks of a bare repository: how they get there, and what they say of a push before it is accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from reconciler.serve.answering import Answering
+from reconciler.serve.judging import ChildJudge, Deployment
+from reconciler.serve.socket_place import folder_of, socket_of
+from reconciler.serve.socket_server import listening
+from tests.support.command import Desk
+from tests.support.controls import Remembering
+from tests.support.pushing import Bare
+
+MISTAKE = ("flavor: small", "flavour: small")
+
+
+@pytest.fixture
+def bare(desk: Desk, tmp_path: Path) -> Bare:
+    bare = Bare(desk, tmp_path)
+    assert bare.installed.code == 0, bare.installed.err
+    return bare
+
+
+@contextmanager
+def controller(bare: Bare, controls: Remembering) -> Iterator[None]:
+    """A controller that listens for a repository's hooks, and does nothing."""
+    folder_of(bare.path)
+    judge = ChildJudge(Deployment(repository=str(bare.path), branch="main"), attended=True)
+    with listening(socket_of(bare.path), Answering(controls, judge).answer):
+        yield
+
+
+@pytest.fixture
+def attended(bare: Bare) -> Iterator[Remembering]:
+    """A controller that is asked, and has not seen the hosts yet."""
+    controls = Remembering("It is on its way.\n", "All done.\n")
+    with controller(bare, controls):
+        yield controls
+
+
+def test_the_hooks_are_there_once_however_often_they_are_installed(desk: Desk, bare: Bare) -> None:
+    hooks = {path: path.read_text() for path in (bare.path / "hooks").glob("*-receive")}
+    assert {path.name for path in hooks} == {"pre-receive", "post-receive"}
+    assert all(path.stat().st_mode & 0o111 == 0o111 for path in hooks)
+    again = desk.run("hooks", "install", str(bare.path))
+    assert again.code == 0
+    assert "there already" in again.err
+    assert {path: path.read_text() for path in hooks} == hooks
+
+
+def test_another_branch_is_deployed_once_the_hooks_are_installed_anew(
+    desk: Desk, bare: Bare, attended: Remembering
+) -> None:
+    assert bare.push().code == 0
+    assert len(attended.asked) == 1
+    assert desk.run("hooks", "install", str(bare.path), "--branch", "live").code == 0
+    text = (bare.path / "hooks" / "post-receive").read_text()
+    assert "--branch live" in text
+    assert "--branch main" not in text
+    assert bare.push("HEAD:live").code == 0
+    assert len(attended.asked) == 2
+
+
+def test_hooks_of_somebody_else_are_left_as_they_are_and_told_how_to_call_ours(desk: Desk, bare: Bare) -> None:
+    theirs = bare.path / "hooks" / "pre-receive"
+    theirs.write_text("#!/bin/sh\nexit 0\n")
+    ours = bare.path / "hooks" / "post-receive"
+    ours.unlink()
+    refused = desk.run("hooks", "install", str(bare.path))
+    assert refused.code == 1
+    assert "pre-receive is not ours" in refused.err
+    assert "-m reconciler hooks run pre-receive --branch main" in refused.err
+    assert theirs.read_text() == "#!/bin/sh\nexit 0\n"
+    assert not ours.exists(), "half of the hooks were installed"
+
+
+def test_hooks_go_where_the_repository_looks_for_them(desk: Desk, bare: Bare) -> None:
+    bare.git("config", "core.hooksPath", "our hooks")
+    told = desk.run("hooks", "install", str(bare.path))
+    assert told.code == 0
+    assert f"core.hooksPath of the repository leads to {bare.path}/our hooks" in told.err
+    assert (bare.path / "our hooks" / "pre-receive").exists()
+    desk.edit("instances.yaml", *MISTAKE)
+    desk.commit("Mistake")
+    assert "is rejected" in bare.push().out
+
+
+def test_hooks_that_other_repositories_run_too_are_not_written(desk: Desk, bare: Bare, tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    (desk.home / ".gitconfig").write_text(f"[core]\nhooksPath = {shared}\n")
+    refused = desk.run("hooks", "install", str(bare.path))
+    assert refused.code == 1
+    assert "config core.hooksPath hooks" in refused.err
+    assert not shared.exists()
+
+
+def test_a_repository_with_a_work_tree_is_refused(desk: Desk, tmp_path: Path) -> None:
+    refused = desk.run("hooks", "install", str(desk.repo))
+    assert refused.code == 1
+    assert "git clone --bare" in refused.err
+    (tmp_path / "nothing").mkdir()
+    assert "git init --bare" in desk.run("hooks", "install", str(tmp_path / "nothing")).err
+
+
+def test_a_mistake_is_rejected_with_its_place_and_remedy(bare: Bare, attended: Remembering) -> None:
+    assert bare.push().code == 0
+    before = bare.tip()
+    bare.desk.edit("instances.yaml", *MISTAKE)
+    bare.desk.commit("Mistake")
+    push = bare.push()
+    assert push.code != 0
+    assert "main is rejected: 1 mistake. Nothing changes." in push.out
+    assert "instances.yaml:6:3" in push.out
+    assert "Did you mean `flavor`?" in push.out
+    assert "[remote rejected] HEAD -> main (pre-receive hook declined)" in push.err
+    assert bare.tip() == before
+    assert [asked for asked in attended.asked if asked[0] == "follow"] == [("follow", before, attended.asked[0][2])]
+
+
+def test_without_a_controller_mistakes_are_found_as_well_and_it_says_that_no_more_is(bare: Bare) -> None:
+    bare.desk.edit("instances.yaml", *MISTAKE)
+    bare.desk.commit("Mistake")
+    push = bare.push("HEAD:main")
+    assert "instances.yaml:6:3" in push.out
+    assert bare.tip() == ""
+
+
+def test_what_is_pushed_is_followed_to_its_end(bare: Bare, attended: Remembering) -> None:
+    push = bare.push()
+    assert push.code == 0
+    assert push.out.splitlines() == [
+        "main: 9 resources, no mistakes. The controller has not seen the hosts yet: what this does to them is planned"
+        " when it is deployed.",
+        "It is on its way.",
+        "All done.",
+    ]
+    assert bare.tip() == bare.desk.git("rev-parse", "HEAD").strip()
+
+
+def test_a_run_that_is_not_whole_is_told_and_the_commit_stays(bare: Bare) -> None:
+    with controller(bare, Remembering("Two steps failed.\n", code=1)):
+        push = bare.push()
+    assert push.code == 0
+    assert push.out.splitlines()[-1].startswith("main has the commit, and not all of it is done: an error")
+    assert bare.tip() != ""
+
+
+@pytest.mark.usefixtures("attended")
+def test_the_branch_that_deploys_is_neither_deleted_nor_written_anew(bare: Bare) -> None:
+    assert bare.push().code == 0
+    before = bare.tip()
+    assert "main is rejected: the branch that deploys cannot be deleted" in bare.push(":main").out
+    bare.desk.git("commit", "--quiet", "--amend", "--message", "Another past")
+    anew = bare.push("--force", "HEAD:main")
+    assert "main is rejected: it does not come after what is deployed" in anew.out
+    assert "git revert" in anew.out
+    assert bare.tip() == before
+
+
+@pytest.mark.usefixtures("attended")
+def test_only_the_controller_writes_the_record(bare: Bare) -> None:
+    for ref in ("refs/reconciler/x/applied", "refs/notes/reconciler/x"):
+        assert "it is written by the controller alone" in bare.push(f"HEAD:{ref}").out
+        assert bare.tip(ref) == ""
+
+
+def test_another_branch_is_answered_and_not_deployed_and_a_tag_passes(bare: Bare, attended: Remembering) -> None:
+    assert bare.push().code == 0
+    attended.asked.clear()
+    bare.desk.edit("flavors.yaml", "memory: 512Mi", "memory: 1Gi")
+    bare.desk.commit("More memory")
+    push = bare.push("HEAD:refs/heads/more", "HEAD:refs/tags/v1")
+    assert push.code == 0
+    assert "more is not deployed; main is." in push.out
+    assert "memory: 512Mi → 1Gi" in push.out
+    assert "No host was looked at" in push.out
+    assert "v1" not in push.out
+    bare.desk.edit("instances.yaml", *MISTAKE)
+    bare.desk.commit("Mistake")
+    push = bare.push("HEAD:more")
+    assert push.code == 0, "a branch that does not deploy is not rejected"
+    assert "instances.yaml:6:3" in push.out
+    assert bare.push(":more").code == 0
+    assert attended.asked == []
+
+
+@pytest.mark.usefixtures("attended")
+def test_many_branches_at_once_are_not_all_planned(bare: Bare) -> None:
+    push = bare.push(*(f"HEAD:refs/heads/b{number}" for number in range(10)))
+    assert push.code == 0
+    assert push.out.count("is not deployed") == 3
+    assert "7 further branches not looked at." in push.out
+
+
+@pytest.mark.usefixtures("attended")
+def test_what_a_pusher_sees_acts_on_no_terminal(bare: Bare) -> None:
+    (bare.desk.repo / "evil.yaml").write_text("apiVersion: reconciler/v1\nkind: Fl\x1b[31m\u202eavor\n")
+    bare.desk.commit("Escapes")
+    push = bare.push()
+    assert push.code != 0
+    assert "\\x1b[31m\\u202e" in push.out
+    assert "\x1b[31m" not in push.err
+    assert "\u202e" not in push.err
+
+
+def test_objects_of_other_places_are_not_read_for_a_push(bare: Bare, tmp_path: Path) -> None:
+    from reconciler.serve.controls import Refusal
+    from reconciler.serve.judging import quarantined
+
+    objects = bare.path / "objects"
+    (tmp_path / "incoming-elsewhere").mkdir()
+    (objects / "tmp_objdir-incoming-link").symlink_to(tmp_path)
+    (objects / "tmp_objdir-incoming-AbC123").mkdir()
+    for named in (tmp_path / "incoming-elsewhere", objects / "tmp_objdir-incoming-link", objects / "pack", "/etc"):
+        with pytest.raises(Refusal):
+            quarantined(bare.path, str(named))
+    good = objects / "tmp_objdir-incoming-AbC123"
+    assert quarantined(bare.path, str(good)) == good.resolve()
+    assert quarantined(bare.path, "") is None

@@ -107,9 +107,17 @@ class Course:
         return self.commit != before
 
     def renew(self) -> Around:
-        """Ask the trusted configuration again. Raises `DiagnosticError` when it cannot be used any more."""
+        """Ask the trusted configuration again, and judge the commit in force by it and by what is applied now. Raises
+        `DiagnosticError` when nothing may be done for it any more.
+        """
         assert self.loaded is not None, "there is a commit in force"
-        self.around = around(self.loaded, self._options)
+        try:
+            self.around = around(self.loaded, self._options)
+        except DiagnosticError as problem:
+            self._conditions.put("CommitValid", "False", "NotAllowed", f"{self.commit[:12]}: {problem}")
+            raise
+        if not self.turned:
+            self._valid(self.commit)
         return self.around
 
     def _let_through(self) -> bool:

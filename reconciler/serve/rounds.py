@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from reconciler.address import Address
+from reconciler.authority import Judgement
 from reconciler.hosts import Reached
 from reconciler.plan import Outcome, Plan
 from reconciler.reconcile import Around, Loaded, Options, Round, apply_round, decide
@@ -52,8 +53,10 @@ class Rounds:
     def __init__(self, links: Links, options: Options, journal: Journal, leading: Callable[[str], None]) -> None:
         self._links, self._options, self._journal, self._leading = links, options, journal, leading
 
-    def plan(self, loaded: Loaded, known: Around, targets: frozenset[Address] = frozenset()) -> Round:
-        """Plan on what hosts showed last; `targets` empty: all."""
+    def plan(self, loaded: Loaded, known: Around, targets: frozenset[Address], judged: Judgement | None) -> Round:
+        """Plan on what hosts showed last; `targets` empty: all. What the commit may do is as it was `judged`, or is
+        judged now. Raises `DiagnosticError`.
+        """
         reached = Reached(
             hosts=self._links.hosts,
             snapshots=self._links.snapshots,
@@ -61,7 +64,7 @@ class Rounds:
             diagnostics=known.diagnostics,
             undeclared=known.undeclared,
         )
-        round_ = decide(loaded, reached, self._options)
+        round_ = decide(loaded, reached, self._options, judged)
         return msgspec.structs.replace(round_, plan=narrowed(round_.plan, targets)) if targets else round_
 
     def carry_out(

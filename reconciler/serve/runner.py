@@ -67,7 +67,7 @@ class Runner:
         self._pulse = pulse
         self._files = LatestFiles()
         self._stop: threading.Event = threading.Event()
-        self._ending = False
+        self._ending = self._fresh = False
         self._errors: dict[str, str] = {}
 
     def interrupt(self, *, ending: bool = False) -> None:
@@ -83,6 +83,7 @@ class Runner:
         assert self._course.loaded is not None, "it is renewed when there is one"
         self._files.use(files_of(self._course.loaded, known))
         self._links.use(known.hosts)
+        self._fresh = True
 
     def connect(self) -> None:
         """Connect to all hosts, and look at nothing."""
@@ -130,7 +131,8 @@ class Runner:
         assert known is not None, "a round is of a commit that is taken up"
         self._patience.of(loaded.desired)
         begun = time.monotonic()
-        round_ = self._rounds.plan(loaded, known, targets)
+        fresh, self._fresh = self._fresh, False
+        round_ = self._rounds.plan(loaded, known, targets, judged=known.judged if fresh else None)
         self._journal.tell(
             "Planned",
             f"{len(round_.plan.steps)} steps",

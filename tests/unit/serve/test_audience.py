@@ -1,0 +1,117 @@
+"""Whoever pushed a commit hears what becomes of it, whenever they ask."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from reconciler.serve.audience import Audience
+from reconciler.serve.controls import Ending
+
+OLD, NEW = "1" * 40, "2" * 40
+
+
+class Follower:
+    """Follows a commit in a thread of its own."""
+
+    def __init__(self, audience: Audience, commit: str, by: str = "ann") -> None:
+        self.heard: list[str] = []
+        self.codes: list[int] = []
+        self._thread = threading.Thread(
+            target=lambda: self.codes.append(audience.follow(commit, by, self.heard.append))
+        )
+        self._thread.start()
+        eventually(lambda: not audience.empty or bool(self.codes))
+
+    def end(self) -> tuple[str, int]:
+        self._thread.join(timeout=10)
+        return "".join(self.heard), self.codes[0]
+
+
+def eventually(true: Callable[[], bool]) -> None:
+    tick = threading.Event()
+    assert any(true() or tick.wait(0.01) for _ in range(1000))
+
+
+def never(commit: str) -> bool:
+    return False
+
+
+def test_one_who_asked_before_hears_the_whole_round() -> None:
+    audience = Audience()
+    follower = Follower(audience, NEW)
+    audience.begin(NEW, never).write("plan\n")
+    audience.end(0)
+    assert follower.end() == ("plan\n", 0)
+
+
+def test_one_who_comes_late_hears_what_was_said_before() -> None:
+    audience = Audience()
+    transcript = audience.begin(NEW, never)
+    transcript.write("plan\n")
+    follower = Follower(audience, NEW)
+    transcript.write("done\n")
+    audience.end(1)
+    assert follower.end() == ("plan\ndone\n", 1)
+
+
+def test_one_who_comes_after_the_end_hears_it_all_the_same() -> None:
+    audience = Audience()
+    audience.begin(NEW, never).write("plan\n")
+    audience.end(4)
+    assert Follower(audience, NEW).end() == ("plan\n", 4)
+
+
+def test_one_who_follows_an_older_commit_is_told_of_the_newer_one_and_what_became_of_it() -> None:
+    audience = Audience()
+    follower = Follower(audience, OLD)
+    audience.begin(NEW, lambda commit: commit == OLD).write("plan\n")
+    audience.end(0)
+    text, code = follower.end()
+    assert NEW[:12] in text
+    assert OLD[:12] in text
+    assert (text.endswith("plan\n"), code) == (True, 0)
+
+
+def test_a_round_that_is_left_for_a_newer_commit_is_followed_on() -> None:
+    audience = Audience()
+    follower = Follower(audience, OLD)
+    audience.begin(OLD, never)
+    audience.overtaken("A newer commit is there.\n")
+    audience.begin(NEW, lambda commit: True)
+    audience.end(0)
+    text, code = follower.end()
+    assert (text.count("newer commit"), code) == (2, 0)
+
+
+def test_one_whose_commit_comes_to_nothing_is_told_why() -> None:
+    audience = Audience()
+    follower = Follower(audience, NEW)
+    audience.dismiss(NEW, "It has mistakes.\n", 1)
+    assert follower.end() == ("It has mistakes.\n", 1)
+
+
+def test_at_the_end_everybody_is_told_and_nobody_waits() -> None:
+    audience = Audience()
+    waiting = Follower(audience, NEW)
+    audience.close("It ends.\n")
+    assert waiting.end() == ("It ends.\n", 1)
+    with pytest.raises(Ending):
+        audience.follow(NEW, "bob", print)
+
+
+def test_a_follower_that_left_hinders_nobody() -> None:
+    audience = Audience()
+
+    def gone(text: str) -> None:
+        raise BrokenPipeError
+
+    threading.Thread(target=audience.follow, args=(NEW, "bob", gone), daemon=True).start()
+    eventually(lambda: audience.pusher(NEW) == "bob")
+    follower = Follower(audience, NEW)
+    eventually(lambda: len(audience._waiting) == 2)
+    audience.begin(NEW, never).write("plan\n")
+    audience.end(0)
+    assert follower.end() == ("plan\n", 0)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import sys
 import threading
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,15 +23,17 @@ from reconciler.report.screen import Screen
 from reconciler.serve.answering import Answering
 from reconciler.serve.controller import Controller, Settings
 from reconciler.serve.following import follower
-from reconciler.serve.journal import Entry
+from reconciler.serve.journal import Severity
 from reconciler.serve.judging import ChildJudge, Deployment
+from reconciler.serve.log import Format
 from reconciler.serve.socket_place import Taken, folder_of, socket_of
 from reconciler.serve.socket_server import listening
+from reconciler.serve.surroundings import surrounded
+from reconciler.serve.unit import unit
 from reconciler.source import open_repository
 from reconciler.trust import Trust
 from reconciler.trust.configuration import FleetTrust, RepositoryTrust
 
-_STYLES = {"debug": "dim", "info": "", "warning": "yellow", "error": "bold red"}
 _TO_LEAVE = 5.0
 """Seconds that another controller, which may be about to end, has to leave the socket."""
 
@@ -44,6 +48,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     branch: str | None
     socket: Path | None
     until_idle: bool
+    log_format: Format
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +58,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     section: FleetTrust
     deployment: Deployment
     socket: Path
+    log_format: Format
 
 
 def service(asked: Asked) -> Service:
@@ -83,7 +89,28 @@ def service(asked: Asked) -> Service:
             config=str(asked.config.resolve()) if asked.config else "",
         ),
         socket=asked.socket or (Path(named) if named else socket_of(folder_of(git_dir).parent)),
+        log_format=asked.log_format,
     )
+
+
+def unit_of(asked: Asked) -> str:
+    """The systemd unit that runs what was asked. Raises `DiagnosticError` when it is not clear what that follows."""
+    configuration = trust.load(asked.config)
+    fleet_id, section, repository = _followed(asked, configuration)
+    program = shutil.which("reconciler") or str(Path(sys.argv[0]).resolve())
+    given = {
+        "--config": configuration.path.resolve() if configuration.fleets else "",
+        "--fleet": fleet_id,
+        "--repo": repository.url if asked.repo or section.repository is None else "",
+        "--path": asked.path,
+        "--branch": asked.branch,
+        "--socket": asked.socket and asked.socket.absolute(),
+        "--log-format": asked.log_format if asked.log_format != "text" else "",
+    }
+    words = [word for name, value in given.items() if value for word in (name, str(value))]
+    named = asked.socket or (Path(section.controller.socket) if section.controller.socket else None)
+    here = [Path(repository.url)] if repository.url.startswith("/") else []
+    return unit([program, "serve", *words], [*here, *([named.absolute().parent] if named else [])])
 
 
 def _followed(asked: Asked, configuration: Trust) -> tuple[str, FleetTrust, RepositoryTrust]:
@@ -120,7 +147,11 @@ def serve(served: Service, screen: Screen) -> Exit:
     """Run the controller until a signal ends it: the first lets running steps finish, the second leaves at once."""
     controller = served.controller
     with ExitStack() as stack:
-        stack.enter_context(controller.journal.listening(lambda entry: _log(screen, entry)))
+        section = served.section.controller
+        if controller.until_idle:  # it is there for one push, and not to be asked how it is
+            section = msgspec.structs.replace(section, listen=None)
+        least: Severity = "debug" if screen.verbose else "warning" if screen.quiet else "info"
+        stack.enter_context(surrounded(controller, section, controller.pulse, screen.talk, served.log_format, least))
         judge = ChildJudge(served.deployment, attended=True)
         try:
             stack.enter_context(listening(served.socket, Answering(controller, judge).answer, _TO_LEAVE))
@@ -151,12 +182,3 @@ def _until_stopped(controller: Controller) -> Exit:
         for number, handler in before.items():
             signal.signal(number, handler)
     return ended[0] if ended else Exit.ERROR
-
-
-def _log(screen: Screen, entry: Entry) -> None:
-    if entry.severity == "debug" and not screen.verbose:
-        return
-    took = f" ({entry.seconds:.1f} s)" if entry.seconds is not None else ""
-    style = _STYLES[entry.severity]
-    screen.talk.write([line(Span(f"{entry.time} ", "dim"), Span(entry.reason, style), f" {entry.message}{took}")])
-    screen.talk.flush()

@@ -93,6 +93,11 @@ class Controller:
         )
         self._ending = threading.Event()
 
+    @property
+    def until_idle(self) -> bool:
+        """Whether it ends once there is nothing left to do."""
+        return self._settings.until_idle
+
     def run(self) -> Exit:
         """Work until it is told to stop. One that ends when it is idle gives the exit code of its last whole round."""
         self.journal.tell("Started", f"following {self._settings.branch} of {self._course.place}")

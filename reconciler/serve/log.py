@@ -12,10 +12,11 @@ import msgspec
 
 from reconciler.report.line import line, plain
 from reconciler.report.screen import Stream
-from reconciler.serve.journal import Entry, Journal
+from reconciler.serve.journal import Entry, Journal, Severity
 from reconciler.serve.outbox import Outbox
 
 Format = Literal["text", "json"]
+_ORDER: dict[Severity, int] = {"debug": 0, "info": 1, "warning": 2, "error": 3}
 _MOST_BYTES = 1 << 20
 _WAIT = 60.0
 _PATIENCE = 2.0
@@ -23,8 +24,8 @@ _PATIENCE = 2.0
 
 
 @contextmanager
-def logging(journal: Journal, stream: Stream, form: Format, *, verbose: bool = False) -> Iterator[None]:
-    """Write whatever the journal is told while the context lasts; what is only for a close look, if `verbose`.
+def logging(journal: Journal, stream: Stream, form: Format, least: Severity = "info") -> Iterator[None]:
+    """Write whatever the journal is told while the context lasts, if it is at least so bad.
 
     A thread of its own writes: whoever does not read our standard error holds up nothing, and is told how much they
     missed.
@@ -32,7 +33,7 @@ def logging(journal: Journal, stream: Stream, form: Format, *, verbose: bool = F
     outbox = Outbox(lambda number: _missed(number, form), _MOST_BYTES)
 
     def hear(entry: Entry) -> None:
-        if verbose or entry.severity != "debug":
+        if _ORDER[entry.severity] >= _ORDER[least]:
             outbox.put(rendered(entry, form))
 
     writer = threading.Thread(target=_write, args=(outbox, stream), name="log", daemon=True)

@@ -51,13 +51,16 @@ def managed(manager: Manager, dead: Callable[[], str], state: Callable[[], str])
     is for people who ask it how we are.
     """
     over = threading.Event()
+    living = threading.Thread(target=_live, args=(manager, dead, state, over), name="notify", daemon=True)
     if manager.listens:
-        threading.Thread(target=_live, args=(manager, dead, state, over), name="notify", daemon=True).start()
+        living.start()
     manager.tell(READY="1")
     try:
         yield
     finally:
         over.set()
+        if manager.listens:
+            living.join(_LOOK)
         manager.tell(STOPPING="1", STATUS="finishing running steps")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.report.screen import Stream
 from reconciler.serve.controls import Controls
+from reconciler.serve.journal import Severity
 from reconciler.serve.log import Format, logging
 from reconciler.serve.notify import Manager, managed
 from reconciler.serve.pulse import Pulse
@@ -25,15 +26,14 @@ def surrounded(
     pulse: Pulse,
     stream: Stream,
     log_format: Format = "text",
-    *,
-    verbose: bool = False,
+    least: Severity = "info",
 ) -> Iterator[None]:
     """Log to a stream, serve HTTP where the trusted configuration says, and tell systemd, while the context lasts.
-    `pulse` is what the working thread beats.
+    `pulse` is what the working thread beats; `least` is how bad must be what is logged.
     """
     manager = Manager(os.environ)
     with ExitStack() as stack:
-        stack.enter_context(logging(controls.journal, stream, log_format, verbose=verbose))
+        stack.enter_context(logging(controls.journal, stream, log_format, least))
         if trust.listen is not None:
             stack.enter_context(_http(controls, trust, trust.listen, pulse))
         stack.enter_context(managed(manager, pulse.dead, lambda: summary(controls)))

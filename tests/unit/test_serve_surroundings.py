@@ -15,7 +15,7 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.report.screen import Stream
-from reconciler.serve.journal import Entry, Journal
+from reconciler.serve.journal import Entry, Journal, Severity
 from reconciler.serve.log import logging, rendered
 from reconciler.serve.notify import Manager, managed
 from reconciler.serve.pulse import BeatingStop, Pulse
@@ -55,13 +55,14 @@ def test_text_of_users_begins_no_line_and_acts_on_no_terminal() -> None:
     assert "a\\x0a2026 info Fine: b\\x1b[2J\\u202e" in line
 
 
-def test_what_is_for_a_close_look_is_left_out_unless_it_is_asked_for() -> None:
-    for verbose, lines in ((False, 1), (True, 2)):
-        written, journal = io.StringIO(), Journal()
-        with logging(journal, Stream(written, {}), "text", verbose=verbose):
-            journal.tell("A", "close", "debug")
-            journal.tell("B", "plain")
-        assert len(written.getvalue().splitlines()) == lines
+@pytest.mark.parametrize(("least", "reasons"), [("debug", "ABC"), ("info", "BC"), ("warning", "C")])
+def test_what_is_less_than_is_asked_for_is_left_out(least: Severity, reasons: str) -> None:
+    written, journal = io.StringIO(), Journal()
+    with logging(journal, Stream(written, {}), "text", least):
+        journal.tell("A", "", "debug")
+        journal.tell("B", "")
+        journal.tell("C", "", "error")
+    assert [line.split()[2] for line in written.getvalue().splitlines()] == [f"{each}:" for each in reasons]
 
 
 def test_a_reader_who_left_ends_nothing() -> None:
@@ -212,12 +213,11 @@ def test_what_surrounds_a_controller_ends_with_it_and_stays_out_of_its_way() -> 
     """An address that nobody can listen at, and a log that nobody reads."""
     controls, written = Remembering(), io.StringIO()
     trust = ControllerTrust(listen="192.0.2.1:9460")
-    before = threading.active_count()
     with surrounded(controls, trust, Pulse(), Stream(written, {}), "json"):
         until(lambda: "HttpUnavailable" in written.getvalue())
         written.close()
         controls.journal.tell("A", "nobody reads this")
-    assert threading.active_count() == before
+    assert not {"log", "http", "notify"} & {thread.name for thread in threading.enumerate()}
 
 
 def until(so: Callable[[], bool]) -> None:

@@ -54,7 +54,10 @@ class Leadership:
 
     def _live(self) -> None:
         while not self._over.wait(self._term / _LOOKS * random.uniform(0.8, 1.0)):  # noqa: S311 - no secret
-            self.tend()
+            try:
+                self.tend()
+            except Exception as bug:  # whoever looks no more would lead, or wait, for ever
+                self._journal.tell("LeadershipFailed", f"unexpected {type(bug).__name__}: {bug}", "error")
 
     @property
     def leads(self) -> bool:

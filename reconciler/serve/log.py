@@ -50,10 +50,11 @@ def rendered(entry: Entry, form: Format) -> bytes:
     """One line, in which nothing can act on a terminal or begin another one."""
     if form == "json":
         return (json.dumps(msgspec.to_builtins(entry), ensure_ascii=True) + "\n").encode()
-    named = [each for each in (entry.address, entry.host and f"on {entry.host}") if each and each not in entry.message]
-    about = f" ({' '.join(named)})" if named else ""
+    about = {entry.address: entry.address, entry.host: f"on {entry.host}"}
+    named = [words for name, words in about.items() if name and name not in entry.message]
+    whom = f" ({' '.join(named)})" if named else ""
     took = "" if entry.seconds is None else f" [{entry.seconds:.3g} s]"
-    return plain([line(f"{entry.time} {entry.severity:7} {entry.reason}: {entry.message}{about}{took}")]).encode()
+    return plain([line(f"{entry.time} {entry.severity:7} {entry.reason}: {entry.message}{whom}{took}")]).encode()
 
 
 def _missed(number: int, form: Format) -> bytes:

@@ -48,12 +48,12 @@ def between(
     targets: frozenset[Address] = frozenset(),
 ) -> Plan:
     """The plan for `after` on hosts on which `before` was carried out; what follows from no manifest is marked."""
-    hosts = _drivers(after)
+    hosts = drivers_of(after)
     snapshots = assumed(before, hosts, after)
     tables = {name: impacts(driver) for name, driver in hosts.items()}
     plan = planning.plan(after, snapshots, tables, source, allow, targets, _left(before, after))
     plan = marked(plan, before, after, snapshots)
-    return msgspec.structs.replace(plan, diagnostics=(*_missing_drivers(hosts), *plan.diagnostics))
+    return msgspec.structs.replace(plan, diagnostics=(*missing_drivers(hosts), *plan.diagnostics))
 
 
 def _base(loaded: Loaded, base: str) -> Loaded:
@@ -74,7 +74,7 @@ def _same_fleet(before: Desired, after: Desired) -> None:
         raise DiagnosticError(error("fleet-id", "the fleet's id is not the one of the base", detail))
 
 
-def _drivers(desired: Desired) -> dict[str, str]:
+def drivers_of(desired: Desired) -> dict[str, str]:
     """Every declared host and its driver."""
     hosts = (each for address, each in desired.resources.items() if address.kind == "Host")
     return {each.address.name: each.spec.driver or USUAL_DRIVER for each in hosts}
@@ -87,7 +87,7 @@ def _left(before: Desired, after: Desired) -> tuple[str, ...]:
     return tuple(sorted(each.address.name for each in gone))
 
 
-def _missing_drivers(hosts: dict[str, str]) -> list[Diagnostic]:
+def missing_drivers(hosts: dict[str, str]) -> list[Diagnostic]:
     """A driver that is not installed declares no impact, so that every change on its hosts would be refused."""
     missing = sorted(set(hosts.values()) - set(driver_names()))
     detail = "Changes on its hosts cannot be judged, and are shown as refused. Install it; it needs no hypervisor."

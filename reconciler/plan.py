@@ -68,8 +68,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """What happens to one object, and whether it may. `reason` and `disturbs` are for display only.
 
     `consent` is the strictest of the fields' own. A change that waits may therefore have a step all the same, which
-    carries out the fields that are granted. `assumed`: no manifest says the host, and nobody looked, so that it may be
-    another one.
+    carries out the fields that are granted. `assumed`: nobody looked at the host, so that it may be another one, or not
+    as it is taken to be.
     """
 
     key: ObjectKey
@@ -108,14 +108,26 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     awaits: tuple[Await, ...] = ()
 
 
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """A look at the hosts that somebody else took and published: when (UTC, ISO 8601), how many seconds that is ago,
+    for which commit, and who signed it (empty when nobody asked).
+    """
+
+    time: str
+    age: int
+    commit: str
+    signer: str = ""
+
+
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the desired state was read: a commit, or the work tree on top of one. `base` is the commit that stands in
-    for what the hosts show; empty when they were looked at.
+    """Where the desired state was read: a commit, or the work tree on top of one. Two things can stand in for a look at
+    the hosts: what the commit `base` declares, or a `look` that was published. Without either they were looked at.
     """
 
     commit: str = ""
     work_tree: bool = False
     base: str = ""
+    look: Look | None = None
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""The limited process: it reads both commits, and plans."""
+"""The limited process: it reads both commits, or one and what the hosts showed, and plans."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from pathlib import Path
 
 import msgspec
 
+from reconciler.against import plan_against
 from reconciler.apart.question import Compared, Mistaken, Question
 from reconciler.comparison import compare
 from reconciler.diagnostic import DiagnosticError
+from reconciler.plan import Plan
 from reconciler.reconcile import Options
 
 
@@ -17,10 +19,22 @@ def answered(question: bytes) -> bytes:
     """The answer to a question."""
     asked = msgspec.json.decode(question, type=Question)
     try:
-        answer: Compared | Mistaken = Compared(compare(_options(asked), os.fsdecode(asked.base)))
+        answer: Compared | Mistaken = Compared(_plan(asked))
     except DiagnosticError as failure:
         answer = Mistaken(failure.diagnostics)
     return msgspec.json.encode(answer)
+
+
+def _plan(asked: Question) -> Plan:
+    if asked.shown is None:
+        return compare(_options(asked), os.fsdecode(asked.base))
+    signers = asked.shown.signers
+    return plan_against(
+        _options(asked),
+        os.fsdecode(asked.shown.where),
+        signers=None if signers is None else Path(os.fsdecode(signers)),
+        signer=asked.shown.signer,
+    )
 
 
 def _options(asked: Question) -> Options:

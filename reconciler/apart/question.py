@@ -10,13 +10,24 @@ from reconciler.guard.allow import Allow
 from reconciler.plan import Plan
 
 
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """A published observation: where it is, and whose word is taken for it (`signers` is a file, None: anybody's)."""
+
+    where: bytes
+    signers: bytes | None = None
+    signer: str = ""
+
+
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """What would be done for `rev` on hosts that are as `base` declares? Names are bytes, as systems have them."""
+    """What would be done for `rev` on hosts that are as `base` declares, or as they were `shown`? Names are bytes, as
+    systems have them.
+    """
 
     repo: bytes
     path: bytes
     rev: bytes | None
-    base: bytes
+    base: bytes = b""
+    shown: Shown | None = None
     allow: Allow
     targets: tuple[Address, ...]
 

@@ -1,8 +1,11 @@
-"""`plan --base`: what is read there may be a stranger's, so another process does it (`reconciler.apart`)."""
+"""`plan --base` and `--observed`: what is read there may be a stranger's, so another process does it
+(`reconciler.apart`).
+"""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.cli import options
@@ -14,6 +17,18 @@ if TYPE_CHECKING:
 
 def compared(values: dict[str, Any], base: str) -> Plan:
     """The plan for the source that the options name, on hosts as `base` declares them. Raises `DiagnosticError`."""
+    return _asked(values, base=os.fsencode(base))
+
+
+def against(values: dict[str, Any], where: str, signers: Path | None, signer: str) -> Plan:
+    """The same on hosts as a published observation shows them. Raises `DiagnosticError`."""
+    from reconciler.apart.question import Shown
+
+    believed = None if signers is None else os.fsencode(signers)
+    return _asked(values, shown=Shown(where=os.fsencode(where), signers=believed, signer=signer))
+
+
+def _asked(values: dict[str, Any], **what: Any) -> Plan:
     from reconciler.apart import Apart
 
     repo = values["repo"] or enclosing_repository()
@@ -25,7 +40,7 @@ def compared(values: dict[str, Any], base: str) -> Plan:
             repo=os.fsencode(repo),
             path=os.fsencode(values["path"]),
             rev=None if rev is None else os.fsencode(rev),
-            base=os.fsencode(base),
+            **what,
             allow=options.consents(values["allow"]),
             targets=tuple(values["targets"]),
         )

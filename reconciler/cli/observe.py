@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,10 +23,21 @@ if TYPE_CHECKING:
 @options.source
 @options.rev("the work tree")
 @click.option("--fields", is_flag=True, help="Also show the fields of what is ours, as they are stored there.")
+@click.option(
+    "--publish",
+    metavar="FILE|git",
+    help="Show nothing, but write down what `plan --observed` needs, with nothing private in it: to a file, or to"
+    " refs/reconciler/FLEET-ID/observation of the repository. Reads HEAD unless --rev says otherwise.",
+)
+@click.option(
+    "--key",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    help="The ssh key that signs it. By default `publish_key` of the trusted configuration, if there is one.",
+)
 @options.output_of("text", "json", "yaml")
 @options.talk
 @click.pass_obj
-def command(screen: Screen, /, fields: bool, output: str, **values: Any) -> Exit:
+def command(screen: Screen, /, fields: bool, publish: str | None, key: Path | None, output: str, **values: Any) -> Exit:
     """Show what stands on the fleet's hosts: what is this fleet's, and everything that is not.
 
     It only looks. A fleet that declares nothing but itself and its hosts is enough, so this is how to see
@@ -35,7 +47,14 @@ def command(screen: Screen, /, fields: bool, output: str, **values: Any) -> Exit
       reconciler observe
       reconciler observe --fields
       reconciler observe -o json
+      reconciler observe --publish git
     """
+    if publish is not None:
+        from reconciler.cli import publishing
+
+        return publishing.publish(screen, publish, key, values)
+    if key is not None:
+        raise click.UsageError("--key signs what --publish writes.")
     from reconciler.reconcile import connect, load
     from reconciler.report.data import dumped
     from reconciler.report.line import line

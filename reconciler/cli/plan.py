@@ -24,6 +24,18 @@ if TYPE_CHECKING:
     help="Compare with this commit instead of looking at hosts: what it declares is assumed to stand. Needs no"
     " hypervisor, no credentials and no trusted configuration.",
 )
+@click.option(
+    "--observed",
+    metavar="FILE|REF|git",
+    help="Plan on the hosts as a published observation shows them: a file, a reference, or `git` for the fleet's own."
+    " Needs no hypervisor, no credentials and no trusted configuration.",
+)
+@click.option(
+    "--signers",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    help="Believe --observed only when one of these allowed signers (OpenSSH's format) signed it.",
+)
+@click.option("--signer", default="", metavar="NAME", help="Only that one of the allowed signers.")
 @options.impacts
 @click.option(
     "--out",
@@ -35,7 +47,16 @@ if TYPE_CHECKING:
 @options.talk
 @click.pass_obj
 def command(
-    screen: Screen, /, base: str | None, out: Path | None, detailed_exitcode: bool, output: str, **values: Any
+    screen: Screen,
+    /,
+    base: str | None,
+    observed: str | None,
+    signers: Path | None,
+    signer: str,
+    out: Path | None,
+    detailed_exitcode: bool,
+    output: str,
+    **values: Any,
 ) -> Exit:
     """Show what `apply` would do, with the impact of every change on what runs, and why.
 
@@ -47,13 +68,22 @@ def command(
       reconciler plan --rev HEAD --out next.plan
       reconciler plan -o json --detailed-exitcode
       reconciler plan --base origin/main --rev HEAD -o markdown
+      reconciler plan --observed git --signers signers --rev HEAD
     """
     from reconciler.cli.showing import show_mistakes, show_plan
     from reconciler.diagnostic import DiagnosticError
     from reconciler.report import verdict
 
+    _refuse_two(base=base, observed=observed, out=out, config=values["config"])
+    if (signer and not signers) or (signers and not observed):
+        raise click.UsageError("--signer needs --signers, and --signers needs --observed.")
     try:
-        plan = _looked(screen, out, values) if base is None else _compared(base, out, values)
+        if base is not None:
+            plan = comparing.compared(values, base)
+        elif observed is not None:
+            plan = comparing.against(values, observed, signers, signer)
+        else:
+            plan = _looked(screen, out, values)
     except DiagnosticError as failure:
         show_mistakes(screen, failure.diagnostics, output)
         raise
@@ -82,13 +112,12 @@ def _looked(screen: Screen, out: Path | None, values: dict[str, Any]) -> Plan:
     return plan
 
 
-def _compared(base: str, out: Path | None, values: dict[str, Any]) -> Plan:
-    """The plan from one commit to another. What would need more than the two is wrong usage."""
-    if out is not None:
-        raise click.UsageError("--base and --out exclude each other: what is only assumed cannot be applied.")
-    if values["config"] is not None:
-        raise click.UsageError("--base and --config exclude each other: two commits are compared, and nothing else.")
-    return comparing.compared(values, base)
+def _refuse_two(**given: Any) -> None:
+    """What stands in for the hosts excludes all that is about real ones: that is wrong usage."""
+    found = [name for name in ("base", "observed", "out", "config") if given[name] is not None]
+    if found[0:1] not in ([], ["out"], ["config"]) and len(found) > 1:
+        why = "what was not looked at now cannot be applied" if found[1] == "out" else "one of them says what stands"
+        raise click.UsageError(f"--{found[0]} and --{found[1]} exclude each other: {why}.")
 
 
 def _save(plan: Any, path: Path) -> None:

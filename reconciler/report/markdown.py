@@ -15,7 +15,7 @@ from reconciler.report.filtering import filtering_lines
 from reconciler.report.grouping import Group, group
 from reconciler.report.harmless import code, fence, html_code
 from reconciler.report.line import Line, counted, escape
-from reconciler.report.plan_text import SYMBOLS, group_lines, summary_lines
+from reconciler.report.plan_text import SYMBOLS, group_lines, look_words, summary_lines
 
 MARK = "<!-- reconciler plan -->"
 """By this the comment is found again."""
@@ -56,7 +56,9 @@ _ENDS = "\n\n\n"
 def _head(plan: Plan) -> str:
     summary = " ".join(_texts(summary_lines(plan)))
     lines = [MARK, f"### {summary}", "", f"Fleet {code(plan.fleet)}, {_source(plan)}."]
-    if plan.source.base:
+    if plan.source.look:
+        lines.append(f"**No host was looked at**: {look_words(plan.source.look, code)}.")
+    elif plan.source.base:
         base = code(plan.source.base[:12])
         lines.append(f"**No host was looked at**: all is assumed to stand as commit {base} declares it.")
     return "\n".join(lines)

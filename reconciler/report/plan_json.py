@@ -36,6 +36,9 @@ def plan_value(plan: Plan) -> dict[str, Any]:
 def source_value(source: Source) -> dict[str, Any]:
     """Where the desired state was read."""
     value = {"commit": source.commit or None, "workTree": source.work_tree}
+    if look := source.look:
+        signer = look.signer or None
+        return value | {"observed": {"time": look.time, "age": look.age, "commit": look.commit, "signer": signer}}
     return {**value, "base": source.base, "assumed": True} if source.base else value
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from reconciler.diagnostic import Place
 from reconciler.impact import Impact
-from reconciler.plan import Change, FieldChange, Granted, Plan, Refused, Source, Waiting
+from reconciler.plan import Change, FieldChange, Granted, Look, Plan, Refused, Source, Waiting
 from reconciler.report.diagnostics import diagnostics_lines
 from reconciler.report.grouping import Group, Summary, carried_out, group, summarise
 from reconciler.report.line import Line, Span, counted, indented, line
@@ -37,10 +37,27 @@ def retained_lines(plan: Plan) -> list[Line]:
 
 def assumed_lines(plan: Plan) -> list[Line]:
     """That nobody looked at the hosts, where nobody did."""
+    if look := plan.source.look:
+        return [line(Span(f"No host was looked at: {look_words(look)}.", "bold yellow"))]
     if not plan.source.base:
         return []
     text = f"No host was looked at: all is assumed to stand as commit {plan.source.base[:12]} declares it."
     return [line(Span(text, "bold yellow"))]
+
+
+def look_words(look: Look, quoted: Callable[[str], str] = str) -> str:
+    """When somebody else looked, for what, and whose word that is."""
+    when = f"{_long(look.age)} ago" if look.age >= 0 else f"{_long(-look.age)} from now"
+    time = f"{look.time[:16].replace('T', ' ')} UTC"
+    by = f"signed by {quoted(look.signer)}" if look.signer else "no signature was checked"
+    return f"this is what they showed {when} ({time}) for commit {quoted(look.commit[:12])}; {by}"
+
+
+def _long(seconds: int) -> str:
+    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= 2 * size or (unit == "minute" and seconds >= size):
+            return counted(seconds // size, unit)
+    return counted(seconds, "second")
 
 
 def source_words(source: Source) -> str:

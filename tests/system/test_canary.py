@@ -31,6 +31,8 @@ LOOKS = [
     *(["describe", WEB, "-o", output] for output in ("text", "json", "yaml")),
     ["observe", "--fields"],
     ["observe", "-o", "json"],
+    ["observe", "--publish", "seen.json"],
+    ["plan", "--observed", "seen.json", "-o", "json"],
     ["graph"],
     ["graph", "-o", "dot"],
     ["doctor", "--verbose"],

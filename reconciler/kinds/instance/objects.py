@@ -94,7 +94,7 @@ def _fields(resource: Resource, world: World, host: HostSpec) -> dict[str, Value
         # That of its origin: a guest that is renamed answers to its new name in DNS, and is not made anew for it.
         "seed.hostname": resource.origin.name,
         "seed.keys": tuple(sorted({fingerprint(key) for key in _keys(resource, world)})),
-        "seed.userData": _user_data(spec),
+        "seed.userData": user_data_field(spec),
     }
     fields.update({path: value for path, value in _optional(spec, flavor, image, host) if value is not None})
     fields.update(_volume_fields(resource, world))
@@ -125,7 +125,7 @@ def _volume_fields(resource: Resource, world: World) -> dict[str, Value]:
     return fields
 
 
-def _user_data(spec: InstanceSpec) -> str | None:
+def user_data_field(spec: InstanceSpec) -> str | None:
     """Its digest, or the name of the secret that it is: secrets are never digested."""
     if secret := secret_of(spec):
         return f"secret:{secret}"

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import msgspec
 
-from reconciler import desired, planfile, planning, record, trust
+from reconciler import authority, desired, planfile, planning, record, trust
 from reconciler.address import Address
 from reconciler.apply import apply
+from reconciler.authority import Judgement
 from reconciler.desired import Desired
 from reconciler.diagnostic import Diagnostic, DiagnosticError, error, failed, in_order
 from reconciler.driver import Driver, HostConfig
@@ -22,7 +23,7 @@ from reconciler.installed import driver_type, impacts
 from reconciler.listener import Listener
 from reconciler.memory import manifests
 from reconciler.observation import Snapshot
-from reconciler.parsing import known
+from reconciler.parsing import Memory, known
 from reconciler.plan import Outcome, Plan
 from reconciler.source import Tree, open_source
 
@@ -47,11 +48,12 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
-    """A source, understood; never planned when its diagnostics hold an error."""
+    """A source, understood; never planned when its diagnostics hold an error. `memory` knows its manifests."""
 
     tree: Tree
     desired: Desired
     diagnostics: list[Diagnostic]
+    memory: Memory | None = None
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,22 +80,25 @@ def load(options: Options) -> Loaded:
     blobs = tree.blobs(lambda identity: known(identity, memory))
     wanted, mistakes = desired.load(blobs, tree.read_file, memory)
     memory.save()
-    return Loaded(tree=tree, desired=wanted, diagnostics=in_order([*tree.diagnostics, *mistakes]))
+    return Loaded(tree=tree, desired=wanted, diagnostics=in_order([*tree.diagnostics, *mistakes]), memory=memory)
 
 
 class Around(msgspec.Struct, frozen=True, kw_only=True):
     """What the trusted configuration says of the fleet that a source declares: how its hosts are reached, what is to be
-    said about that, and which hosts no manifest names.
+    said about that, and which hosts no manifest names. `judged` is what the source may do, as of now.
     """
 
     configuration: trust.Trust
     hosts: list[HostConfig]
     diagnostics: tuple[Diagnostic, ...]
     undeclared: tuple[str, ...]
+    judged: Judgement
 
 
 def around(loaded: Loaded, options: Options) -> Around:
-    """Ask the trusted configuration. Raises `DiagnosticError` when it or the source has errors: they never plan."""
+    """Ask the trusted configuration. Raises `DiagnosticError` when it or the source has errors: they never plan; and
+    `Untrusted` when the source may not do what it does.
+    """
     if failed(loaded.diagnostics):
         raise DiagnosticError(*loaded.diagnostics)
     configuration = trust.load(options.config)
@@ -102,7 +107,15 @@ def around(loaded: Loaded, options: Options) -> Around:
         raise DiagnosticError(*mistakes)
     mistakes += configuration.missing_secrets(loaded.desired)
     undeclared = configuration.undeclared(loaded.desired)
-    return Around(configuration=configuration, hosts=hosts, diagnostics=tuple(mistakes), undeclared=undeclared)
+    judged = judge(loaded, configuration)
+    return Around(
+        configuration=configuration, hosts=hosts, diagnostics=tuple(mistakes), undeclared=undeclared, judged=judged
+    )
+
+
+def judge(loaded: Loaded, configuration: trust.Trust) -> Judgement:
+    """What a source may do, by the trusted configuration and by what is applied now. Raises `Untrusted`."""
+    return authority.judge(loaded.tree, loaded.desired, configuration, loaded.memory)
 
 
 @contextmanager
@@ -111,7 +124,12 @@ def connect(loaded: Loaded, options: Options) -> Iterator[Reached]:
 
     Raises `DiagnosticError` when the source or the trusted configuration has errors: they never plan.
     """
-    known = around(loaded, options)
+    with _reaching(loaded, around(loaded, options), options) as reached:
+        yield reached
+
+
+@contextmanager
+def _reaching(loaded: Loaded, known: Around, options: Options) -> Iterator[Reached]:
     with files_of(loaded, known) as files:
         reached = reach(known.hosts, files, options.deadline, driver_type)
         try:
@@ -137,25 +155,30 @@ def observe(loaded: Loaded, options: Options) -> list[Snapshot]:
 def plan_round(options: Options) -> Iterator[Round]:
     """Load, observe and plan; the drivers stay open while the context lasts."""
     loaded = load(options)
-    with connect(loaded, options) as reached:
-        yield decide(loaded, reached, options)
+    known = around(loaded, options)
+    with _reaching(loaded, known, options) as reached:
+        yield decide(loaded, reached, options, known.judged)
 
 
-def decide(loaded: Loaded, reached: Reached, options: Options) -> Round:
-    """Plan what a source desires on hosts that were looked at."""
+def decide(loaded: Loaded, reached: Reached, options: Options, judged: Judgement | None = None) -> Round:
+    """Plan what a source desires on hosts that were looked at. Unless it was `judged` just now it is judged anew, since
+    consent is spent and bounds move with what is applied. Raises `Untrusted`.
+    """
+    judged = judged or judge(loaded, trust.load(options.config))
     plan = planning.plan(
         emptied(loaded.desired) if options.destroy else loaded.desired,
         reached.snapshots,
         {host.name: impacts(host.driver) for host in reached.hosts},
         loaded.tree.source,
-        options.allow,
+        options.allow if options.destroy else judged.allow(options.allow),
         options.targets,
         reached.undeclared,
+        judged.budget,
     )
     plan = msgspec.structs.replace(
         plan,
         extent="emptied" if options.destroy else plan.extent,
-        diagnostics=(*loaded.diagnostics, *reached.diagnostics, *plan.diagnostics),
+        diagnostics=(*loaded.diagnostics, *judged.diagnostics, *reached.diagnostics, *plan.diagnostics),
     )
     return Round(loaded=loaded, snapshots=reached.snapshots, plan=plan, drivers=reached.drivers)
 

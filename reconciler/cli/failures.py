@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 
 from reconciler.cli.exits import Exit
-from reconciler.diagnostic import DiagnosticError
+from reconciler.diagnostic import DiagnosticError, Untrusted
 from reconciler.driver import DriverError, ErrorClass
 from reconciler.report.diagnostics import diagnostic_lines, diagnostics_lines
 from reconciler.report.line import Line, Span, indented, line, paragraphs
@@ -29,4 +29,4 @@ def exit_of(failure: Exception) -> Exit:
     """The exit code of a failure."""
     if isinstance(failure, DriverError) and failure.error_class in (ErrorClass.HELD, ErrorClass.RACE):
         return Exit.STALE
-    return Exit.ERROR
+    return Exit.REFUSED if isinstance(failure, Untrusted) else Exit.ERROR

@@ -11,6 +11,7 @@ from reconciler.diff import Case
 from reconciler.guard.allow import Allow, parse_allow
 from reconciler.guard.consent import consent
 from reconciler.guard.deletion import Budget, kept, protection
+from reconciler.guard.given import told
 from reconciler.guard.handing import handed_on
 from reconciler.guard.hosts import enforcement, foreign, room
 from reconciler.guard.leftovers import leftovers, lost, named_volumes
@@ -47,7 +48,8 @@ def guard(cases: Iterable[Case], around: Circumstances) -> dict[ObjectKey, Case]
     handed = handed_on(judged, around.snapshots)
     if handed != judged:
         handed = dependents(handed, around.snapshots)
-    return prunes(handed, around.snapshots)
+    judged = prunes(handed, around.snapshots)
+    return {key: told(case, around.allow) for key, case in judged.items()} if around.allow.given else judged
 
 
 def _alone(case: Case, around: Circumstances) -> Case:

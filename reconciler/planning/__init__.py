@@ -41,19 +41,21 @@ def plan(
     allow: Allow = Allow(),  # noqa: B008 - frozen
     targets: frozenset[Address] = frozenset(),
     undeclared: Sequence[str] = (),
+    bounds: DeletionBudget | None = None,
 ) -> Plan:
     """What closes the difference, with the leave that is given.
 
     `impacts` has the impact table of each host's driver. `targets` restrict the plan to these resources and what
-    they need. `undeclared` are hosts of the fleet that nobody looked at. On hosts that were not completely seen, or are
-    in maintenance, nothing is planned.
+    they need. `undeclared` are hosts of the fleet that nobody looked at. `bounds` is the deletion budget, where it is
+    not that of `desired`. On hosts that were not completely seen, or are in maintenance, nothing is planned.
     """
     seen = Snapshots(snapshots)
     placed = placement(desired, seen, undeclared)
     settled = addressing(desired, placed, seen)
     left = holding(desired, placed, settled, seen)
     scope = Scope(desired, seen, frozenset(left.held), targets)
-    around = _circumstances(desired, seen, allow, scope, placed)
+    own = desired.fleet.spec.deletion_budget if desired.fleet else DeletionBudget()
+    around = _circumstances(seen, allow, bounds or own, scope, placed)
     decision = _Decision(world(desired, placed, settled), seen, impacts, scope, around)
     made = steps(decision.cases, seen)
     known = [*placed.diagnostics, *settled.diagnostics, *left.diagnostics]
@@ -73,11 +75,13 @@ def plan(
     )
 
 
-def _circumstances(desired: Desired, seen: Snapshots, allow: Allow, scope: Scope, placed: Placement) -> Circumstances:
+def _circumstances(
+    seen: Snapshots, allow: Allow, bounds: DeletionBudget, scope: Scope, placed: Placement
+) -> Circumstances:
     return Circumstances(
         snapshots=seen,
         allow=allow,
-        bounds=desired.fleet.spec.deletion_budget if desired.fleet else DeletionBudget(),
+        bounds=bounds,
         declared=scope.declared,
         unsure=placed.unsure,
         cramped=placed.cramped,

@@ -9,6 +9,7 @@ import click
 
 from reconciler.cli import comparing, options
 from reconciler.cli.exits import Exit
+from reconciler.cli.formats import ALSO, FORMATS
 from reconciler.report.screen import Screen
 
 if TYPE_CHECKING:
@@ -43,7 +44,13 @@ if TYPE_CHECKING:
     help="Save the plan of a commit (--rev, or HEAD) for `apply FILE`, which does it or, if hosts moved, nothing.",
 )
 @options.detailed_exitcode
-@options.output_of("text", "json", "markdown", "github", "sarif", "gitlab-terraform", "gitlab-codequality")
+@options.output_of(*FORMATS)
+@click.option(
+    "--also",
+    multiple=True,
+    metavar="FORMAT=FILE",
+    help=f"Also write it to a file, as one of {', '.join(ALSO)}. Repeatable, for one format each.",
+)
 @options.talk
 @click.pass_obj
 def command(
@@ -56,6 +63,7 @@ def command(
     out: Path | None,
     detailed_exitcode: bool,
     output: str,
+    also: tuple[str, ...],
     **values: Any,
 ) -> Exit:
     """Show what `apply` would do, with the impact of every change on what runs, and why.
@@ -68,12 +76,13 @@ def command(
       reconciler plan --rev HEAD --out next.plan
       reconciler plan -o json --detailed-exitcode
       reconciler plan --base origin/main --rev HEAD -o markdown
-      reconciler plan --observed git --signers signers --rev HEAD
+      reconciler plan --observed git --signers signers --rev HEAD -o github --also sarif=plan.sarif
     """
     from reconciler.cli.showing import show_mistakes, show_plan
     from reconciler.diagnostic import DiagnosticError
     from reconciler.report import verdict
 
+    files = _files(also)
     _refuse_two(base=base, observed=observed, out=out, config=values["config"])
     if (signer and not signers) or (signers and not observed):
         raise click.UsageError("--signer needs --signers, and --signers needs --observed.")
@@ -85,9 +94,9 @@ def command(
         else:
             plan = _looked(screen, out, values)
     except DiagnosticError as failure:
-        show_mistakes(screen, failure.diagnostics, output)
+        show_mistakes(screen, failure.diagnostics, output, files)
         raise
-    show_plan(screen, plan, output)
+    show_plan(screen, plan, output, files)
     if out is not None:
         _save(plan, out)
         screen.say(f"Saved. `reconciler apply {out}` does this, or nothing if the hosts moved meanwhile.")
@@ -110,6 +119,19 @@ def _looked(screen: Screen, out: Path | None, values: dict[str, Any]) -> Plan:
     if plan.source.work_tree and tree.differs:
         screen.say(f"The work tree differs from HEAD: {difference(tree.differs)}. `apply` takes commits only.")
     return plan
+
+
+def _files(also: tuple[str, ...]) -> dict[str, Path]:
+    """The files by format; a mistake in them is wrong usage."""
+    found = {}
+    for word in also:
+        output, _, name = word.partition("=")
+        if output not in ALSO or not name or output in found:
+            raise click.BadOptionUsage(
+                "--also", f"{word!r} is not FORMAT=FILE, each of {', '.join(ALSO)} once at most."
+            )
+        found[output] = Path(name)
+    return found
 
 
 def _refuse_two(**given: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 import msgspec
@@ -12,6 +12,7 @@ from reconciler.diagnostic import Diagnostic, Place
 from reconciler.plan import Plan, Refused, Waiting
 from reconciler.report.filtering import opened_to_anyone
 from reconciler.report.grouping import Group, group
+from reconciler.report.line import counted
 
 Level = Literal["error", "warning", "note"]
 RULES = {
@@ -19,8 +20,13 @@ RULES = {
     "change-waits": "A change would be noticed by the users of a guest, and waits for consent.",
     "opens-to-anyone": "A security group lets in whoever asks.",
     "deletion": "Something that stands is deleted.",
+    "left-out": "There are more findings than a forge takes.",
 }
 """What findings that are no diagnostics are about."""
+MOST_FINDINGS = 5_000
+"""Of one report: GitHub shows no more of a SARIF file, and no page of a merge request is longer."""
+MOST_CHARACTERS = 4_000
+"""Of the message of one."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +57,23 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
     """The worst first: forges show the first few."""
     harm = {"error": 0, "warning": 1, "note": 2}
     return sorted(findings, key=lambda each: (harm[each.level], each.place or Place(""), each.rule, each.message))
+
+
+def bounded(findings: Sequence[Finding], most: int = MOST_FINDINGS) -> list[Finding]:
+    """As many as a forge takes, the worst ones, none of them endless; and how many were left out."""
+    taken = [_shortened(each) for each in findings[:most]]
+    if more := len(findings) - len(taken):
+        message = f"{counted(more, 'more finding')} left out here: there is no room. The plan itself has all of it."
+        taken.append(Finding(level="note", rule="left-out", title="findings left out", message=message))
+    return taken
+
+
+def _shortened(finding: Finding) -> Finding:
+    if len(finding.message) <= MOST_CHARACTERS:
+        return finding
+    more = len(finding.message) - MOST_CHARACTERS
+    message = f"{finding.message[:MOST_CHARACTERS]}… and {counted(more, 'more character')}"
+    return msgspec.structs.replace(finding, message=message)
 
 
 def diagnostic_findings(diagnostics: Iterable[Diagnostic]) -> list[Finding]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from reconciler.plan import Plan
-from reconciler.report.findings import Finding
+from reconciler.report.findings import Finding, bounded
 from reconciler.report.grouping import summarise
 
 SEVERITIES = {"error": "critical", "warning": "major", "note": "info"}
@@ -38,5 +38,5 @@ def codequality_value(findings: Sequence[Finding]) -> list[dict[str, Any]]:
                 "lines": {"begin": (each.place.line if each.place else 0) or 1},
             },
         }
-        for each in findings
+        for each in bounded(findings)
     ]

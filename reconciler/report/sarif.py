@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from reconciler import __version__
 from reconciler.report.codes import meanings
-from reconciler.report.findings import RULES, Finding
+from reconciler.report.findings import RULES, Finding, bounded
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 SUCCESSFUL = frozenset({"note", "warning"})
@@ -16,6 +16,7 @@ SUCCESSFUL = frozenset({"note", "warning"})
 
 def sarif_value(findings: Sequence[Finding]) -> dict[str, Any]:
     """The log. Code scanning refuses results without a place, so those are notifications of the run."""
+    findings = bounded(findings)
     rules = sorted({each.rule for each in findings})
     placed = [each for each in findings if each.place]
     elsewhere = [each for each in findings if not each.place]

@@ -125,3 +125,28 @@ def test_mistakes_are_shown_in_the_format_of_the_check(desk: Desk, output: str, 
     assert ran.code == 1
     assert shown in ran.out if shown else ran.out == ""
     assert "broken.yaml" in ran.err
+
+
+def test_one_plan_is_shown_in_several_formats_at_once(desk: Desk) -> None:
+    also = [f"--also={name}={name}.out" for name in ("markdown", "json", "sarif", "gitlab-terraform", "text")]
+    ran = desk.run("plan", "--base", "HEAD", "--rev", "HEAD", "-o", "gitlab-codequality", *also)
+    assert (ran.code, ran.out) == (0, "[]\n")
+    for name in ("markdown", "json", "sarif", "gitlab-terraform", "text"):
+        alone = desk.run("plan", "--base", "HEAD", "--rev", "HEAD", "-o", name).out
+        assert (desk.repo / f"{name}.out").read_text(encoding="utf-8") == alone
+
+
+def test_a_format_that_has_nothing_to_say_of_mistakes_makes_no_file(desk: Desk) -> None:
+    base = desk.git("rev-parse", "HEAD").strip()
+    (desk.repo / "broken.yaml").write_text("kind: [\n")
+    also = ["--also=gitlab-terraform=counts.json", "--also=markdown=comment.md"]
+    assert desk.run("plan", "--base", base, "--rev", desk.commit("Broken"), *also).code == 1
+    assert not (desk.repo / "counts.json").exists()
+    assert "### No plan: 1 mistake" in (desk.repo / "comment.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("wrong", ["github=x", "markdown", "markdown=", "html=x"])
+def test_a_file_has_one_of_the_formats_that_files_have(desk: Desk, wrong: str) -> None:
+    ran = desk.run("plan", "--base", "HEAD", "--also", wrong)
+    assert ran.code == 64
+    assert "is not FORMAT=FILE" in ran.err

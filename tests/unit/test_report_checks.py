@@ -118,3 +118,16 @@ def test_sarif_has_a_place_for_every_result_and_tells_the_others_as_notification
     assert all(each["locations"] for each in run["results"])
     assert [each["descriptor"]["id"] for each in run["invocations"][0]["toolExecutionNotifications"]] == ["deletion"]
     assert json.dumps(run)
+
+
+def test_reports_have_no_more_findings_than_a_forge_takes_and_say_how_many_were_left_out() -> None:
+    refused = plan_of(*(change(number, consent=Refused("no " * 5000)) for number in range(1, 6_001)))
+    for entries in (
+        sarif_value(plan_findings(refused))["runs"][0]["results"],
+        codequality_value(plan_findings(refused)),
+    ):
+        assert 5_000 <= len(entries) <= 5_001
+    assert "1000 more findings left out here" in json.dumps(sarif_value(plan_findings(refused)))
+    last = codequality_value(plan_findings(refused))[-1]
+    assert (last["severity"], last["location"]["path"]) == ("info", ".")
+    assert len(codequality_value(plan_findings(refused))[0]["description"]) < 4_200

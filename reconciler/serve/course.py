@@ -97,7 +97,9 @@ class Course:
         self.tip = tip.commit
         self._tell_source(tip)
         before = self.commit
-        if tip.commit and tip.commit != before and (afresh or tip.commit not in self.turned or self._let_through()):
+        if tip.commit in self.turned and self._let_through():
+            afresh = True
+        if tip.commit and tip.commit != before and (afresh or tip.commit not in self.turned):
             self._judge(tip.commit)
         elif tip.commit and tip.commit == before:
             self.turned = {}
@@ -131,12 +133,14 @@ class Course:
         try:
             self._fleet_from_references()
             if why := self._held(commit):
-                return self._turn_down(commit, Turned(verdict="held", diagnostics=(why,), applied=self.applied()))
+                known = self.turned.get(commit)
+                applied = known.applied if known and known.verdict == "held" else self.applied()
+                return self._turn_down(commit, Turned(verdict="held", diagnostics=(why,), applied=applied))
             loaded = self._load(commit)
-            known = around(loaded, self._options)
+            surroundings = around(loaded, self._options)
         except DiagnosticError as problem:
             return self._turn_down(commit, Turned(verdict="refused", diagnostics=tuple(problem.diagnostics)))
-        self._put_in_force(loaded, known)
+        self._put_in_force(loaded, surroundings)
         return None
 
     def _load(self, commit: str) -> Loaded:

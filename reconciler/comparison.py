@@ -11,6 +11,7 @@ import msgspec
 from reconciler import planning
 from reconciler.address import Address
 from reconciler.assumed import assumed, marked
+from reconciler.authority.policy import beyond_applied, owners_of
 from reconciler.desired import Desired
 from reconciler.diagnostic import Diagnostic, DiagnosticError, error, failed
 from reconciler.guard import Allow
@@ -27,7 +28,8 @@ NO_FLEET = "no-fleet"
 def compare(options: Options, base: str) -> Plan:
     """What would be done for the options' source on hosts that are as the commit `base` declares.
 
-    Raises `DiagnosticError` when one of the two has errors, and `SourceError` when there is none to read.
+    What goes beyond a quota of the base, which the source raises itself, is an error of the plan. Raises
+    `DiagnosticError` when one of the two has errors, and `SourceError` when there is none to read.
     """
     loaded = load(options)
     before = _base(load(msgspec.structs.replace(options, rev=base)), base)
@@ -37,7 +39,8 @@ def compare(options: Options, base: str) -> Plan:
     stood = before.desired if before.desired.fleet else Desired(fleet=loaded.desired.fleet, resources={})
     source = msgspec.structs.replace(loaded.tree.source, base=before.tree.source.commit)
     plan = between(stood, loaded.desired, source, options.allow, options.targets)
-    return msgspec.structs.replace(plan, diagnostics=(*loaded.diagnostics, *plan.diagnostics))
+    beyond = beyond_applied(loaded.desired, owners_of(before.desired), source.base)
+    return msgspec.structs.replace(plan, diagnostics=(*loaded.diagnostics, *beyond, *plan.diagnostics))
 
 
 def between(
@@ -47,11 +50,14 @@ def between(
     allow: Allow = Allow(),  # noqa: B008 - frozen
     targets: frozenset[Address] = frozenset(),
 ) -> Plan:
-    """The plan for `after` on hosts on which `before` was carried out; what follows from no manifest is marked."""
+    """The plan for `after` on hosts on which `before` was carried out; what follows from no manifest is marked. It may
+    delete what `before` lets it.
+    """
     hosts = drivers_of(after)
     snapshots = assumed(before, hosts, after)
     tables = {name: impacts(driver) for name, driver in hosts.items()}
-    plan = planning.plan(after, snapshots, tables, source, allow, targets, _left(before, after))
+    budget = before.fleet.spec.deletion_budget if before.fleet else None
+    plan = planning.plan(after, snapshots, tables, source, allow, targets, _left(before, after), budget)
     plan = marked(plan, before, after, snapshots)
     return msgspec.structs.replace(plan, diagnostics=(*missing_drivers(hosts), *plan.diagnostics))
 

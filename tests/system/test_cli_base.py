@@ -150,3 +150,16 @@ def test_a_file_has_one_of_the_formats_that_files_have(desk: Desk, wrong: str) -
     ran = desk.run("plan", "--base", "HEAD", "--also", wrong)
     assert ran.code == 64
     assert "is not FORMAT=FILE" in ran.err
+
+
+def test_a_quota_that_is_raised_and_used_at_once_is_an_error_of_the_plan_at_its_line(desk: Desk) -> None:
+    desk.edit("fleet.yaml", "  id:", "  limits: {networks: 1}\n  id:")
+    base = desk.commit("Bounded")
+    desk.edit("fleet.yaml", "networks: 1", "networks: 2")
+    more = "apiVersion: reconciler/v1\nkind: Network\nmetadata: {name: more}\nspec: {cidr: 10.99.0.0/24}\n"
+    (desk.repo / "more.yaml").write_text(more)
+    ran = desk.run("plan", "--base", base, "--rev", desk.commit("More"))
+    assert ran.code == 1
+    assert "quota-as-applied" in ran.out
+    assert "fleet.yaml:" in ran.out
+    assert "Network/default/more" in ran.out

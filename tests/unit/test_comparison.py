@@ -5,7 +5,7 @@ import pytest
 from reconciler.comparison import between
 from reconciler.desired import Desired
 from reconciler.impact import Impact
-from reconciler.plan import Change, FieldChange, Plan, Possibility, Source, Waiting
+from reconciler.plan import Change, FieldChange, Granted, Plan, Possibility, Source, Waiting
 from reconciler.report.line import plain
 from reconciler.report.plan_json import plan_value
 from reconciler.report.plan_text import plan_lines
@@ -128,3 +128,15 @@ def test_the_output_says_that_nothing_was_looked_at() -> None:
     assert plan_value(planned)["source"]["assumed"] is True
     assert plan_value(planned)["source"]["base"] == "decaf"
     assert "No host was looked at: all is assumed to stand as commit decaf declares it." in plain(plan_lines(planned))
+
+
+def test_what_may_be_deleted_is_said_by_the_base_and_not_by_what_is_compared_with_it() -> None:
+    one, two = fleet.instance(), fleet.instance("web-2")
+
+    def bounded(count: int, *more: Manifest) -> Desired:
+        first = fleet.fleet(deletionBudget={"count": count, "percent": 0})
+        return fleet.desired(first, fleet.host(), fleet.flavor(), fleet.image(), fleet.network(), *more)
+
+    planned = compared(bounded(0, one, two), bounded(9, two))
+    assert "the fleet's deletion budget is 0" in str(change_of(planned).consent)
+    assert change_of(compared(bounded(9, one, two), bounded(0, two))).consent == Granted()

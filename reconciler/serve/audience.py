@@ -131,6 +131,17 @@ class Audience:
             for each in gone:
                 each.leave(text, code)
 
+    def trouble(self, text: str, code: int | None = None) -> None:
+        """A round came to no end. Whoever waits or hears it is told, and with a `code` waits no longer."""
+        with self._turn:
+            self._waiting += self._listening
+            self._listening, self._current = [], None
+            for each in self._waiting:
+                each.tell(text)
+                if code is not None:
+                    each.leave("", code)
+            self._waiting = [each for each in self._waiting if not each.done.is_set()]
+
     def close(self, text: str) -> None:
         """Tell everybody that no more comes."""
         with self._turn:

@@ -11,6 +11,7 @@ from pathlib import Path
 from reconciler.diagnostic import DiagnosticError
 from reconciler.driver import DriverError
 from reconciler.record import RecordError
+from reconciler.report.exits import Exit
 from reconciler.serve import kept, suspension
 from reconciler.serve.answers import answer
 from reconciler.serve.audience import Audience
@@ -29,6 +30,8 @@ _SPREAD = 0.1
 """Part of the time between looks at everything by which that varies, so that many controllers do it at many times."""
 _HOST = "Host/"
 _FAILED = "something failed"
+_MOST_HEARD = 3
+"""Rounds in a row that fail as a whole and that a follower hears of; then it is let go, and the work goes on."""
 
 
 class Worker:
@@ -76,7 +79,11 @@ class Worker:
         self.failures += 1
         now = time.monotonic()
         due = self._patience.backoff.failed(ROUND, now)
-        self._journal.tell(reason, f"{why}. It is tried again in {due - now:.0f} s.", severity)  # type: ignore[arg-type]
+        told = f"{why.rstrip('.')}. It is tried again in {due - now:.0f} s."
+        self._journal.tell(reason, told, severity)  # type: ignore[arg-type]
+        self._audience.trouble(f"{told}\n", Exit.ERROR if self.failures >= _MOST_HEARD else None)
+        if now >= self.next_resync:
+            self._put_off(now)
 
     def _act(self, told: Told) -> None:
         now = time.monotonic()

@@ -73,6 +73,7 @@ def service(asked: Asked) -> Service:
         resync=duration.parse(section.controller.resync),
         lease=duration.parse(section.controller.lease),
         until_idle=asked.until_idle,
+        publish_key=section.controller.publish_key or "",
     )
     if not following.repository.exists():
         following.look()  # a mirror is made by the first look

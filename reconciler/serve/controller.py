@@ -25,6 +25,7 @@ from reconciler.serve.leadership import Leadership
 from reconciler.serve.links import Links, now
 from reconciler.serve.lookout import Lookout
 from reconciler.serve.patience import Patience
+from reconciler.serve.publishing import Publisher
 from reconciler.serve.pulse import Pulse
 from reconciler.serve.rounds import Rounds
 from reconciler.serve.runner import Runner
@@ -43,7 +44,7 @@ _TRIES = 3
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How a controller works. Times are seconds: `poll` is how often the branch is looked at, `resync` how often the
     hosts are, `lease` how long a silent controller is waited for. `until_idle`: it ends once the branch's commit was
-    carried out or turned down, and nobody follows it.
+    carried out or turned down, and nobody follows it. `publish_key` signs what is published; empty: nothing is.
     """
 
     branch: str
@@ -52,6 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     resync: float = 600.0
     lease: float = 15.0
     until_idle: bool = False
+    publish_key: str = ""
 
 
 class Controller:
@@ -66,6 +68,7 @@ class Controller:
         self._lookout = Lookout(follower, settings.poll, self._seen)
         self._course = Course(follower, options, settings.fleet_id, self.journal, self._conditions)
         self._patience = Patience(self.journal)
+        self._publisher = Publisher(settings.publish_key, self.journal)
         self._runner = Runner(
             self._course,
             self._links,
@@ -77,6 +80,7 @@ class Controller:
             self._conditions,
             lambda: self._lookout.tip.commit,
             self.pulse,
+            self._publisher,
         )
         self._worker = Worker(
             self._course,
@@ -185,7 +189,7 @@ class Controller:
 
     def observation(self) -> bytes | None:
         """The last complete look at the hosts, as it is published."""
-        return None
+        return self._publisher.latest()
 
     def follow(self, commit: str, by: str, tell: Tell) -> int:
         """Tell what becomes of a pushed commit until it is over; gives the exit code that `apply` would have."""

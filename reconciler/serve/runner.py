@@ -22,6 +22,7 @@ from reconciler.serve.inbox import Inbox
 from reconciler.serve.journal import Journal
 from reconciler.serve.links import Links, Look, now
 from reconciler.serve.patience import Patience
+from reconciler.serve.publishing import Publisher
 from reconciler.serve.pulse import BeatingStop, Pulse
 from reconciler.serve.rounds import Done, Rounds
 from reconciler.serve.status import HostStatus, ResourceStatus
@@ -58,13 +59,14 @@ class Runner:
         conditions: Conditions,
         newest: Callable[[], str],
         pulse: Pulse,
+        publisher: Publisher,
     ) -> None:
         self.shown = Shown()
         self.settled = ""
         self._course, self._links, self._rounds = course, links, rounds
         self._patience, self._audience, self._inbox = patience, audience, inbox
         self._journal, self._conditions, self._newest = journal, conditions, newest
-        self._pulse = pulse
+        self._pulse, self._publisher = pulse, publisher
         self._files = LatestFiles()
         self._stop: threading.Event = threading.Event()
         self._ending = self._fresh = False
@@ -99,7 +101,15 @@ class Runner:
         for link in self._links.all:
             if link.config.name in looks:
                 self._tell_host(link.config.name, looks[link.config.name], link.snapshot.status)
-        self.show_hosts()
+        self._show_hosts()
+        if self._course.loaded and self._course.around:
+            self._publisher.keep(
+                self._course.loaded,
+                self._links.snapshots,
+                self._links.hosts,
+                self._course.around.undeclared,
+                self.shown.applied,
+            )
         return looks
 
     def _tell_host(self, name: str, look: Look, status: object) -> None:
@@ -115,8 +125,7 @@ class Runner:
             self._journal.tell("HostSeen", f"{name} is seen", host=name)
         self._errors[name] = error
 
-    def show_hosts(self) -> None:
-        """Publish how the hosts are."""
+    def _show_hosts(self) -> None:
         self.shown.hosts = tuple(overview.host_status(link) for link in self._links.all)
         bad = [each.name for each in self.shown.hosts if each.seen != "complete"]
         if bad:
@@ -168,6 +177,7 @@ class Runner:
         self.settled, self.shown.code = commit, done.code
         self._patience.keep({step.key.address for step in done.plan.steps}, [each.name for each in self.shown.hosts])
         self._audience.end(done.code)
+        self._publisher.publish(self._course.repository)
 
     def _broken_off(self) -> None:
         why = "It goes on in a moment."

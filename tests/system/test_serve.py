@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from reconciler.publishing import opened
 from reconciler.serve.contention import MOST
+from reconciler.serve.protocol import AskObservation, Text
 from reconciler_simulator.store import Store
 from tests.support import crash
 from tests.support.command import Desk
@@ -126,16 +129,42 @@ def test_a_guest_that_died_is_started_again(desk: Desk, serving: Serving) -> Non
     assert condition(done, "Contended").status == "False"
 
 
-def test_drift_that_nobody_tells_of_is_undone_when_everything_is_looked_at_again(desk: Desk, tmp_path: Path) -> None:
-    config = tmp_path / "config.yaml"
-    fleet_id = next(line.split()[1] for line in (desk.repo / "fleet.yaml").read_text().splitlines() if " id:" in line)
-    config.write_text(f"fleets:\n  {fleet_id}:\n    repository: {{url: {desk.repo}}}\n    controller: {{resync: 1s}}\n")
+def configured(desk: Desk, controller: str) -> Path:
+    """A trusted configuration for the desk's fleet, with such a section for its controller."""
+    config = desk.home / "config.yaml"
+    section = f"repository: {{url: {desk.repo}}}\n    controller: {controller}"
+    config.write_text(f"fleets:\n  {fleet_id(desk)}:\n    {section}\n", encoding="utf-8")
     config.chmod(0o600)
+    return config
+
+
+def fleet_id(desk: Desk) -> str:
+    lines = (desk.repo / "fleet.yaml").read_text(encoding="utf-8").splitlines()
+    return next(line.split()[1] for line in lines if line.strip().startswith("id:"))
+
+
+def test_drift_that_nobody_tells_of_is_undone_when_everything_is_looked_at_again(desk: Desk) -> None:
+    config = configured(desk, "{resync: 1s}")
     deaf = {"RECONCILER_SIMULATOR": '{"notices": {"lose": 1}}'}
     with Serving(desk, "--config", str(config), **deaf) as running:
         running.until_done(head(desk))
         desk.by_hand("crash", "web-1")
         running.until(lambda now: guests(desk))
+
+
+def test_what_the_hosts_showed_is_handed_out_and_kept_in_git_where_it_can_be_signed(desk: Desk) -> None:
+    key = desk.home / "publish"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    with Serving(desk, "--config", str(configured(desk, f"{{publish_key: {key}}}"))) as running:
+        running.until_done(head(desk))
+        (seen,) = [each for each in running.answers(AskObservation()) if isinstance(each, Text)]
+        handed_out = opened(seen.text.encode(), fleet_id(desk)).published
+        assert handed_out.complete
+        running.until(lambda now: "observation" in desk.git("for-each-ref", "refs/reconciler"))
+    signers = desk.home / "signers"
+    signers.write_text(f"ann@example.org {key.with_suffix('.pub').read_text(encoding='ascii')}", encoding="ascii")
+    data = desk.git("show", f"refs/reconciler/{fleet_id(desk)}/observation:observation.json").encode()
+    assert opened(data, fleet_id(desk), signers).signer == "ann@example.org"
 
 
 def test_what_is_suspended_is_left_alone_over_restarts_until_it_is_resumed(desk: Desk, serving: Serving) -> None:
@@ -211,7 +240,7 @@ def test_it_ends_at_the_boundary_of_a_step_and_the_next_one_goes_on(desk: Desk) 
 def test_killed_at_any_moment_it_loses_nothing(desk: Desk, tmp_path: Path) -> None:
     commit = another_instance(desk, "web-2")
     chance = random.Random(7)
-    for _ in range(8):
+    for _ in range(6):
         with Serving(desk, RECONCILER_SIMULATOR='{"latency": 0.02}') as running:
             follower = Followed(running.socket, commit)
             running.status()

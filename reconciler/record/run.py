@@ -95,11 +95,17 @@ _ACTIONS = ("create", "update", "replace", "delete")
 
 
 def written(runs: Iterable[Run]) -> bytes:
-    """A note, oldest run first. Lines, so that notes of two controllers can be merged with `cat_sort_uniq`."""
-    lines = [_ENCODER.encode(run) + b"\n" for run in list(runs)[-MOST_RUNS:]]
-    while len(lines) > 1 and sum(map(len, lines)) > MOST_BYTES:
-        del lines[0]
-    return b"".join(lines)
+    """A note, oldest run first. Lines, so that notes of two controllers can be merged with `cat_sort_uniq`.
+
+    Beyond the bounds the oldest go; but the last clean one stays, since it says that consent was spent.
+    """
+    kept = list(runs)
+    clean = max((index for index, run in enumerate(kept) if run.clean), default=-1)
+    lines = {index: _ENCODER.encode(run) + b"\n" for index, run in enumerate(kept)}
+    for index in [index for index in lines if index not in (clean, len(kept) - 1)]:
+        if len(lines) > MOST_RUNS or sum(map(len, lines.values())) > MOST_BYTES:
+            del lines[index]
+    return b"".join(lines.values())
 
 
 def read(note: bytes) -> list[Run]:

@@ -225,6 +225,12 @@ def test_a_note_keeps_the_newest_runs_and_never_grows_beyond_its_bound() -> None
     assert read(written(huge)) == huge[-2:]
 
 
+def test_the_last_clean_run_of_a_commit_stays_recorded_whatever_comes_after_it() -> None:
+    """That what it consented to is spent must not be forgotten."""
+    later = [msgspec.structs.replace(BAD, time=f"2026-01-02T00:00:{second:02}+00:00") for second in range(30)]
+    assert read(written([GOOD, GOOD, *later])) == [GOOD, *later[1 - MOST_RUNS :]]
+
+
 def test_lines_of_a_note_that_are_no_record_are_passed_over() -> None:
     later = written([msgspec.structs.replace(GOOD, format_version=2)])
     assert read(b"by hand\n\xff\xfe\n{}\n[]\n" + later + written([GOOD])) == [GOOD]

@@ -10,9 +10,12 @@ import msgspec
 from reconciler.against import plan_against
 from reconciler.apart.question import Compared, Mistaken, Question
 from reconciler.comparison import compare
-from reconciler.diagnostic import DiagnosticError
+from reconciler.diagnostic import Diagnostic, DiagnosticError, error
 from reconciler.plan import Plan
 from reconciler.reconcile import Options
+
+MOST_TOLD = 1_000
+"""Mistakes; nobody reads as many, and a stranger can make any number."""
 
 
 def answered(question: bytes) -> bytes:
@@ -21,8 +24,17 @@ def answered(question: bytes) -> bytes:
     try:
         answer: Compared | Mistaken = Compared(_plan(asked))
     except DiagnosticError as failure:
-        answer = Mistaken(failure.diagnostics)
+        answer = Mistaken(_told(failure.diagnostics))
     return msgspec.json.encode(answer)
+
+
+def _told(mistakes: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
+    """The mistakes, without a flood of them in anybody's log."""
+    more = len(mistakes) - MOST_TOLD
+    if more <= 0:
+        return mistakes
+    detail = f"{more:,} more are not shown. `reconciler validate` tells all of them."
+    return (*mistakes[:MOST_TOLD], error("more-mistakes", "there are more mistakes than are shown", detail))
 
 
 def _plan(asked: Question) -> Plan:

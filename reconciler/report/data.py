@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+
+_COMMAND = re.compile(r"##(\w*)\[")
 
 
 def dump(value: object) -> str:
-    """JSON that is harmless on a terminal and in any encoding: all but printable ASCII is escaped."""
-    return json.dumps(value, indent=2, ensure_ascii=True) + "\n"
+    """JSON that is harmless on a terminal, in any encoding, and in a runner's log: all but printable ASCII is escaped,
+    and so is a bracket with which a runner would read a command in the midst of a line.
+    """
+    return _COMMAND.sub(r"##\1\\u005b", json.dumps(value, indent=2, ensure_ascii=True)) + "\n"
 
 
 def dump_yaml(value: object) -> str:

@@ -15,6 +15,8 @@ LONGEST_LINE = 400
 """Characters of one line; more are counted."""
 _RUN = re.compile("`+")
 _COMMAND = re.compile(r"^(\s*):(?=:)")
+_ANYWHERE = re.compile(r"##(?=\w*\[)")
+"""Runners' other form: GitHub's `##[name]`, Azure's `##vso[name]`, TeamCity's `##teamcity[name]`."""
 
 
 def code(text: str) -> str:
@@ -39,7 +41,11 @@ def fence(lines: list[str]) -> str:
 
 def neutral(line: str) -> str:
     """A line that no runner takes for a command: of GitHub's two forms one begins a line, the other stands anywhere."""
-    return _COMMAND.sub(r"\1: ", line).replace("##[", "## [")
+    return _apart(_COMMAND.sub(r"\1: ", line))
+
+
+def _apart(text: str) -> str:
+    return _ANYWHERE.sub("## ", text)
 
 
 def shortened(text: str) -> str:
@@ -57,7 +63,7 @@ def command(name: str, message: str, **properties: str | int) -> str:
 def _data(text: str) -> str:
     """Line ends are wanted, as in a diagnostic's detail; whatever else acts on a terminal is shown."""
     lines = "\n".join(escape(line) for line in text.split("\n"))
-    return lines.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A").replace("##[", "## [")
+    return _apart(lines.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"))
 
 
 def _property(text: str) -> str:

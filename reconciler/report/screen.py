@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, TextIO
 
+from reconciler.report.harmless import neutral
 from reconciler.report.line import Line, escape, line, plain
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 _ASCII = str.maketrans({"→": "->", "…": "...", "·": "-"})
 """What our own texts hold beyond ASCII, for streams that cannot say it."""
+_RUNNERS = ("CI", "GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION")
+"""Variables by which a program knows that its output is a log in which a runner looks for commands."""
 
 
 class Stream:
@@ -31,6 +34,7 @@ class Stream:
         self._file = file
         self._unicode = _can_say(file, "→")
         self._lock = threading.Lock()
+        self._read_by_runner = any(environment.get(name) for name in _RUNNERS)
         self.terminal = _is_terminal(file) and environment.get("TERM") != "dumb"
         self.colour = self.terminal and not environment.get("NO_COLOR")
         self._console: Console | None = None
@@ -41,7 +45,7 @@ class Stream:
             if self.colour:
                 self._guarded(lambda: self._print_styled(lines))
             else:
-                self._guarded(lambda: self._print_plain(plain(lines)))
+                self._guarded(lambda: self._print_plain(self._plain(lines)))
 
     def write_text(self, text: str) -> None:
         """Write text that is safe already: JSON, a schema."""
@@ -60,6 +64,10 @@ class Stream:
 
             self._console = Console(file=self._file, highlight=False, markup=False, emoji=False)
         return self._console
+
+    def _plain(self, lines: Iterable[Line]) -> str:
+        text = plain(lines)
+        return "\n".join(map(neutral, text.split("\n"))) if self._read_by_runner else text
 
     def _print_plain(self, text: str) -> None:
         if not self._unicode:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import msgspec
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _MOST_LISTED = 64 << 20
 """Bytes of a listing; more than that is more names than a fleet may have."""
+_MOST_ROWS = 250_000
+"""Names in it. Git looks every one of them up: a hostile tree may have any number, in a kilobyte."""
+_PIECE = 1 << 20
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
@@ -33,15 +36,27 @@ def listing(repo: Repo, tree: str) -> list[Row] | None:
     """Everything below a tree; None when it cannot be told at once."""
     with _git(repo, "ls-tree", "-r", "-t", "-l", "-z", "--full-tree", tree) as process:
         assert process.stdout
-        data = process.stdout.read(_MOST_LISTED + 1)
+        data = _bounded(process.stdout)
         process.kill()  # it has ended, unless there is far too much
-    if process.returncode or len(data) > _MOST_LISTED:
+    if process.returncode or data is None:
         return None
     try:
         rows = [_row(line) for line in data.decode("utf-8", "surrogateescape").split("\0")[:-1]]
     except ValueError:  # the size of a damaged object is `BAD`
         return None
     return rows if len({row.path for row in rows}) == len(rows) else None
+
+
+def _bounded(stream: IO[bytes]) -> bytes | None:
+    """All of it; None when there is far too much."""
+    pieces: list[bytes] = []
+    size = rows = 0
+    while piece := stream.read(_PIECE):
+        pieces.append(piece)
+        size, rows = size + len(piece), rows + piece.count(0)
+        if size > _MOST_LISTED or rows > _MOST_ROWS:
+            return None
+    return b"".join(pieces)
 
 
 def _row(line: str) -> Row:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from hypothesis import given
 from hypothesis import strategies as st
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
 
 from reconciler.address import Address, ObjectKey
 from reconciler.diagnostic import Place, error
@@ -16,12 +13,9 @@ from reconciler.impact import Impact
 from reconciler.plan import Change, FieldChange, Plan, Refused, Source, Waiting
 from reconciler.report.findings import diagnostic_findings, plan_findings
 from reconciler.report.github import github_log
-from reconciler.report.markdown import MARK, MOST_CHARACTERS, failure_markdown, plan_markdown
+from reconciler.report.markdown import MOST_CHARACTERS, failure_markdown, plan_markdown
 from reconciler.report.plan_text import plan_lines
-
-MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable("table")
-OUR_HTML = re.compile(re.escape(MARK) + r"|<details><summary><code>[^<>]*</code></summary>|</details>")
-OUR_WORDS = re.compile(r"[A-Za-z0-9 :;,.()/…*-]*")
+from tests.support.harmless import is_harmless
 
 PIECES = (
     *("`", "```", "~~~", "@org", "#1", "<img src=x>", "</details>", "|", "\n", "\n\n", "\r", "\\", "::error::"),
@@ -71,22 +65,6 @@ def plans(draw: st.DrawFn) -> Plan:
         retained=(key,),
         diagnostics=(error(draw(evil), draw(evil), draw(evil), Place(draw(evil), 1, 1), excerpt=draw(evil)),),
     )
-
-
-def leaves(tokens: list[Token]) -> Iterator[Token]:
-    for token in tokens:
-        yield from leaves(token.children) if token.children else [token]
-
-
-def is_harmless(markdown: str) -> None:
-    """Outside of code there is nothing but our own words and tags."""
-    for token in leaves(MARKDOWN.parse(markdown)):
-        if token.type in ("text", "inline"):
-            assert OUR_WORDS.fullmatch(token.content), token
-        elif token.type in ("html_block", "html_inline"):
-            assert OUR_HTML.fullmatch(token.content.strip()), token
-        else:
-            assert token.type not in ("link_open", "image"), token
 
 
 @given(plans())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,18 @@ def test_a_long_line_is_not_broken_on_a_terminal() -> None:
     stream, file = as_terminal({"TERM": "xterm", "COLUMNS": "20"})
     stream.write([line("x" * 500)])
     assert file.getvalue().count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "evil", ["::add-mask::x", "  ::stop-commands::t", "a ##[add-mask]x", "##vso[task.setvariable]x"]
+)
+@pytest.mark.parametrize("runner", ["CI", "GITHUB_ACTIONS", "TF_BUILD"])
+def test_a_runner_that_reads_the_log_finds_no_command_in_it(runner: str, evil: str) -> None:
+    for environment, same in (({}, True), ({runner: "true"}, False)):
+        file = io.StringIO()
+        Stream(file, environment).write([line(evil)])
+        assert (file.getvalue() == f"{evil}\n") is same
+        assert same or not re.search(r"^\s*::|##\w*\[", file.getvalue())
 
 
 def test_an_encoding_that_lacks_letters_gets_others_instead() -> None:

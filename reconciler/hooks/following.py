@@ -62,12 +62,13 @@ def _accepted(site: Site, update: Update, environment: Mapping[str, str], screen
 
 def _follow(site: Site, question: Follow, screen: Screen) -> End:
     """Follow; where nobody listens, or whoever did has ended, start a worker and follow that. Raises `Alone`."""
-    until, lost, started = time.monotonic() + _TO_APPEAR, 0, None
+    until, lost = time.monotonic() + _TO_APPEAR, 0
+    started: worker.Worker | None = None
     while True:
         try:
             return told(site, question, screen)
         except HungUp:
-            until, lost = time.monotonic() + _TO_APPEAR, lost + 1
+            until, lost, started = time.monotonic() + _TO_APPEAR, lost + 1, None
             screen.say("The controller ended before this did; waiting for the next one.")
         except NoController as nobody:
             started = _awaited(site, nobody, started, patient=lost > 0)

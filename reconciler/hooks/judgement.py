@@ -8,11 +8,11 @@ from pathlib import Path
 import msgspec
 
 from reconciler.comparison import compare
-from reconciler.diagnostic import Diagnostic, DiagnosticError, failed, in_order
+from reconciler.diagnostic import Diagnostic, DiagnosticError, Untrusted, failed, in_order
 from reconciler.hooks.observed import planned
 from reconciler.hooks.updates import branch_of, deleted, made, name_of
 from reconciler.plan import Plan, Refused, Waiting
-from reconciler.reconcile import Options, load
+from reconciler.reconcile import Options, around, load
 from reconciler.report.diagnostics import diagnostics_lines
 from reconciler.report.grouping import Group, group
 from reconciler.report.line import Line, Span, counted, line, plain
@@ -78,27 +78,31 @@ def _deploying(case: Case, update: Update) -> Judgement:
     """A commit of the branch that deploys: mistakes and what is refused reject it; what waits for consent is shown."""
     options = _options(case.deployment, update.new)
     try:
-        if case.observation is not None:
-            return _judged_plan(update, planned(options, case.observation))
         loaded = load(options)
+        if failed(loaded.diagnostics):
+            return _mistaken(update, loaded.diagnostics)
+        known = around(loaded, options) if case.trusted else None
+        if known is not None and case.observation is not None:
+            return _judged_plan(update, planned(loaded, known, options, case.observation))
+    except Untrusted as refusal:
+        return _mistaken(update, refusal.diagnostics, "it is not trusted")
     except DiagnosticError as problem:
         return _mistaken(update, problem.diagnostics)
-    if failed(loaded.diagnostics):
-        return _mistaken(update, loaded.diagnostics)
     unseen = "The controller has not seen the hosts yet" if case.attended else "No controller runs yet"
     valid = f"{name_of(update)}: {counted(len(loaded.desired.resources), 'resource')}, no mistakes."
     return _passed(line(f"{valid} {unseen}: what this does to them is planned when it is deployed."))
 
 
 def _judged_plan(update: Update, plan: Plan) -> Judgement:
-    if failed(list(plan.diagnostics)):
+    if failed(list(plan.diagnostics)) and not plan.partial:
         return _mistaken(update, plan.diagnostics)
     held = [each for each in group(plan.changes) if _consents(each, Refused)]
     if held:
         head = line(_is_rejected(update), ": hosts as they are do not allow it. Nothing changes.")
         return Judgement(False, (head, line(), *_groups(held)))
     waiting = [each for each in group(plan.changes) if _consents(each, Waiting)]
-    return _passed(line(f"{name_of(update)}: accepted."), *_groups(waiting), *summary_lines(plan))
+    head = line(f"{name_of(update)} is accepted. On the hosts as they were last seen:")
+    return _passed(head, *_groups(waiting), *summary_lines(plan))
 
 
 def _consents(one: Group, kind: type) -> bool:
@@ -111,12 +115,12 @@ def _groups(groups: Sequence[Group]) -> list[Line]:
     return [*lines, line(f"… and {more} more like these.")] if more > 0 else lines
 
 
-def _mistaken(update: Update, diagnostics: Iterable[Diagnostic]) -> Judgement:
+def _mistaken(update: Update, diagnostics: Iterable[Diagnostic], why: str = "") -> Judgement:
     errors = [each for each in in_order(list(diagnostics)) if each.severity == "error"]
     shown = diagnostics_lines(errors[:_MOST_MISTAKES])
     if (more := len(errors) - _MOST_MISTAKES) > 0:
         shown.append(line(f"And {counted(more, 'further error')}: `reconciler validate` tells them all."))
-    head = line(_is_rejected(update), f": {counted(len(errors), 'mistake')}. Nothing changes.")
+    head = line(_is_rejected(update), f": {why or counted(len(errors), 'mistake')}. Nothing changes.")
     return Judgement(False, (head, line(), *shown))
 
 
@@ -141,8 +145,9 @@ def _answered(case: Case, update: Update) -> Judgement:
 
 def _branch_plan(case: Case, options: Options) -> Plan | None:
     """On hosts as they were seen, or as the branch that deploys declares them; None where there is neither."""
-    if case.observation is not None:
-        return planned(options, case.observation)
+    if case.observation is not None and case.trusted:
+        loaded = load(options)
+        return planned(loaded, around(loaded, options), options, case.observation)
     base = exact(open_repository(options.repo), f"refs/heads/{case.deployment.branch}")
     return compare(options, base[0]) if base else None
 

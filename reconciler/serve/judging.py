@@ -20,6 +20,7 @@ from reconciler.xdg import cache_home
 LIMITS = Limits(seconds=120, cpu=120, memory=4096 * MIB, file=512 * MIB, output=MIB)
 _WORK = "reconciler.hooks.judgement:answered"
 _AT_ONCE = 4
+_FOR_TRUST = ("HOME", "XDG_CONFIG_HOME", "RECONCILER_CONFIG")
 _QUARANTINE = re.compile(r"(tmp_objdir-)?incoming-\w+", re.ASCII)
 """What Git calls the folder of objects that it has not yet accepted."""
 
@@ -37,12 +38,13 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
     """What is judged. `observation` is what the controller last saw, as it is published; None when it has seen nothing.
-    `attended` says that there is a controller at all.
+    `attended` says that there is a controller at all, `trusted` that the trusted configuration may be read.
     """
 
     deployment: Deployment
     updates: tuple[Update, ...]
     attended: bool
+    trusted: bool
     observation: bytes | None = None
 
 
@@ -66,9 +68,15 @@ class ChildJudge:
         """Tell what is to be said of a push; 0 lets it pass. Raises `Refusal` where it cannot be judged: then it does
         not pass either.
         """
-        case = Case(deployment=self._deployment, updates=push.updates, attended=self._attended, observation=observation)
-        quarantine = quarantined(Path(self._deployment.repository), push.objects)
-        environment = environment_for(Path(self._deployment.repository), quarantine)
+        repository = Path(self._deployment.repository)
+        case = Case(
+            deployment=self._deployment,
+            updates=push.updates,
+            attended=self._attended,
+            trusted=self._attended or repository.stat().st_uid == os.geteuid(),
+            observation=observation,
+        )
+        environment = environment_for(repository, quarantined(repository, push.objects))
         with self._places:
             verdict = _judged(case, environment)
         tell(_harmless(verdict.text))
@@ -96,10 +104,11 @@ def quarantined(repository: Path, objects: str) -> Path | None:
 
 
 def environment_for(repository: Path, quarantine: Path | None) -> dict[str, str]:
-    """What a judge's environment has besides the usual: a memory of manifests apart from the one that `apply` relies
-    on, and a push's objects as if they were in the repository already.
+    """What a judge's environment has besides the usual: where the trusted configuration is found, a memory of manifests
+    apart from the one that `apply` relies on, and a push's objects as if they were in the repository already.
     """
-    found = {"XDG_CACHE_HOME": os.fspath(cache_home() / "reconciler" / "apart")}
+    found = {name: os.environ[name] for name in _FOR_TRUST if name in os.environ}
+    found["XDG_CACHE_HOME"] = os.fspath(cache_home() / "reconciler" / "apart")
     if quarantine is None:
         return found
     return found | {

@@ -34,6 +34,7 @@ class Patience:
         self._turn = threading.Lock()
         self._desired: Desired | None = None
         self._manifests: dict[Address, str] = {}
+        self._raced: set[Address] = set()
 
     def of(self, desired: Desired) -> None:
         """The manifests that are in force from now on."""
@@ -71,7 +72,9 @@ class Patience:
         worked: dict[Address, bool] = {}
         for outcome in outcomes:
             address = steps[outcome.step].key.address
-            if outcome.status == "failed":
+            if outcome.race and address not in self._raced:
+                self._raced.add(address)  # it only has to be looked at again; the second time in a row it has to wait
+            elif outcome.status == "failed":
                 worked[address] = False
             elif outcome.status == "succeeded":
                 worked.setdefault(address, True)
@@ -83,6 +86,7 @@ class Patience:
             due = self.backoff.failed(str(address), now)
             self._journal.tell("Retry", f"{address} is tried again in {due - now:.0f} s", "debug", address=str(address))
             return
+        self._raced.discard(address)
         before = self.backoff.known(str(address))
         self.backoff.worked(str(address))
         with self._turn:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from reconciler.address import Address
+from reconciler.address import Address, ObjectKey
 from reconciler.authority import Judgement
 from reconciler.hosts import Reached
 from reconciler.plan import Outcome, Plan
@@ -40,11 +40,10 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
     code: Exit
 
     @property
-    def hosts(self) -> frozenset[str]:
-        """Where something was done, or begun."""
+    def begun(self) -> list[ObjectKey]:
+        """To what something was done, or begun to be."""
         steps = {step.id: step for step in self.run.steps}
-        begun = [each for each in self.outcomes if each.status in ("succeeded", "failed")]
-        return frozenset(steps[outcome.step].key.host for outcome in begun)
+        return [steps[each.step].key for each in self.outcomes if each.status in ("succeeded", "failed")]
 
 
 class Rounds:

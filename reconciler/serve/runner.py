@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection
 
 from reconciler.address import Address
-from reconciler.driver import DriverError, Notice
+from reconciler.driver import Notice
 from reconciler.observation import Failed
 from reconciler.reconcile import Round, files_of
 from reconciler.record import run_of, whoever
@@ -161,15 +161,7 @@ class Runner:
 
     def _whole(self, round_: Round) -> None:
         commit = self._course.commit
-        transcript = self._audience.begin(commit, self._older)
-        try:
-            done = self._carried_out(round_, transcript)
-        except DriverError as problem:
-            self._audience.overtaken(f"{problem}. It is tried again.\n")
-            raise
-        except BaseException as bug:
-            self._audience.end(Exit.ERROR, f"unexpected {type(bug).__name__}: {bug}\n")
-            raise
+        done = self._carried_out(round_, self._audience.begin(commit, self._older))
         self._remember(done, frozenset())
         if self._stop.is_set() and any(outcome.status == "not-run" for outcome in done.outcomes):
             self._broken_off()
@@ -219,8 +211,8 @@ class Runner:
             self.shown.summary = run_of(done.plan, (), time="", by="").summary
         self.shown.last_run = now()
         self.shown.applied = self._course.applied()
-        for host in done.hosts:  # what it did is looked at once: of hosts that tell nothing, too
-            self._inbox.notice(Notice(host=host, cause="a run has ended"))
+        for key in done.begun:  # what it did is looked at once: of hosts that tell nothing, too
+            self._inbox.notice(Notice(host=key.host, address=key.address, cause="a run has ended"))
 
     def _forget(self, targets: frozenset[Address]) -> None:
         kept = {address: each for address, each in self.shown.resources.items() if address not in targets}

@@ -129,7 +129,7 @@ class Worker:
         recovered = any(look.recovered for look in looks.values())
         if recovered:
             self._leadership.tend()
-        named = {address for names in told.hosts.values() for address in names}
+        named = {address for host, names in told.hosts.items() if host in looks for address in names}
         moved = frozenset(named.union(*(look.moved for look in looks.values())))
         if whole or recovered:
             self._runner.run()

@@ -42,6 +42,18 @@ class Await(msgspec.Struct, frozen=True, kw_only=True, order=True):
     origin: Address | None = None
 
 
+RestartPolicy = Literal["Always", "OnCrash", "Never"]
+"""Which guests that came to their end without being asked to are started again: all, those that did not shut down from
+within, none.
+"""
+STARTING = "starting"
+"""The mark on a guest whose start was asked for and not seen yet. A driver writes it before it stops or starts a guest
+whose end would be taken for the guest's own if the run were cut off in between, and drops it once the guest runs.
+"""
+ENDED_BY_GUEST = "ended:guest"
+"""The mark on a guest that shut down from within and is left down."""
+
+
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """What one object should be.
 
@@ -49,7 +61,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     to make the object but cannot read back (the text behind a digest, where an image comes from): it is never
     compared and never shown. `needs` are the objects that must stand before this one. `guards` are marks that the
     object carries and that deletion or consent asks for. `ready` is when it counts as ready once it was started;
-    `awaits` are those that must be ready before (`dependsOn`).
+    `awaits` are those that must be ready before (`dependsOn`). `restart` says what becomes of a guest that is down and
+    was not asked to be.
     """
 
     key: ObjectKey
@@ -60,6 +73,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     guards: tuple[str, ...] = ()
     ready: Readiness | None = None
     awaits: tuple[Await, ...] = ()
+    restart: RestartPolicy = "Always"
     place: Place | None = None
 
 

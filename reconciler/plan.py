@@ -137,8 +137,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     when the object was absent. `partial`: a host was not completely seen, so nothing is planned there. Diagnostics
     never hold up the steps: what they are about has none. `retained` are objects that nobody declares any more and
     that stay, such as volumes with data. `held` says in one line, by address, why a declared resource is left as it is:
-    it has no host, no address, or needs something that is held. `extent` says what was planned
-    for.
+    it has no host, no address, or needs something that is held. `left_down` says the same of guests that are to run,
+    are down, and stay so by their restart policy: that is no change. `extent` says what was planned for.
     """
 
     fleet: str
@@ -150,6 +150,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     unchanged: int = 0
     retained: tuple[ObjectKey, ...] = ()
     held: dict[str, str] = {}
+    left_down: dict[str, str] = {}
     partial: bool = False
     extent: Extent = "whole"
     diagnostics: tuple[Diagnostic, ...] = ()

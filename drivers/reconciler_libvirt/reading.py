@@ -14,8 +14,10 @@ import msgspec
 
 from reconciler.address import Address
 from reconciler.driver import DriverError, ErrorClass
+from reconciler.objects import Ended
 from reconciler_libvirt import ledger, links, names
 from reconciler_libvirt.connection import calls
+from reconciler_libvirt.ending import ended
 from reconciler_libvirt.enforcement import TableState
 from reconciler_libvirt.links import Link, Links
 from reconciler_libvirt.site import Site
@@ -34,9 +36,10 @@ _THREADS = 4
 _STATES = (
     libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE,
     libvirt.VIR_CONNECT_LIST_DOMAINS_PERSISTENT,
-    libvirt.VIR_CONNECT_LIST_DOMAINS_PAUSED,
     libvirt.VIR_CONNECT_LIST_DOMAINS_AUTOSTART,
 )
+_UNTOLD = (libvirt.VIR_DOMAIN_NOSTATE, 0)
+"""The state of one that came or went between two calls."""
 _RUNS = re.compile(r"<domain\b[^>]*\sid=")
 """How the XML of a domain that runs begins; one that does not has no number."""
 _DERIVED = 5
@@ -45,7 +48,7 @@ _DERIVED = 5
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """A domain or a network. `stored` and `running` are its forms as far as they bear our mark; `reason` says why
-    they do not.
+    they do not. `ended` says how a domain that is off came to its end.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     stored: DomainSpec | NetworkSpec | None = None
     running: DomainSpec | NetworkSpec | None = None
     reason: str = ""
+    ended: Ended = ""
 
 
 class HostReading(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,21 +115,40 @@ class _States:
     """How all domains are, asked for by one call each and not by one for each domain."""
 
     def __init__(self, connection: libvirt.virConnect) -> None:
-        self._active, self._persistent, self._paused, self.autostarted = (
+        self._active, self._persistent, self.autostarted = (
             {each.UUIDString() for each in connection.listAllDomains(flag)} for flag in _STATES
         )
+        told = connection.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE)
+        self._states = {each.UUIDString(): (stats["state.state"], stats["state.reason"]) for each, stats in told}
 
-    def of(self, domain: libvirt.virDomain) -> tuple[bool, bool, bool]:
-        """Whether it runs, whether it is stored, and whether it is paused."""
+    def of(self, domain: libvirt.virDomain) -> _Condition:
+        """How one of them is."""
         identity = domain.UUIDString()
-        return identity in self._active, identity in self._persistent, identity in self._paused
+        active, persistent = identity in self._active, identity in self._persistent
+        return _condition(active, persistent, *self._states.get(identity, _UNTOLD))
 
 
-def _ask(handle: libvirt.virDomain | libvirt.virNetwork) -> tuple[bool, bool, bool]:
+class _Condition(msgspec.Struct, frozen=True):
+    """Whether it runs, whether it is stored, whether it is paused, and how it ended if it is off."""
+
+    active: bool
+    persistent: bool
+    paused: bool = False
+    ended: Ended = ""
+
+
+def _condition(active: bool, persistent: bool, state: int, reason: int) -> _Condition:
+    paused = state == libvirt.VIR_DOMAIN_PAUSED
+    return _Condition(active, persistent, paused, "" if active else ended(state, reason))
+
+
+def _ask(handle: libvirt.virDomain | libvirt.virNetwork) -> _Condition:
     """The same of one thing, as it is now."""
     active, persistent = bool(handle.isActive()), bool(handle.isPersistent())
-    paused = isinstance(handle, libvirt.virDomain) and handle.state()[0] == libvirt.VIR_DOMAIN_PAUSED
-    return active, persistent, paused
+    if not isinstance(handle, libvirt.virDomain):
+        return _Condition(active, persistent)
+    state, reason = handle.state()
+    return _condition(active, persistent, state, reason)
 
 
 def read_volumes(site: Site, of: Address | None = None) -> HostReading:
@@ -188,12 +211,13 @@ def look(
     parser = understood.domain if is_domain else understood.network
     inactive = libvirt.VIR_DOMAIN_XML_INACTIVE if is_domain else libvirt.VIR_NETWORK_XML_INACTIVE
     with calls(f"reading {handle.name()}"):
-        active, persistent, paused = states.of(handle) if states else _ask(handle)
-        stored = handle.XMLDesc(inactive) if persistent else None
-        running = handle.XMLDesc(0) if active else None
+        now = states.of(handle) if states else _ask(handle)
+        stored = handle.XMLDesc(inactive) if now.persistent else None
+        running = handle.XMLDesc(0) if now.active else None
     if states and running and not _RUNS.match(running):  # it has stopped since, and this is its stored form
         return look(site, handle, understood)
-    reading = Reading(name=handle.name(), uuid=handle.UUIDString(), active=active, paused=paused)
+    name, uuid = handle.name(), handle.UUIDString()
+    reading = Reading(name=name, uuid=uuid, active=now.active, paused=now.paused, ended=now.ended)
     fleet_id = site.identity.fleet_id
     try:
         return msgspec.structs.replace(

@@ -33,8 +33,8 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     guards: tuple[str, ...] = ()
 
 
-def ledger_of(site: Site, task: Task, elements: tuple[str, ...]) -> Ledger:
-    """What is to be written on an object that has these elements now.
+def ledger_of(site: Site, task: Task, elements: tuple[str, ...], mark: str = "") -> Ledger:
+    """What is to be written on an object that has these elements now, with one more `mark`.
 
     A field that waits keeps what was last applied to it, or its drift would pass for ours.
     """
@@ -47,7 +47,7 @@ def ledger_of(site: Site, task: Task, elements: tuple[str, ...]) -> Ledger:
         origin=str(wanted.origin),
         commit=task.commit,
         owned=now,
-        guards=wanted.guards,
+        guards=(*wanted.guards, mark) if mark else wanted.guards,
     )
 
 
@@ -57,6 +57,14 @@ def owned(elements: tuple[str, ...]) -> dict[str, str]:
         return read(elements).owned
     except ValueError:
         return {}
+
+
+def guards(elements: tuple[str, ...]) -> tuple[str, ...]:
+    """The marks on an object; none where no ledger of ours is to be read."""
+    try:
+        return read(elements).guards
+    except ValueError:
+        return ()
 
 
 def text_of(ledger: Ledger) -> str:

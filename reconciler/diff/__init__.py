@@ -117,7 +117,7 @@ def _update(wanted: Wanted, fields: tuple[FieldChange, ...]) -> Change:
     impact = max((field.impact for field in fields), key=lambda each: each.rank)
     replaced = [field.path for field in fields if field.impact is Impact.REPLACE]
     action: Action = "replace" if replaced else "update"
-    reason = f"{_listed(replaced)} cannot change in place" if replaced else _reason(fields)
+    reason = f"{_listed(replaced)} cannot change in place" if replaced else reason_of(fields)
     return Change(key=wanted.key, action=action, impact=impact, fields=fields, reason=reason, place=wanted.place)
 
 
@@ -128,7 +128,7 @@ _CAUSES: dict[Origin, str] = {
 }
 
 
-def _reason(fields: tuple[FieldChange, ...]) -> str:
+def reason_of(fields: tuple[FieldChange, ...]) -> str:
     """Which fields differ, by cause: `vcpus declared otherwise; memory moved without a commit`."""
     clauses = []
     for origin, cause in _CAUSES.items():

@@ -16,6 +16,7 @@ from reconciler.guard.handing import handed_on
 from reconciler.guard.hosts import enforcement, foreign, room
 from reconciler.guard.leftovers import leftovers, lost, named_volumes
 from reconciler.guard.needs import dependents, prunes, without_used
+from reconciler.guard.restart import withheld
 from reconciler.kinds.fleet import DeletionBudget
 from reconciler.snapshots import Snapshots
 
@@ -53,7 +54,7 @@ def guard(cases: Iterable[Case], around: Circumstances) -> dict[ObjectKey, Case]
 
 
 def _alone(case: Case, around: Circumstances) -> Case:
-    case = consent(case, around.allow, around.unsure)
+    case = withheld(consent(case, around.allow, around.unsure), around.allow)
     case = leftovers(case, around.allow)
     case = room(case, around.cramped)
     case = foreign(case, around.snapshots)

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from reconciler.kinds.base import Duration, Problem, Ref, Spec
+from reconciler.objects import RestartPolicy
 
 Check = Annotated[
     str,
@@ -41,6 +42,16 @@ class UpdatePolicy(Spec, frozen=True, kw_only=True):
     ] = ()
 
 
+Restart = Annotated[
+    RestartPolicy,
+    Meta(
+        description="What becomes of an instance that is down without having been asked to; OnCrash if absent. Always:"
+        " it is started. OnCrash: it is, unless it shut down from within. Never: it is left down once it has run."
+        " `--allow restart=ADDRESS` starts one that is left down."
+    ),
+]
+
+
 class Defaults(Spec, frozen=True, kw_only=True):
     """Fields of instances that declare none: those of their project, then those of the fleet. A plain name means a
     resource of that project; in the Fleet's defaults, one of project `default`, which has to be shared.
@@ -54,6 +65,7 @@ class Defaults(Spec, frozen=True, kw_only=True):
     readiness_deadline: Annotated[Duration, Meta(description="How long an instance has to become ready.")] | None = None
     update_policy: Annotated[UpdatePolicy | None, Meta(description="Consent given in advance.")] = None
     autostart: Annotated[bool, Meta(description="Whether an instance starts with its host.")] | None = None
+    restart_policy: Restart | None = None
 
 
 def qualified(defaults: Defaults, project: str) -> Defaults:

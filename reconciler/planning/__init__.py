@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 import msgspec
 
@@ -11,6 +11,7 @@ from reconciler.addressing import addressing
 from reconciler.desired import Desired
 from reconciler.diff import Case, diff, pairs
 from reconciler.guard import Allow, Circumstances, guard
+from reconciler.guard.restart import is_left_down, noted, without_start
 from reconciler.impact import ImpactTable
 from reconciler.kinds.base import REGISTRY, World
 from reconciler.kinds.fleet import DeletionBudget
@@ -21,6 +22,7 @@ from reconciler.plan import Change, Plan, Source
 from reconciler.planning.basis import basis
 from reconciler.planning.effect import will_stand
 from reconciler.planning.holding import holding, lines
+from reconciler.planning.left_down import left_lines, left_notes
 from reconciler.planning.membership import with_unseen
 from reconciler.planning.notes import notes
 from reconciler.planning.scope import Scope
@@ -64,14 +66,17 @@ def plan(
         fleet_id=desired.fleet_id,
         source=source,
         basis=basis(made, decision.cases, seen),
-        changes=tuple(_shown(case, seen) for case in sorted(decision.cases.values(), key=_by_address)),
+        changes=tuple(
+            _shown(case, seen, decision.left_down) for case in sorted(decision.cases.values(), key=_by_address)
+        ),
         steps=made,
         unchanged=decision.unchanged,
         retained=decision.retained,
         held=lines(left.held, placed, scope.unseen),
         partial=bool(scope.unseen),
         extent="targeted" if targets else "whole",
-        diagnostics=notes(known, placed, decision.cases, scope, around),
+        left_down=left_lines(decision.left_down.values()),
+        diagnostics=notes([*known, *left_notes(decision.left_down.values())], placed, decision.cases, scope, around),
     )
 
 
@@ -111,8 +116,12 @@ class _Decision:
         left = _retained(unwanted)
         self.retained = tuple(sorted(unwanted[key].key for key in left))
         both = [pair for pair in both if pair[0] is not None or (pair[1] and identity(pair[1]) not in left)]
+        both = [noted(pair, self._around.allow) for pair in both]
         cases = diff(both, self._impacts, self._seen, self._around.declared)
-        self.cases = guard(cases, self._around)
+        judged = guard(cases, self._around)
+        self.left_down = {key: case for key, case in judged.items() if is_left_down(case, self._around.allow)}
+        rest = {key for key, case in self.left_down.items() if len(case.change.fields) == 1}
+        self.cases = {key: case for key, case in judged.items() if key not in rest}
         kept = sum(each is not None for each, _ in both)
         self.unchanged = kept - sum(case.wanted is not None for case in self.cases.values())
 
@@ -134,9 +143,9 @@ def _by_address(case: Case) -> tuple[Address, str, str]:
     return key.address, key.part, key.host
 
 
-def _shown(case: Case, seen: Snapshots) -> Change:
-    """The change as people see it: also with whom it disturbs."""
-    change = case.change
+def _shown(case: Case, seen: Snapshots, left_down: Container[ObjectKey]) -> Change:
+    """The change as people see it: also with whom it disturbs, and without what is left as it is."""
+    change = without_start(case.change) if case.identity in left_down else case.change
     if not change.impact.needs_consent or change.key.address.kind == "Instance":
         return change
     users = {user.key.address for user in seen.users(case.identity)} - {change.key.address}

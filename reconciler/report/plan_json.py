@@ -28,9 +28,16 @@ def plan_value(plan: Plan) -> dict[str, Any]:
         "changes": [change_value(one.change, one.hosts) for one in group(plan.changes)],
         "steps": [_step_value(step) for step in plan.steps],
         "held": [{"address": address, "why": why} for address, why in sorted(plan.held.items())],
+        **_left_down_value(plan),
         "retained": [_key_value(key) for key in plan.retained],
         "diagnostics": [diagnostic_value(diagnostic) for diagnostic in plan.diagnostics],
     }
+
+
+def _left_down_value(plan: Plan) -> dict[str, Any]:
+    """Guests that are left down; nothing where there are none."""
+    found = [{"address": address, "why": why} for address, why in sorted(plan.left_down.items())]
+    return {"leftDown": found} if found else {}
 
 
 def source_value(source: Source) -> dict[str, Any]:

@@ -19,8 +19,9 @@ def reasons(plan: Plan) -> dict[Address, str]:
     found: dict[Address, str] = {key.address: "kept with its data; declared by nobody" for key in plan.retained}
     for change in sorted(plan.changes, key=_weight):
         found[change.key.address] = _of_change(change)
+    down = {Address.parse(address): why for address, why in plan.left_down.items()}
     held = {Address.parse(address): f"held: {why}" for address, why in plan.held.items()}
-    return {address: shortened(why, _MOST) for address, why in (found | held).items()}
+    return {address: shortened(why, _MOST) for address, why in (down | found | held).items()}
 
 
 def _weight(change: Change) -> int:

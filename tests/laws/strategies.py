@@ -8,7 +8,7 @@ its own, and depends on those before it alone. Everything else varies.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from hypothesis import strategies as st
@@ -17,11 +17,11 @@ from reconciler.address import ObjectKey
 from reconciler.desired import Desired
 from reconciler.guard import Allow
 from reconciler.guard.allow import CONSENTABLE
-from reconciler.objects import Observed, Value
+from reconciler.objects import Ended, Observed, RestartPolicy, Value
 from reconciler.snapshots import identity
 from tests.support import fleet
 from tests.support.fleet import Manifest
-from tests.support.world import World
+from tests.support.world import World, fallen
 
 HOSTS = ("kvm-01", "kvm-02")
 NETWORKS = {"lan": "kvm-01", "dmz": "kvm-01", "far": "kvm-02"}
@@ -78,6 +78,7 @@ def _instance(draw: st.DrawFn, name: str, groups: list[str], before: list[str], 
         "image": draw(st.sampled_from(["debian", "alpine"])),
         "flavor": draw(st.sampled_from(["small", "large"])),
         "powerState": draw(st.sampled_from(["Running", "Stopped"])),
+        "restartPolicy": draw(st.sampled_from(get_args(RestartPolicy))),
         "securityGroups": draw(st.lists(st.sampled_from(["default", *groups]), unique=True)),
         "networks": {network: draw(_nic(name, network)) for network in joined},
     }
@@ -142,6 +143,8 @@ def tampered(draw: st.DrawFn, world: World) -> World:
 
 @st.composite
 def _moved(draw: st.DrawFn, observed: Observed) -> Observed:
+    if observed.running is not None and observed.key.address.kind == "Instance" and draw(st.booleans()):
+        return fallen(observed, draw(st.sampled_from(get_args(Ended))))
     moved = {path: _OTHER[path] for path in _OTHER if path in observed.stored and draw(st.booleans())}
     form = draw(st.sampled_from(["stored", "running", "both"]))
     stored, running = dict(observed.stored), dict(observed.running or {})
@@ -153,8 +156,8 @@ def _moved(draw: st.DrawFn, observed: Observed) -> Observed:
 
 
 def without_choices(objects: Iterable[Observed], retained: Collection[ObjectKey] = ()) -> dict[ObjectKey, Observed]:
-    """What stands, without what a plan chose among equals (undeclared addresses), who last wrote it, and the volumes
-    that stay with their data though nobody declares them.
+    """What stands, without what a plan chose among equals (undeclared addresses), who last wrote it, how it was once
+    stopped, and the volumes that stay with their data though nobody declares them.
     """
     return {identity(each): _plain(each) for each in objects if each.key not in retained}
 
@@ -163,6 +166,7 @@ def _plain(each: Observed) -> Observed:
     return msgspec.structs.replace(
         each,
         commit="",
+        ended="",
         stored=_unchosen(each.stored),
         running=None if each.running is None else _unchosen(each.running),
         owned={path: digest for path, digest in each.owned.items() if not _chosen(path)},

@@ -18,6 +18,7 @@ from reconciler.apply import Retry, apply
 from reconciler.driver import Driver, HostConfig
 from reconciler.guard import Allow
 from reconciler.listener import Silent
+from reconciler.objects import Ended
 from reconciler.plan import Outcome, Plan, Source, Step
 from reconciler.planning import plan
 from reconciler_simulator import DRIVER, admin, hypervisor
@@ -55,6 +56,10 @@ class Log(Silent):
     def called(self, step: Step, name: str, target: str) -> None:
         """Keep it."""
         self.calls.append(f"{name} {target}")
+
+
+ENDINGS: dict[str, Ended] = {"stop": "host", "shut down": "guest", "kill": "crash"}
+MEDDLING = [*ENDINGS, "memory", "unfilter", "lose", "undefine", "flush"]
 
 
 class Story(RuleBasedStateMachine):
@@ -146,7 +151,7 @@ class Story(RuleBasedStateMachine):
         apply(self._plan(drivers, everything(self.manifests)), drivers, Silent(), threading.Event(), workers=1)
         assert self.stores[host].read().whole() == before
 
-    @rule(data=st.data(), what=st.sampled_from(["stop", "memory", "unfilter", "lose", "undefine", "flush"]))
+    @rule(data=st.data(), what=st.sampled_from(MEDDLING))
     def meddle(self, data: st.DataObject, what: str) -> None:
         """Somebody changes a guest by hand."""
         places = [(host, name) for host, store in self.stores.items() for name in sorted(store.read().domains)]
@@ -156,8 +161,8 @@ class Story(RuleBasedStateMachine):
     def _meddle(self, host: str, name: str, what: str, data: st.DataObject) -> None:
         with self.stores[host].changing() as state:
             domain = state.domains[name]
-            if what == "stop" and domain.running:
-                hypervisor.stop_domain(state, name)
+            if what in ENDINGS and domain.running:
+                hypervisor.end_domain(state, name, ENDINGS[what])
             elif what == "memory":
                 admin.set_memory(state, name, 1 << 28, data.draw(st.sampled_from(["stored", "running", "both"])))
             elif what == "unfilter":
@@ -170,6 +175,11 @@ class Story(RuleBasedStateMachine):
                 admin.flush(state)
             self.stores[host].write(state)
         self.laid_open = self.laid_open or what in ("unfilter", "flush")
+
+    @rule(host=st.sampled_from(HOSTS))
+    def forget(self, host: str) -> None:
+        """A daemon is restarted, and knows no more why guests are off."""
+        admin.restart(self.stores[host])
 
     @rule()
     def repair(self) -> None:

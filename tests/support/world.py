@@ -18,7 +18,7 @@ from reconciler.diff import WHETHER_IT_RUNS
 from reconciler.diff.entries import is_head
 from reconciler.guard import Allow
 from reconciler.impact import Impact, ImpactTable
-from reconciler.objects import Observed, Value, Wanted, digest
+from reconciler.objects import Ended, Observed, Value, Wanted, digest
 from reconciler.observation import HostFacts, Partial, Snapshot, Status
 from reconciler.plan import Plan, Source, Step
 from reconciler.planning import plan
@@ -186,6 +186,11 @@ def created(wanted: Wanted, commit: str) -> Observed:
     )
 
 
+def fallen(found: Observed, ended: Ended) -> Observed:
+    """A guest that came to its end, as the hypervisor tells of it."""
+    return msgspec.structs.replace(found, stored={**found.stored, "powerState": "Stopped"}, running=None, ended=ended)
+
+
 def running(fields: Mapping[str, Value]) -> dict[str, Value] | None:
     """The live form right after a start."""
     if fields.get("powerState") != "Running":
@@ -203,6 +208,8 @@ def updated(found: Observed, step: Step, commit: str) -> Observed:
     now = msgspec.structs.replace(
         made, uid=found.uid, stored={**foreign, **made.stored}, running=_live(found, made, step), owned=owned
     )
+    if now.running is None and found.running is None:
+        now = msgspec.structs.replace(now, ended=found.ended)
     seen = {**(now.running or {}), **now.stored}
     needs = {*used(found.key.host, now.stored), *used(found.key.host, now.running or {}), *used(found.key.host, seen)}
     return msgspec.structs.replace(now, needs=tuple(sorted(needs)))

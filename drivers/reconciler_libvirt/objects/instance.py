@@ -62,6 +62,7 @@ def _observed(view: View, record: Record) -> Observed:
         guards=record.guards,
         commit=record.commit,
         needs=tuple(sorted({*needs_of(view.site, stored), *needs_of(view.site, running or {})})),
+        ended=domain.ended,
     )
 
 

@@ -1,7 +1,8 @@
 """Instances, changed: parts are made and removed in a fixed order, each only where it is not as it should be.
 
 Make: root disk, seed, define (links down), DNS names, filters, start, links up once the filters were read back; what
-runs then follows what is stored: disks, vCPUs, memory.
+runs then follows what is stored: disks, vCPUs, memory. Whose end would be taken for its own if the run were cut off
+between its stop and its start bears a mark meanwhile.
 Remove: switch off, DNS names, filters, undefine, volumes. A run that is cut off anywhere leaves what the next finishes.
 """
 
@@ -18,6 +19,7 @@ from reconciler_libvirt.ledger import Record
 from reconciler_libvirt.objects import instance_disks as disks
 from reconciler_libvirt.objects import instance_nics as nics
 from reconciler_libvirt.objects import instance_size as size
+from reconciler_libvirt.objects import instance_starting as starting
 from reconciler_libvirt.objects import instance_volumes as volumes
 from reconciler_libvirt.objects.instance_extras import AUTOSTART, MAX_MEMORY, with_extras
 from reconciler_libvirt.objects.instance_form import SEED
@@ -43,6 +45,9 @@ def ensure(task: Task) -> None:
     data = volumes.wanted(work)
     anew = _anew(work)
     seed = disks.new_seed(work) if _seed_ahead(work, anew) else None
+    marked = starting.needs_mark(work)
+    if marked and anew and work.active:
+        starting.mark(work)
     if anew and work.domain is not None:
         disks.refuse_snapshot(work)
         power.switch_off(work.domain, task.progress)
@@ -51,7 +56,7 @@ def ensure(task: Task) -> None:
     told = _tell_first(work, anew, seed)
     nics.forget_names(work)
     spec = _spec(work, data, told)
-    domain = _ensure_defined(work, spec)
+    domain = _ensure_defined(work, starting.marked(spec) if marked else spec)
     _ensure_autostart(work, domain)
     if task.may_restart or not work.wants_running:
         power.stop(domain, task.site.settings.stop_deadline, task.progress)
@@ -62,6 +67,8 @@ def ensure(task: Task) -> None:
             disks.ensure_seed(work, seed)  # a guest is told at its start what has changed of its networks
         power.start(domain, task.progress)
         nics.join(work, domain)
+        if marked:
+            _ensure_defined(Work.of(task), spec)
         volumes.follow(work, domain)
         size.follow(work, domain, spec)
 

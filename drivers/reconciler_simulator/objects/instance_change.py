@@ -7,8 +7,10 @@ undefine, root disk and seed; volumes stay. A run that is cut off anywhere leave
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from reconciler.driver import DriverError, ErrorClass
-from reconciler.objects import Observed
+from reconciler.objects import ENDED_BY_GUEST, STARTING, Observed
 from reconciler_simulator import hypervisor, ownership
 from reconciler_simulator.calls import Calls
 from reconciler_simulator.objects import instance_disks, instance_nics
@@ -25,14 +27,16 @@ def ensure(site: Site, calls: Calls, task: Task) -> None:
     stops = work.running is not None and _must_stop(work, anew)
     if stops or not work.running:
         instance_disks.check_secret(work)
+    mark = STARTING if _needs_mark(work, stops) else ""
     if stops:
+        _mark(work, mark)
         calls.make(hypervisor.stop_domain, work.name)
     instance_disks.ensure_root(work, anew)
     instance_disks.ensure_seed(work)
     instance_nics.forget_names(work)
     instance_disks.unplug(work)
     _drop_autostart(work)
-    _ensure_defined(work)
+    _ensure_defined(work, mark)
     instance_disks.plug(work)
     _ensure_size(work)
     _ensure_autostart(work)
@@ -42,6 +46,7 @@ def ensure(site: Site, calls: Calls, task: Task) -> None:
         if not work.running:
             calls.make(hypervisor.start_domain, work.name)
         instance_nics.raise_links(work)
+        _ensure_defined(work)
 
 
 def _check_features(work: Work) -> None:
@@ -61,9 +66,29 @@ def _must_stop(work: Work, anew: bool) -> bool:
     return work.task.may_restart and (anew or not same)
 
 
-def _ensure_defined(work: Work) -> None:
+def _needs_mark(work: Work, stops: bool) -> bool:
+    """Whether it will be started, and its restart policy would leave it down if the run were cut off before."""
+    if work.fields["powerState"] != "Running" or not (stops or work.running is None):
+        return False
+    noted = work.domain is not None and (
+        work.domain.ended == "guest" or ENDED_BY_GUEST in ownership.guards(work.domain.metadata)
+    )
+    policy = work.task.wanted.restart
+    return policy == "Never" or (policy == "OnCrash" and noted)
+
+
+def _mark(work: Work, mark: str) -> None:
+    """Write the mark before it is stopped, and nothing else."""
     known = work.domain
-    form, ledger = work.form(), ownership.ledger_of(work.site, work.task, known.metadata if known else ())
+    if known and mark:
+        ledger = ownership.read(known.metadata)
+        text = ownership.text_of(replace(ledger, guards=(*ledger.guards, mark)))
+        work.calls.make(hypervisor.define_domain, work.name, work.uuid, known.stored, text)
+
+
+def _ensure_defined(work: Work, mark: str = "") -> None:
+    known = work.domain
+    form, ledger = work.form(), ownership.ledger_of(work.site, work.task, known.metadata if known else (), mark)
     if not known or known.stored != form or not ownership.same_intent(known.metadata, ledger):
         work.calls.make(hypervisor.define_domain, work.name, work.uuid, form, ownership.text_of(ledger))
 

@@ -10,8 +10,8 @@ from msgspec import Meta
 from reconciler import duration
 from reconciler.address import Address
 from reconciler.kinds.base import Duration, Name, Ref, Resource, Spec, Text, resolve
-from reconciler.kinds.defaults import Check, Defaults, UpdatePolicy
-from reconciler.objects import Readiness
+from reconciler.kinds.defaults import Check, Defaults, Restart, UpdatePolicy
+from reconciler.objects import Readiness, RestartPolicy
 
 MOST_USER_DATA = 65_535
 """Characters, as Nova has it."""
@@ -120,6 +120,7 @@ class InstanceSpec(Spec, frozen=True, kw_only=True):
     ) = None
     update_policy: Annotated[UpdatePolicy | None, Meta(description="Consent given in advance.")] = None
     autostart: Annotated[bool, Meta(description="Whether it starts with its host; false if absent.")] | None = None
+    restart_policy: Restart | None = None
     protected: Annotated[
         bool,
         Meta(description="Refuses deletion until a commit that lifts it has been applied."),
@@ -129,6 +130,7 @@ class InstanceSpec(Spec, frozen=True, kw_only=True):
 
 DEFAULT_GROUPS = ("default",)
 DEFAULT_READINESS, DEFAULT_DEADLINE = "running", "5m"
+DEFAULT_RESTART: RestartPolicy = "OnCrash"
 
 
 def with_defaults(spec: InstanceSpec, *layers: Defaults) -> InstanceSpec:

@@ -15,6 +15,7 @@ from reconciler.kinds.image import ImageSpec, content_id
 from reconciler.kinds.instance import (
     AFTER,
     ALLOW,
+    DEFAULT_RESTART,
     InstanceSpec,
     awaited,
     groups_of,
@@ -193,6 +194,7 @@ def _realise(resource: Resource, world: World) -> Iterator[Wanted]:
             guards=tuple(_guards(resource, world)),
             ready=readiness_of(resource.spec),
             awaits=tuple(sorted(_awaits(resource, world))),
+            restart=resource.spec.restart_policy or DEFAULT_RESTART,
             place=resource.place,
         )
 

@@ -21,7 +21,7 @@ from reconciler_simulator import observing
 from reconciler_simulator.calls import Calls
 from reconciler_simulator.faults import Faults
 from reconciler_simulator.impacts import IMPACTS
-from reconciler_simulator.lease import SILENCE, holding
+from reconciler_simulator.lease import holding
 from reconciler_simulator.model import State
 from reconciler_simulator.objects import image, instance, network, security_group, volume
 from reconciler_simulator.settings import settings
@@ -73,7 +73,7 @@ class SimulatorDriver:
         """Become the host's only writer; the lock goes when this process goes, however it goes, or is long silent."""
         path = self._beside(".lock")
         held = f"another run is writing to host {self._site.host} ({path} is locked); wait for it to end"
-        return holding(path, SILENCE, held)
+        return holding(path, self._faults.silence, held)
 
     def lead(self, term: float) -> contextlib.AbstractContextManager[Lease]:
         """Become the fleet's controller as far as this host can tell, or raise `DriverError` (held)."""

@@ -11,7 +11,9 @@ name and what it is called for: `start_domain 3f1c9f0e.default.web-1`; of severa
 behind that means the second.
 `point`: `before` the call has an effect; `after-effect`, when the effect stands and no reply was given; `after` the
 reply. `kind`: `error`; `transient`, an error worth trying again; `crash`, an exception that nobody expects; `kill`,
-SIGKILL; `hang`; and `partial` for `observe` alone.
+SIGKILL; `stop`, SIGSTOP; `hang`; and `partial` for `observe` alone.
+
+`silence` is for how many seconds the lock of a run that is stopped keeps others out.
 
 `notices` mangles what a watch tells: `{"lose": 2}` loses every second one, `{"repeat": 100000}` tells each that often,
 and `{"reorder": true}` turns them round.
@@ -41,7 +43,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     call: int | str
     point: Point = "before"
-    kind: Literal["error", "transient", "crash", "kill", "hang", "partial"] = "error"
+    kind: Literal["error", "transient", "crash", "kill", "stop", "hang", "partial"] = "error"
 
 
 class Notices(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -59,6 +61,7 @@ class Specification(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """What the environment asks for."""
 
     latency: float = 0.0
+    silence: float = 120.0
     faults: tuple[Fault, ...] = ()
     notices: Notices = Notices()
 
@@ -82,6 +85,11 @@ class Faults:
             return cls(msgspec.json.decode(os.environ.get(VARIABLE) or "{}", type=Specification))
         except msgspec.DecodeError as failure:
             raise DriverError(ErrorClass.YOURS, f"the environment variable {VARIABLE}: {failure}") from None
+
+    @property
+    def silence(self) -> float:
+        """Seconds after which the lock of a silent run goes."""
+        return self._specification.silence
 
     @property
     def notices(self) -> Notices:
@@ -109,6 +117,8 @@ def _strike(fault: Fault, name: str) -> None:
         raise Crash(name)
     if fault.kind == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
+    if fault.kind == "stop":
+        os.kill(os.getpid(), signal.SIGSTOP)
     if fault.kind == "hang":
         time.sleep(24 * 3600)
     if fault.kind in ("error", "transient"):

@@ -14,8 +14,6 @@ from pathlib import Path
 from reconciler.driver import DriverError, ErrorClass
 from reconciler_simulator import holder
 
-SILENCE = 120.0
-"""Seconds that a run which was stopped keeps other writers out."""
 _BEATS = 4
 """So many signs of life are given while one is due."""
 _PATIENCE = 10.0

@@ -54,6 +54,11 @@ class Session:
         """Send a signal to the command."""
         self._process.send_signal(number)
 
+    @property
+    def pid(self) -> int:
+        """The command's process."""
+        return self._process.pid
+
     def end(self) -> int:
         """Read what is left and wait; returns the exit code."""
         while more := self._read():

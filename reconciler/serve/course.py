@@ -180,8 +180,12 @@ class Course:
         else:
             self._conditions.put("CommitValid", "False", "Mistakes", f"{commit[:12]}: {message}")
         if known != turned:
-            reason = "TipHeld" if turned.verdict == "held" else "CommitRefused"
-            self._journal.tell(reason, f"{message}{_more(turned)}", "error", commit=commit)
+            self._journal.tell(
+                "TipHeld" if turned.verdict == "held" else "CommitRefused",
+                f"{message}{_more(turned)}",
+                "error",
+                commit=commit,
+            )
 
     def _put_in_force(self, loaded: Loaded, known: Around) -> None:
         before, self.loaded, self.around = self.commit, loaded, known

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from reconciler.diagnostic import Untrusted, error
+from reconciler.record.plumbing import RecordError, git
 from reconciler.source import bulk
 
 if TYPE_CHECKING:
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 _SIGNATURES = (b"gpgsig", b"gpgsig-sha256")
 _SHORT = 12
+_LONGEST_EMAIL = 254
+_MOST_BYTES = 1 << 20
+"""What a commit object may have, its message and signature included."""
 
 
 class Commit(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,10 +42,26 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
 def read(repo: Repo, ids: Iterable[str]) -> list[Commit]:
     """These commits, in this order. Raises `Untrusted` when one of them cannot be read: it could say anything."""
     wanted = list(ids)
+    if large := _large(repo, wanted):
+        raise unjudgeable(
+            f"Commit {large} has more than {_MOST_BYTES >> 20} MiB by itself. Make it anew with fewer words."
+        )
     found = bulk.contents(repo, wanted) if wanted else {}
     if missing := [each for each in wanted if each not in found]:
         raise unjudgeable(f"Commit {missing[0]} cannot be read; `git fsck` tells more.")
     return [parsed(each, found[each]) for each in wanted]
+
+
+def _large(repo: Repo, ids: list[str]) -> str:
+    """The first of these objects that is too large to be read; empty when none is."""
+    try:
+        rows = (
+            git(repo, "cat-file", "--batch-check", data="".join(f"{each}\n" for each in ids).encode()) if ids else b""
+        )
+    except RecordError as problem:
+        raise unjudgeable(f"{problem}.") from problem
+    sizes = (row.decode(errors="replace").split(" ") for row in rows.splitlines())
+    return next((row[0] for row in sizes if len(row) == 3 and int(row[2]) > _MOST_BYTES), "")
 
 
 def parsed(identity: str, data: bytes) -> Commit:
@@ -58,11 +78,12 @@ def parsed(identity: str, data: bytes) -> Commit:
         parents.append(line.removeprefix(b"parent ").decode("ascii", "replace"))
     signatures, rest = _separated(lines)
     author = next((line for line in lines if line.startswith(b"author ")), b"")
+    email = author.partition(b"<")[2].partition(b">")[0].decode(errors="replace")  # where Git takes it from
     return Commit(
         id=identity,
         tree=tree.decode("ascii", "replace"),
         parents=tuple(parents),
-        email=author.rpartition(b"> ")[0].rpartition(b" <")[2].decode(errors="replace"),
+        email=email if len(email) <= _LONGEST_EMAIL else "",
         message=message.decode(errors="replace"),
         payload=b"\n".join(rest) + data[len(head) :],
         signatures=signatures,

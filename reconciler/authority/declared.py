@@ -17,7 +17,7 @@ from reconciler.parsing import Memory
 from reconciler.record.plumbing import RecordError, git
 from reconciler.source import StoredFile
 from reconciler.source.commit import CommitTree
-from reconciler.source.content import Entry
+from reconciler.source.content import Entry, printable
 from reconciler.source.listing import SUFFIXES
 from reconciler.text import MOST_BYTES
 
@@ -120,7 +120,7 @@ def _declaration(resource: Resource) -> Declaration:
         origin=resource.origin,
         path=resource.place.path,
         meaning=_ENCODE((resource.spec, resource.labels, resource.broken)),
-        place=resource.place,
+        place=msgspec.structs.replace(resource.place, path=printable(resource.place.path)),
     )
 
 

@@ -22,7 +22,8 @@ Required = Literal["none", "tip", "all"]
 class History:
     """The commits between what is in force and a tip. `applied` is the commit in force; empty when the record has
     none. `known` are the commits that are believed as they are, with all before them: the applied one, and the
-    `baseline` of the trusted configuration.
+    `baseline` of the trusted configuration. `in_force` is what a change is compared with: the applied one, else the
+    baseline, else nothing.
     """
 
     def __init__(self, repo: Repo, tip: str, fleet_id: str, trust: FleetTrust) -> None:
@@ -30,6 +31,7 @@ class History:
         applied = record.applied(repo, fleet_id)
         self.known = since.present(repo, {each for each in (applied, trust.baseline) if each})
         self.applied = applied if applied in self.known else ""
+        self.in_force = self.applied or next(iter(self.known), "")
 
     @cached_property
     def tip(self) -> Commit:
@@ -46,7 +48,7 @@ class History:
             return Line(commits=(self.tip,), start="", joined=False, complete=True)
         if self._tip in self.known:
             return Line(commits=(), start=self._tip, joined=True, complete=True)
-        whole = since.line(self.repo, self._tip, self.known)
+        whole = since.line(self.repo, self._tip, self.known, self.in_force)
         return since.shortened(whole, since.settled(self.repo, self._fleet_id, whole.commits))
 
     @cached_property

@@ -52,7 +52,7 @@ def refuse_unpermitted(
 
 def _pairs(history: History, commits: Sequence[Commit]) -> list[tuple[str, str]]:
     """The trees before and after each commit; before the first one is what is in force."""
-    begin = history.line.start if history.line.joined else history.applied or next(iter(history.known), "")
+    begin = history.line.start if history.line.joined else history.in_force
     first = read(history.repo, [begin])[0].tree if begin else EMPTY_TREE
     trees = [first, *(commit.tree for commit in commits)]
     return list(pairwise(trees))

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from reconciler.address import Address
-from reconciler.authority.declared import Declaration, Difference
+from reconciler.authority.declared import Declaration, Difference, File
 from reconciler.authority.identity import Identity, covers, matches
 from reconciler.diagnostic import Place
 from reconciler.guard import Allow
 from reconciler.impact import Impact
+from reconciler.source.content import printable
 from reconciler.trust.configuration import Rule
 
 DELETE = "delete"
@@ -51,9 +52,13 @@ def _acts(difference: Difference, made_from: Makers) -> Iterator[Act]:
         yield from _of(each, f"{'changes' if kept else 'takes away or moves'} {each.address}")
     for file in difference.files:
         for each in made_from.get(file.path, ()):
-            changed = msgspec.structs.replace(each, path=file.path, place=Place(file.path))
+            changed = msgspec.structs.replace(each, path=file.path, place=_place(file))
             yield from _of(changed, f"changes a file that {each.address} is made from,")
-        yield Act(what="changes the file", path=file.path, place=Place(file.path))
+        yield Act(what="changes the file", path=file.path, place=_place(file))
+
+
+def _place(file: File) -> Place:
+    return Place(printable(file.path))
 
 
 def _of(declaration: Declaration, what: str) -> Iterator[Act]:

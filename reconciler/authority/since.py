@@ -27,7 +27,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """The commits of a branch along first parents, oldest first, that come after what was applied.
 
     `start` is the commit before them; empty when they begin with the first one of all. `joined`: the line continues
-    what was applied or is believed, rather than to have parted from it earlier. `complete`: none was left out.
+    what is in force, rather than to have parted from it earlier. `complete`: none was left out.
     """
 
     commits: tuple[Commit, ...]
@@ -36,8 +36,10 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     complete: bool
 
 
-def line(repo: Repo, tip: str, known: Collection[str]) -> Line:
-    """The line of `tip` after those commits. Raises `Untrusted` when the history is not all there."""
+def line(repo: Repo, tip: str, known: Collection[str], in_force: str) -> Line:
+    """The line of `tip` after those commits, one of which is in force. Raises `Untrusted` when the history is not all
+    there.
+    """
     ids = _listed(repo, tip, known, "--first-parent")
     complete = len(ids) <= MOST_COMMITS
     commits = read(repo, ids[:MOST_COMMITS])
@@ -47,15 +49,15 @@ def line(repo: Repo, tip: str, known: Collection[str]) -> Line:
     start = commits[-1].parents[0] if commits and commits[-1].parents else ""
     if complete and start and not _covered(repo, [start], known):
         raise _cut(repo, commits[-1])
-    return Line(commits=tuple(reversed(commits)), start=start, joined=start in known, complete=complete)
+    return Line(commits=tuple(reversed(commits)), start=start, joined=start == in_force, complete=complete)
 
 
 def shortened(whole: Line, settled: Collection[str]) -> Line:
-    """The part of a line that comes after the last of some of its commits."""
+    """The part of a line that comes after the last of some of its commits. It is no more joined than all of it."""
     for index in range(len(whole.commits) - 1, -1, -1):
         if whole.commits[index].id in settled:
             start, rest = whole.commits[index].id, whole.commits[index + 1 :]
-            return msgspec.structs.replace(whole, commits=rest, start=start, joined=True, complete=True)
+            return msgspec.structs.replace(whole, commits=rest, start=start, complete=True)
     return whole
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.authority.commits import parsed
 from reconciler.authority.identity import covers, matches
 from tests.support.court import FIRST, Court, text
 from tests.support.fleet import Manifest, flavor, instance, manifest
@@ -173,6 +174,40 @@ def test_a_branch_that_lacks_what_is_applied_is_its_tips_authors_as_a_whole(cour
     assert [each.place.path for each in court.refused() if each.place] == ["billing/db.yaml"]
 
 
+def test_a_branch_from_a_believed_commit_that_is_older_than_what_is_applied_is_one_change(court: Court) -> None:
+    git = court.repository.git
+    court.trusted["baseline"] = git("rev-parse", "HEAD")
+    court.commit({"billing/db.yaml": billing(powerState="Stopped")}, BEA)
+    court.apply()
+    git("reset", "-q", "--hard", court.trusted["baseline"])
+    court.commit({"shop/web.yaml": text([instance(powerState="Stopped")])}, SAM)
+    assert [each.place.path for each in court.refused() if each.place] == ["billing/db.yaml"]
+
+
+def test_a_branch_from_what_once_was_applied_is_one_change_from_what_is(court: Court) -> None:
+    git = court.repository.git
+    before = git("rev-parse", "HEAD")
+    court.commit({"shop/web.yaml": text([instance(powerState="Stopped")])}, SAM)
+    tried = court.apply()
+    git("reset", "-q", "--hard", before)
+    court.commit({"billing/db.yaml": billing(powerState="Stopped")}, BEA)
+    court.apply()
+    git("reset", "-q", "--hard", tried)
+    court.commit({"shop/web.yaml": text([instance()])}, SAM)
+    assert [each.place.path for each in court.refused() if each.place] == ["billing/db.yaml"]
+
+
+def test_a_file_with_an_odd_name_is_told_in_letters_that_can_be_shown(court: Court) -> None:
+    odd = f"100644 blob {court.repository.blob(b'x')}\tnotes\udcff\x1b.yaml\0".encode("utf-8", "surrogateescape")
+    court.repository.git("update-index", "-z", "--index-info", data=odd)
+    tree = court.repository.git("write-tree")
+    commit = court.repository.git("commit-tree", "-p", "HEAD", "-m", "Odd", tree)
+    court.repository.git("update-ref", "refs/heads/main", commit)
+    court.repository.git("rm", "-q", "--cached", "-r", ".")
+    court.commit({"README.md": "x"}, SAM)
+    assert {each.place.path for each in court.refused() if each.place} == {r"notes\xff\x1b.yaml"}
+
+
 def test_a_merge_with_its_sides_swapped_hides_nothing(court: Court) -> None:
     """First parents then lead along the side branch, past what is applied."""
     git = court.repository.git
@@ -232,6 +267,34 @@ def test_what_is_not_read_as_a_manifest_declares_nothing(court: Court) -> None:
     court.commit({".drafts/net.yaml": text([manifest("Network", "new", "billing", cidr="10.30.0.0/24")])}, SAM)
     (told,) = court.refused()
     assert "changes the file in .drafts/net.yaml" in told.detail
+
+
+@pytest.mark.parametrize(
+    ("author", "email"),
+    [
+        (b"Ada <ada@example.org> 1 +0000", ADA),
+        (b"Eve <eve@example.org> <ada@example.org> 1 +0000", EVE),
+        (b"Eve <eve@example.org> 1 +0000\nauthor Ada <ada@example.org> 1 +0000", EVE),
+        (b"<> 1 +0000", ""),
+        (b"Ada", ""),
+        (b"Ada <" + b"a" * 255 + b"@example.org> 1 +0000", ""),
+    ],
+)
+def test_the_author_is_whom_git_takes_for_it(author: bytes, email: str) -> None:
+    data = b"tree " + b"0" * 40 + b"\nauthor " + author + b"\n\nChange\n"
+    assert parsed("1" * 40, data).email == email
+
+
+def test_a_commit_that_is_all_words_is_not_read(court: Court) -> None:
+    words = f"tree {'4b825dc642cb6eb9a060e54bf8d69288fbee4904'}\nparent {court.repository.git('rev-parse', 'HEAD')}\n"
+    person = "A <ada@example.org> 1 +0000"
+    data = f"{words}author {person}\ncommitter {person}\n\n{'word ' * 300_000}\n".encode()
+    large = court.repository.git("hash-object", "-w", "-t", "commit", "--stdin", data=data)
+    court.repository.git("reset", "-q", "--soft", large)
+    court.commit(None, ADA)
+    (told,) = court.refused()
+    assert told.code == "cannot-be-judged"
+    assert f"Commit {large} has more than 1 MiB" in told.detail
 
 
 @pytest.mark.parametrize(

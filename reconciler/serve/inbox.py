@@ -19,12 +19,14 @@ MOST_NAMES = 1000
 class Told(msgspec.Struct, frozen=True, kw_only=True):
     """What came together. `whole` says why all is to be looked at, or nothing. `hosts` are those to look at, and what
     was named there; `lost` are those whose connection is gone. `asked`: somebody wants something looked into at once.
+    `heard` is when the first notice of a host came, on the monotonic clock.
     """
 
     whole: str = ""
     hosts: dict[str, frozenset[Address]] = {}
     lost: frozenset[str] = frozenset()
     asked: bool = False
+    heard: float | None = None
 
     @property
     def nothing(self) -> bool:
@@ -41,6 +43,7 @@ class Inbox:
         self._hosts: dict[str, set[Address]] = {}
         self._lost: set[str] = set()
         self._asked = self._closed = False
+        self._heard: float | None = None
 
     def whole(self, why: str) -> None:
         """All is to be looked at."""
@@ -57,6 +60,7 @@ class Inbox:
     def notice(self, notice: Notice) -> None:
         """A host told something. Returns at once."""
         with self._changed:
+            self._heard = self._heard or time.monotonic()
             names = self._hosts.setdefault(notice.host, set())
             if notice.address is not None and len(names) < MOST_NAMES:
                 names.add(notice.address)
@@ -87,9 +91,10 @@ class Inbox:
                 hosts={host: frozenset(names) for host, names in self._hosts.items()},
                 lost=frozenset(self._lost),
                 asked=self._asked,
+                heard=self._heard,
             )
             self._whole, self._asked = "", False
-            self._hosts, self._lost = {}, set()
+            self._hosts, self._lost, self._heard = {}, set(), None
             return told
 
     def _nothing(self) -> bool:

@@ -67,16 +67,22 @@ class Rounds:
         return msgspec.structs.replace(round_, plan=narrowed(round_.plan, targets)) if targets else round_
 
     def carry_out(
-        self, round_: Round, why_not: Why, transcript: Transcript, stop: threading.Event, by: Callable[[], str]
+        self,
+        round_: Round,
+        why_not: Why,
+        transcript: Transcript,
+        stop: threading.Event,
+        by: Callable[[], str],
+        heard: float | None = None,
     ) -> Done:
-        """Show the plan, apply what may be done of it, tell, and write down. Raises `DriverError` (held) before
-        anything is done when another writer has a host.
+        """Show the plan, apply what may be done of it, tell, and write down. `heard` is when a host told of what the
+        round is about. Raises `DriverError` (held) before anything is done when another writer has a host.
         """
         screen = _screen(transcript)
         left = withhold(round_.plan, why_not)
         screen.show(plan_lines(round_.plan))
         screen.show(_left_lines(left.reasons))
-        outcomes = self._applied(round_, left.plan, screen, stop)
+        outcomes = self._applied(round_, left.plan, screen, stop, heard)
         if left.plan.steps:
             screen.show(outcomes_lines(left.plan, outcomes))
         if outcomes or left.plan.extent == "whole":
@@ -85,10 +91,12 @@ class Rounds:
         code = Exit.REFUSED if left.reasons and code is Exit.OK else code
         return Done(plan=round_.plan, run=left.plan, outcomes=outcomes, reasons=left.reasons, code=code)
 
-    def _applied(self, round_: Round, plan: Plan, screen: Screen, stop: threading.Event) -> list[Outcome]:
+    def _applied(
+        self, round_: Round, plan: Plan, screen: Screen, stop: threading.Event, heard: float | None
+    ) -> list[Outcome]:
         begun = time.monotonic()
         with Progress(plan, screen) as progress:
-            listener = Both(progress, Steps(self._journal, plan.source.commit))
+            listener = Both(progress, Steps(self._journal, plan.source.commit, heard))
             outcomes = apply_round(round_, plan, listener, stop, leading=self._leading) if plan.steps else []
         finished(self._journal, plan, outcomes, time.monotonic() - begun)
         return outcomes

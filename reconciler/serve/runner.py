@@ -133,8 +133,10 @@ class Runner:
         else:
             self._conditions.put("HostsReady", "True", "Seen")
 
-    def run(self, targets: frozenset[Address] = frozenset()) -> None:
-        """One round, on what the hosts showed last; `targets` empty: about everything."""
+    def run(self, targets: frozenset[Address] = frozenset(), heard: float | None = None) -> None:
+        """One round, on what the hosts showed last; `targets` empty: about everything. `heard` is when a host told of
+        what it is about, on the monotonic clock.
+        """
         loaded, known = self._course.loaded, self._course.around
         assert loaded is not None, "a round is of a commit"
         assert known is not None, "a round is of a commit that is taken up"
@@ -155,7 +157,7 @@ class Runner:
         if not targets:
             self._whole(round_)
         elif round_.plan.steps or round_.plan.changes:
-            self._remember(self._carried_out(round_, Transcript(self._course.commit, _nobody)), targets)
+            self._remember(self._carried_out(round_, Transcript(self._course.commit, _nobody), heard), targets)
         else:
             self._forget(targets)
 
@@ -180,10 +182,10 @@ class Runner:
         self._audience.overtaken(f"Interrupted at the boundary of a step. {why}\n")
         self._inbox.whole("a run was interrupted")
 
-    def _carried_out(self, round_: Round, transcript: Transcript) -> Done:
+    def _carried_out(self, round_: Round, transcript: Transcript, heard: float | None = None) -> Done:
         self.shown.working = True
         try:
-            return self._rounds.carry_out(round_, self._why_not, transcript, self._stop, self._by)
+            return self._rounds.carry_out(round_, self._why_not, transcript, self._stop, self._by, heard)
         finally:
             self.shown.working = False
 

@@ -39,15 +39,20 @@ class Both:
 
 
 class Steps:
-    """Tells the journal of steps."""
+    """Tells the journal of steps. `heard` is when a host told of what they are about, if one did: how long it took
+    from then to the first of them is told as well.
+    """
 
-    def __init__(self, journal: Journal, commit: str) -> None:
-        self._journal, self._commit = journal, commit
+    def __init__(self, journal: Journal, commit: str, heard: float | None = None) -> None:
+        self._journal, self._commit, self._heard = journal, commit, heard
         self._begun: dict[str, float] = {}
 
     def started(self, step: Step) -> None:
         """Remember since when."""
-        self._begun[step.id] = time.monotonic()
+        now = self._begun[step.id] = time.monotonic()
+        if self._heard is not None:
+            self._tell("Reacted", f"{step_words(step)}: the first step against it", step, "debug", now - self._heard)
+            self._heard = None
 
     def called(self, step: Step, name: str, target: str) -> None:
         """Too much to keep."""

@@ -138,7 +138,7 @@ class Worker:
             self.failures = 0
         elif moved:
             self._journal.tell("Moved", f"{len(moved)} resources moved on {', '.join(sorted(looks))}", "debug")
-            self._runner.run(moved)
+            self._runner.run(moved, told.heard)
 
     def _worth_asking(self, why: str) -> list[str]:
         """All hosts, without those that failed a moment ago where nobody waits for them."""

@@ -34,7 +34,7 @@ def loaded() -> Any:
 
 
 comment = loaded()
-GOOD = sorted(CASES.rglob("*.md"))
+GOOD = sorted(CASES.parent.rglob("*.md"))
 
 
 class GitHub(ThreadingHTTPServer):

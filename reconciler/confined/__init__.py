@@ -21,7 +21,7 @@ from reconciler.diagnostic import DiagnosticError, error
 __all__ = ["MIB", "Confined", "Ended", "Limits", "Process", "broken"]
 
 _START = (
-    "import sys; sys.path.insert(0, sys.argv[1]);"
+    "import os, sys; sys.path[:] = sys.argv[1].split(os.pathsep);"
     " from reconciler.confined.child import main; sys.exit(main(sys.argv[2], sys.argv[3]))"
 )
 _KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TZ")
@@ -44,8 +44,16 @@ class Confined:
         network: bool = False,
         cwd: str = "/",
     ) -> None:
-        # Isolated: neither the folder that we stand in, which may be the stranger's, nor $PYTHONPATH is searched.
-        command = [sys.executable, "-I", "-c", _START, str(_root()), function, "shared" if network else "none"]
+        # Isolated: the folder that we stand in, which may be the stranger's, is not searched.
+        command = [
+            sys.executable,
+            "-I",
+            "-c",
+            _START,
+            os.pathsep.join(_searched()),
+            function,
+            "shared" if network else "none",
+        ]
         self._limits = limits
         self._process = Process(command, limits, _environment() | dict(environment), cwd)
 
@@ -66,9 +74,12 @@ class Confined:
         self._process.close()
 
 
-def _root() -> Path:
-    """The folder that this program is imported from."""
-    return Path(reconciler.__file__).parents[1]
+def _searched() -> list[str]:
+    """Where this program and all that it needs is imported from: that is where we did. The first place is left out
+    where Python put it there by itself: it is the folder that we stand in, or that of the program that was called.
+    """
+    places = sys.path if sys.flags.safe_path else sys.path[1:]
+    return [str(Path(reconciler.__file__).parents[1]), *(place for place in places if Path(place).is_absolute())]
 
 
 def _environment() -> dict[str, str]:

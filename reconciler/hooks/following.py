@@ -27,6 +27,7 @@ _HARMLESS = (Exit.OK, Exit.STALE)
 _MEANING = {
     Exit.STALE: "a host moved meanwhile, or is held by another run",
     Exit.REFUSED: "something is refused",
+    Exit.INTERRUPTED: "it was interrupted",
 }
 _FAILED = "an error, a failed step, or a host that was not completely seen"
 

@@ -88,9 +88,9 @@ def _deploying(case: Case, update: Update) -> Judgement:
         return _mistaken(update, refusal.diagnostics, "it is not trusted")
     except DiagnosticError as problem:
         return _mistaken(update, problem.diagnostics)
-    unseen = "The controller has not seen the hosts yet" if case.attended else "No controller runs yet"
+    unseen = "The controller has not seen the hosts yet" if case.attended else "No controller runs"
     valid = f"{name_of(update)}: {counted(len(loaded.desired.resources), 'resource')}, no mistakes."
-    return _passed(line(f"{valid} {unseen}: what this does to them is planned when it is deployed."))
+    return _passed(line(f"{valid} {unseen}: what it changes is planned when it is deployed."))
 
 
 def _judged_plan(update: Update, plan: Plan) -> Judgement:

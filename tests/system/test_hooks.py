@@ -134,8 +134,8 @@ def test_what_is_pushed_is_followed_to_its_end(bare: Bare, attended: Remembering
     push = bare.push()
     assert push.code == 0
     assert push.out.splitlines() == [
-        "main: 9 resources, no mistakes. The controller has not seen the hosts yet: what this does to them is planned"
-        " when it is deployed.",
+        "main: 9 resources, no mistakes. The controller has not seen the hosts yet: what it changes is planned when it"
+        " is deployed.",
         "It is on its way.",
         "All done.",
     ]

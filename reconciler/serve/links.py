@@ -15,6 +15,8 @@ from reconciler.observation import Failed, Snapshot
 
 TOGETHER = 10.0
 """Seconds for which hosts are waited for together; a slower one is planned with when it has answered."""
+BRIEFLY = 0.5
+"""Seconds for which one is waited for that failed, or did not answer, the last time."""
 Heard = Callable[[Notice], None]
 
 
@@ -29,37 +31,46 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Link:
-    """One host. `snapshot` is what it showed last; it has a `driver` while it is connected."""
+    """One host. `snapshot` is what it showed when it was last looked at; it has a `driver` while it is connected."""
 
     def __init__(self, config: HostConfig) -> None:
         self.config = config
         self.driver: Driver | None = None
-        self.watching = False
+        self.watching = self.closed = self.doubtful = False
         self.snapshot = _unseen(config.name)
         self.since = ""
-        self.asking: threading.Thread | None = None
-        self.unread = False
-        self.closed = False
-        self.turn = threading.Lock()
-
-    @property
-    def busy(self) -> bool:
-        """Whether it has not answered yet what it was asked."""
-        return self.asking is not None and self.asking.is_alive()
+        self._answer: Snapshot | None = None
+        self._asking: threading.Thread | None = None
+        self._awaited = False
+        self._turn = threading.Lock()
 
     def ask(self, files: Files, driver_type: Callable[[str], DriverType], heard: Heard, observing: bool) -> None:
-        """Connect if need be, and observe; what it shows is kept, and what fails is a `Failed` snapshot."""
+        """Ask it, beside all else, unless it is still busy with the last question. When it answers and is no longer
+        waited for, `heard` is told.
+        """
+        with self._turn:
+            self._awaited = True
+            if self._answer is not None or (self._asking is not None and self._asking.is_alive()):
+                return
+        arguments = (files, driver_type, heard, observing)
+        self._asking = threading.Thread(target=self._ask, args=arguments, name=f"ask {self.config.name}", daemon=True)
+        self._asking.start()
+
+    def _ask(self, files: Files, driver_type: Callable[[str], DriverType], heard: Heard, observing: bool) -> None:
         try:
             driver = self.driver or self._opened(files, driver_type, heard)
             snapshot = driver.observe() if observing else _unseen(self.config.name)
+            good = not observing or not isinstance(snapshot.status, Failed)
         except DriverError as problem:
-            snapshot = _failed(self.config.name, str(problem))
+            snapshot, good = _failed(self.config.name, str(problem)), False
         except Exception as bug:
-            snapshot = _failed(self.config.name, f"unexpected {type(bug).__name__}: {bug}")
-        with self.turn:
-            self.snapshot, self.unread = snapshot, True
-        if ((observing or self.driver is None) and isinstance(snapshot.status, Failed)) or self.closed:
+            snapshot, good = _failed(self.config.name, f"unexpected {type(bug).__name__}: {bug}"), False
+        if self.closed or not good:
             self.drop()
+        with self._turn:
+            self._answer, late = snapshot, not self._awaited
+        if late:
+            heard(Notice(host=self.config.name, cause="it has answered"))
 
     def _opened(self, files: Files, driver_type: Callable[[str], DriverType], heard: Heard) -> Driver:
         driver = driver_type(self.config.driver).open(self.config, files)
@@ -67,9 +78,21 @@ class Link:
         self.watching = driver.watch(heard)
         return driver
 
+    def settle(self, end: float) -> None:
+        """Take the answer when it is there, or comes until then on the monotonic clock."""
+        if self._asking is not None:
+            self._asking.join(max(0.0, end - time.monotonic()))
+        with self._turn:
+            answer, self._answer, self._awaited = self._answer, None, False
+        if answer is not None:
+            self.snapshot, self.since = answer, now()
+        elif not isinstance(self.snapshot.status, Failed):
+            self.snapshot = _failed(self.config.name, "it has not answered yet")
+        self.doubtful = answer is None or (isinstance(answer.status, Failed) and self.driver is None)
+
     def drop(self) -> None:
         """Let go of the connection."""
-        with self.turn:
+        with self._turn:
             driver, self.driver, self.watching = self.driver, None, False
         if driver is not None:
             threading.Thread(target=_close, args=(driver,), name=f"close {self.config.name}", daemon=True).start()
@@ -107,35 +130,12 @@ class Links:
         """
         asked = [self._links[name] for name in sorted(names) if name in self._links]
         before = {link.config.name: link.snapshot for link in asked}
-        for link in asked:
-            self._ask(link, files, observing)
-        end = time.monotonic() + self._together
-        for link in asked:
-            assert link.asking is not None, "it was just asked"
-            link.asking.join(max(0.0, end - time.monotonic()))
-        for link in asked:
-            self._settle(link)
-        return {name: _moved(before[name], self._links[name].snapshot) for name in before}
-
-    def _ask(self, link: Link, files: Files, observing: bool) -> None:
-        if link.busy or link.unread:
-            return
-        link.asking = threading.Thread(target=self._answer, args=(link, files, observing), daemon=True)
-        link.asking.start()
-
-    def _answer(self, link: Link, files: Files, observing: bool) -> None:
         begun = time.monotonic()
-        link.ask(files, self._driver_type, self._heard, observing)
-        if time.monotonic() - begun > self._together:
-            self._heard(Notice(host=link.config.name, cause="it has answered"))
-
-    def _settle(self, link: Link) -> None:
-        with link.turn:
-            if link.unread:
-                link.unread = False
-                link.since = now()
-            elif link.busy:
-                link.snapshot = _failed(link.config.name, f"no answer within {self._together:g} s so far")
+        for link in asked:
+            link.ask(files, self._driver_type, self._heard, observing)
+        for link in asked:
+            link.settle(begun + (min(BRIEFLY, self._together) if link.doubtful else self._together))
+        return {name: _moved(before[name], self._links[name].snapshot) for name in before}
 
     @property
     def all(self) -> list[Link]:

@@ -247,7 +247,7 @@ def _sources(fleet: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Wherever a fleet's section says where a secret comes from."""
     for name, entry in fleet.get("secrets", {}).items():
         yield ("secrets", name), entry
-    if token := (fleet.get("repository") or {}).get("token"):
+    if (token := (fleet.get("repository") or {}).get("token")) is not None:
         yield ("repository", "token"), token
     for forge, entry in fleet.get("controller", {}).get("webhooks", {}).items():
         if entry is not None:

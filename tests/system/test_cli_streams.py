@@ -71,6 +71,13 @@ def test_a_reader_that_leaves_is_no_error(desk: Desk, command: list[str]) -> Non
     assert "Broken pipe" not in told
 
 
+@pytest.mark.parametrize("command", [["plan"], ["serve", "--until-idle"]], ids=" ".join)
+def test_streams_that_are_closed_end_nothing(desk: Desk, command: list[str]) -> None:
+    """As of a program that somebody starts in the background, and means to hear nothing of (T61)."""
+    closed = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-m", "reconciler", *command]
+    assert subprocess.run(closed, cwd=desk.repo, env=desk.environment, check=False, timeout=60).returncode == 0
+
+
 def test_quiet_leaves_data_alone(desk: Desk) -> None:
     assert desk.run("explain").err != ""
     quiet = desk.run("explain", "--quiet")

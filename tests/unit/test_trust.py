@@ -303,3 +303,27 @@ def test_a_slow_host_may_have_patience_of_its_own(tmp_path: Path) -> None:
     for wrong in ("0", "many", "yes", "1e9"):
         (mistake,) = refused(write(path, GOOD.replace("transport: unix", f"patience: {wrong}")))
         assert (mistake.code, mistake.place and mistake.place.line) == ("out-of-bounds", 7)
+
+
+@pytest.mark.parametrize("where", ["repository: {url: /srv/x, token: %s}", "controller: {webhooks: {gitea: %s}}"])
+def test_each_secret_of_a_controller_comes_from_one_place(tmp_path: Path, where: str) -> None:
+    good = write(tmp_path / "good", f"fleets: {{{FLEET}: {{{where % '{file: /etc/x}'}}}}}")
+    assert list(load(good).fleets) == [FLEET]
+    for wrong in ("{}", "{file: /etc/x, environment: X}"):
+        (found,) = refused(write(tmp_path / "config", f"fleets: {{{FLEET}: {{{where % wrong}}}}}"))
+        assert (found.code, found.summary) == ("one-of", "exactly one is needed")
+
+
+@pytest.mark.parametrize(
+    ("field", "code"),
+    [
+        ("listen: 9460", "wrong-type"),
+        ("listen: '*:9460'", "malformed-value"),
+        ("host_names: ['a b']", "malformed-value"),
+    ],
+)
+def test_where_a_controller_listens_is_an_address_and_its_names_are_names(
+    tmp_path: Path, field: str, code: str
+) -> None:
+    (found,) = refused(write(tmp_path / "config", f"fleets: {{{FLEET}: {{controller: {{{field}}}}}}}"))
+    assert found.code == code

@@ -121,7 +121,8 @@ class Controller:
         return self._end()
 
     def stop(self) -> None:
-        """End: running steps finish, and no other starts. May be called by any thread, and by a signal's handler."""
+        """End: running steps finish, and no other starts. For any thread, but not for a signal's handler."""
+        self.journal.tell("Stopping", "running steps finish, and no other starts")
         self._ending.set()
         self._runner.interrupt(ending=True)
         self._inbox.close()

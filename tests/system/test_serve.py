@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -258,6 +259,11 @@ def test_killed_at_any_moment_it_loses_nothing(desk: Desk, tmp_path: Path) -> No
     assert crash.differences(left, crash.contents(Store(undisturbed.state_file()))) == []
 
 
-def test_only_one_controller_listens_for_a_repository(desk: Desk, serving: Serving) -> None:
-    ran = desk.run("serve")
-    assert (ran.code, "another controller" in ran.err) == (3, True)
+def test_a_second_signal_leaves_at_once_and_loses_nothing(desk: Desk) -> None:
+    with Serving(desk, RECONCILER_SIMULATOR='{"latency": 5}') as running:
+        running.until(lambda now: now.working)
+        running.process.send_signal(signal.SIGTERM)
+        running.until(lambda now: running.told("Stopping"))
+        assert running.stop() == 130
+    with Serving(desk) as again:
+        again.until_done(head(desk))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import importlib
 import os
@@ -10,8 +9,12 @@ import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconciler.confined.limits import OUT_OF_MEMORY
+
+if TYPE_CHECKING:
+    import ctypes
 
 _NEW_USER, _NEW_NET = 0x10000000, 0x40000000
 _PARENT_DEATH, _NO_NEW_PRIVILEGES = 1, 38
@@ -36,7 +39,10 @@ def shut_in(alone: bool) -> bool:
     """Die with the parent, gain no privilege by any program, and, if `alone`, leave the network. Whether all of that
     was possible: a container or a hardened kernel may not let it, and then the other limits hold.
     """
-    with suppress(OSError, AttributeError):
+    # Some Pythons lack the module, and where no memory may be made executable it cannot be loaded.
+    with suppress(ImportError, OSError, AttributeError, MemoryError):
+        import ctypes
+
         system = ctypes.CDLL(None, use_errno=True)
         system.prctl(_PARENT_DEATH, int(signal.SIGKILL), 0, 0, 0)
         system.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)

@@ -21,7 +21,7 @@ class Bare:
 
     def push(self, *words: str, **environment: str) -> Ran:
         """Push HEAD to main, or what is said instead. `out` is what came from the other side, `err` all of it."""
-        return ran(self.start(*words, **environment))
+        return ran(self.start(*words, **environment), max(self.desk.patience, 120))
 
     def start(self, *words: str, **environment: str) -> subprocess.Popen[str]:
         """Begin to push, and go on beside it."""
@@ -37,6 +37,11 @@ class Bare:
             text=True,
             start_new_session=True,
         )
+
+    def hand_on(self) -> None:
+        """Let the user's repository have the record, for commands that are run there."""
+        records = ("+refs/reconciler/*:refs/reconciler/*", "+refs/notes/reconciler/*:refs/notes/reconciler/*")
+        self.desk.git("fetch", "--quiet", str(self.path), *records)
 
     def tip(self, ref: str = "refs/heads/main") -> str:
         """The object that a reference points to; empty when there is none."""

@@ -17,10 +17,11 @@ import pytest
 from reconciler.address import Address
 from reconciler.identity import Identity
 from tests.support import guests
-from tests.support.command import Desk
+from tests.support.command import Desk, Ran
 from tests.support.examples import Told, reached, settle
 from tests.support.guests import GuestImage, Keys
 from tests.support.hosts import POOL, Host, until
+from tests.support.pushing import Bare
 
 pytestmark = pytest.mark.libvirtd
 
@@ -28,6 +29,7 @@ BASTION, WEB_1, WEB_2, DB = "10.84.1.10", "10.84.1.2", "10.84.1.3", "10.84.2.20"
 BASTION_6, WEB_1_6, DB_6 = "fd84:51f7:b1c6:1::a", "fd84:51f7:b1c6:1::2", "fd84:51f7:b1c6:2::14"
 ROLES = ("operator", "web", "database")
 ORDERS = Address("Volume", "shop", "orders")
+OPEN = "{ethertype: IPv6, protocol: tcp, ports: 8080}"
 PATIENCE = 240
 """Seconds: four emulated guests boot, one after the other, on a machine that has other things to do as well."""
 
@@ -37,6 +39,8 @@ class Story(Told):
 
     def __init__(self, desk: Desk, host: Host, image: GuestImage) -> None:
         super().__init__(desk)
+        self.bare: Bare
+        self.first: Ran
         self.host, self.image = host, image
         desk.patience = PATIENCE
         self.identity = Identity(str(uuid.uuid4()))
@@ -75,6 +79,12 @@ class Story(Told):
         )
         return answer == "yes"
 
+    def push(self) -> Ran:
+        """Push what is committed to the repository that deploys it, and hand its record on to the clone."""
+        pushed = self.bare.push()
+        self.bare.hand_on()
+        return pushed
+
     def disk(self) -> str:
         """The device of the orders, in the database's guest."""
         serial = self.identity.serial(ORDERS)
@@ -83,11 +93,12 @@ class Story(Told):
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory, root: Path, tiny_image: GuestImage, libvirt_host: Host) -> Story:
-    """The shop, applied once for all tests here, which build on each other in their order."""
+    """The shop, pushed once for all tests here, which build on each other in their order."""
     story = Story(Desk(tmp_path_factory.mktemp("shop")), libvirt_host, tiny_image)
     story.settle(root / "examples/web-shop")
     story.run("plan", "--detailed-exitcode", code=2)
-    story.run("apply")
+    story.bare = Bare(story.desk, tmp_path_factory.mktemp("git"))
+    story.first = story.push()
     return story
 
 
@@ -101,6 +112,34 @@ def _swept(story: Story) -> Iterator[None]:
     story.host.virsh("pool-destroy", pool)
     story.host.virsh("pool-undefine", pool)
     story.host.run("rm", "-r", f"{POOL}/{pool}")
+
+
+def test_a_push_made_all_of_it_and_showed_how(story: Story) -> None:
+    assert story.first.code == 0, story.first.err
+    lines = story.first.out.splitlines()
+    assert [line for line in lines if re.fullmatch(r"Plan: \d+ to create; 0 unchanged.", line)]
+    assert [line for line in lines if re.search(r"^\[\d+/\d+\] created Instance/shop/db on local$", line)]
+    assert re.fullmatch(r"Applied: \d+ created; nothing failed.", lines[-1])
+    assert len(story.host.virsh("list", "--name").split()) == 4
+
+
+def test_a_push_with_a_mistake_is_rejected_and_a_revert_rolls_back(story: Story) -> None:
+    story.desk.edit("web-1.yaml", "flavor: ", "flavour: ")
+    story.desk.commit("Mistake")
+    mistake = story.push()
+    assert mistake.code != 0
+    assert re.search(r"^  web-1.yaml:\d+:3$", mistake.out, re.MULTILINE)
+    assert "Did you mean `flavor`?" in mistake.out
+    story.desk.git("reset", "--quiet", "--hard", "HEAD~1")
+    assert story.bare.tip() == story.desk.git("rev-parse", "HEAD").strip()
+    before = _rules(story)
+    story.desk.edit("security-groups.yaml", OPEN, OPEN.replace("8080", "9090"))
+    story.desk.commit("Another port")
+    assert story.push().out.splitlines()[-1].endswith("nothing failed.")
+    assert _rules(story) != before
+    story.desk.git("revert", "--no-edit", "HEAD")
+    assert story.push().out.splitlines()[-1].endswith("nothing failed.")
+    assert _rules(story) == before
 
 
 def test_a_second_run_makes_no_call(story: Story) -> None:
@@ -180,9 +219,14 @@ def _standing(story: Story) -> dict[str, object]:
     for name in host.virsh("net-list", "--all", "--name").split():
         found[f"network {name}"] = sorted(host.virsh("net-dumpxml", "--inactive", name).splitlines())
     found["files"] = sorted(host.run("find", f"{POOL}/reconciler-{prefix}").stdout.split())
-    rules = host.run("nft", "--stateless", "list", "table", "inet", f"reconciler-{prefix}").stdout
-    found["rules"] = sorted(re.findall(r"[^\s,]+", rules))
+    found["rules"] = _rules(story)
     return found
+
+
+def _rules(story: Story) -> list[str]:
+    """The words of the host's firewall, which stand in no order."""
+    rules = story.host.run("nft", "--stateless", "list", "table", "inet", f"reconciler-{story.identity.prefix}").stdout
+    return sorted(re.findall(r"[^\s,]+", rules))
 
 
 def _destroy(story: Story) -> None:

@@ -17,7 +17,7 @@ from reconciler.driver import DriverError, ErrorClass
 from reconciler.objects import Ended
 from reconciler_libvirt import ledger, links, names
 from reconciler_libvirt.connection import calls
-from reconciler_libvirt.ending import ended
+from reconciler_libvirt.ending import ended, going_down
 from reconciler_libvirt.enforcement import TableState
 from reconciler_libvirt.links import Link, Links
 from reconciler_libvirt.site import Site
@@ -95,6 +95,8 @@ def read(site: Site, understood: Understood = NOTHING) -> HostReading:
         look = functools.partial(_look, site, gaps, understood)
         found = list(threads.map(look, _concerned(site, domains), itertools.repeat(states)))
         nets = list(threads.map(look, _concerned(site, networks)))
+    if leaving := going_down(site.channel, [each.ended for each in found if each]):
+        gaps.append(leaving)
     return HostReading(
         domains=tuple(autostarted(each, each.uuid in states.autostarted) for each in found if each),
         networks=tuple(reading for reading in nets if reading),

@@ -75,14 +75,16 @@ def _consented(address: Address, allow: Allow) -> bool:
 
 def without_start(change: Change) -> Change:
     """The change of a guest that is left down as people see it: that it is down is no change."""
-    fields = tuple(_explained(field) for field in change.fields if field.path != POWER)
+    others = tuple(field for field in change.fields if field.path != POWER)
+    notes_only = all(map(_notes, others))
+    fields = others if notes_only else tuple(map(_explained, others))
     by_harm = sorted(fields, key=lambda field: -field.impact.rank)
     return msgspec.structs.replace(
         change,
         fields=fields,
         impact=by_harm[0].impact if by_harm else Impact.NONE,
         consent=strictest(field.consent for field in by_harm),
-        reason=_NOTED if all(map(_notes, fields)) else reason_of(fields),
+        reason=_NOTED if notes_only else reason_of(fields),
     )
 
 

@@ -56,6 +56,7 @@ class Publication(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return all(each.complete for each in self.snapshots)
 
 
+@prepared
 class _Format(msgspec.Struct, rename="camel"):
     """The one field that every format has."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from reconciler.diagnostic import DiagnosticError, error
+from reconciler.prepared import prepared
 from reconciler.published import MOST_BYTES, Publication, dump, load
 from reconciler.publishing.signing import SigningError, sign, verify
 from reconciler.record.plumbing import RecordError, git, line, reference
@@ -22,6 +23,7 @@ FILE = "observation.json"
 _AGAIN = "Publish it again: reconciler observe --publish"
 
 
+@prepared
 class _Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """`signature` is OpenSSH's, of the bytes of `observation` as they stand here; empty when nobody signed."""
 

@@ -50,7 +50,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 def plan_findings(plan: Plan) -> list[Finding]:
     """The worst first, then in order of place."""
     found = [*diagnostic_findings(plan.diagnostics), *(each for one in group(plan.changes) for each in _of(one))]
-    return in_order(found)
+    return in_order(dict.fromkeys(found))  # the same on several hosts is one
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
@@ -98,7 +98,8 @@ def _of(one: Group) -> Iterator[Finding]:
         yield _finding(one, "error", "change-refused", f"{change.action} is refused", f"{why}. {change.consent.why}")
     elif isinstance(change.consent, Waiting):
         told = f"{why}{reason}. It waits for consent: {change.consent.words}"
-        yield _finding(one, "warning", "change-waits", f"{change.impact} waits for consent", told)
+        what = change.impact if change.impact.needs_consent else change.action
+        yield _finding(one, "warning", "change-waits", f"{what} waits for consent", told)
     elif change.action in ("delete", "replace"):
         yield _finding(one, "note", "deletion", f"{change.action}", f"{why}{reason}.")
     if rules := opened_to_anyone(change):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import re
 import shutil
 import sys
@@ -54,6 +55,21 @@ def machine_checks() -> Iterator[Check]:
     ):
         found = shutil.which(program)
         yield Check(found is not None, f"{program}" + (f": {found}" if found else " is missing"), f"Install it: {use}.")
+    yield _confinement()
+
+
+def _confinement() -> Check:
+    """Whether `plan --base` and the check of a push can be kept from the network; the other limits hold anyway."""
+    from reconciler.confined import MIB, Confined, Limits
+
+    limits = Limits(seconds=20, cpu=10, memory=1024 * MIB, file=MIB)
+    try:
+        with Confined("reconciler.confined.child:alone", limits) as process:
+            alone = process.ask(os.readlink(b"/proc/self/ns/net")) == b"yes"
+    except DiagnosticError as problem:
+        return Check(False, "limited processes", problem.diagnostics[0].detail)
+    how = "without a network" if alone else "with the machine's network: its kernel does not let them leave it"
+    return Check(True, f"limited processes, {how}")
 
 
 def _packages() -> Check:

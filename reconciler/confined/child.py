@@ -35,6 +35,11 @@ def main(function: str, network: str) -> int:
     return 0
 
 
+def alone(question: bytes) -> bytes:
+    """Whether this child is in another network than the one that is asked about; for `doctor`."""
+    return b"yes" if os.readlink(b"/proc/self/ns/net") != question else b"no"
+
+
 def shut_in(alone: bool) -> bool:
     """Die with the parent, gain no privilege by any program, and, if `alone`, leave the network. Whether all of that
     was possible: a container or a hardened kernel may not let it, and then the other limits hold.

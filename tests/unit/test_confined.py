@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from reconciler.cli.checks import machine_checks
 from reconciler.confined import MIB, Confined, Limits, Process, broken
 from reconciler.diagnostic import DiagnosticError
 from tests.support.hosts import until
@@ -49,6 +50,13 @@ def test_no_secret_of_the_environment_and_no_network_get_in(monkeypatch: pytest.
     possible = subprocess.run(["unshare", "--net", "--map-root-user", "true"], check=False, capture_output=True)
     assert found["reached"] is (possible.returncode != 0), "left where the kernel lets us"
     assert (found["cores"], found["threads"]) == ([0, 0], 1)
+
+
+def test_doctor_tells_whether_the_network_can_be_left() -> None:
+    possible = subprocess.run(["unshare", "--net", "--map-root-user", "true"], check=False, capture_output=True)
+    (told,) = (check for check in machine_checks() if check.what.startswith("limited processes"))
+    assert told.passed
+    assert told.what.endswith("without a network") is (possible.returncode == 0)
 
 
 def test_work_without_end_is_ended_by_the_time_that_it_takes() -> None:

@@ -30,7 +30,7 @@ _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _ENVIRONMENT = {"PATH": _PATH, "LC_ALL": "C"}
 _REMOTELY = ("env", f"PATH={_PATH}", "LC_ALL=C")
 _AT_ONCE = 6
-"""An ssh server lets ten sessions share a connection, of which the tunnel and the lock take two."""
+"""An ssh server lets ten sessions share a connection, of which the tunnel, the lock and the lead take three."""
 _SSH_FAILED = 255
 _LISTEN = 'while IFS= read -r -t "$0" line; do [ "$line" ] || echo; done'
 """Echoes what is empty, and ends when it hears nothing for so many seconds, however the host's clock is set meanwhile:

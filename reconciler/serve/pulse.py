@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-LONGEST = 300.0
+LONGEST = 600.0
 """Seconds in which nothing is heard of a working thread before it counts as stuck: longer than it waits anywhere."""
 
 

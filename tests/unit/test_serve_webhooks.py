@@ -135,6 +135,16 @@ def test_an_empty_secret_lets_nobody_in(tmp_path: Path) -> None:
         assert len(told) == 2
 
 
+def test_strangers_cannot_have_the_secret_asked_for_again_and_again(tmp_path: Path) -> None:
+    """Where a command says it, each call would run that."""
+    count = tmp_path / "count"
+    command = ["sh", "-c", f'echo once >> {count}; echo "{SECRET}"']
+    with served(Stream(io.StringIO(), {}), webhooks={"gitlab": {"command": command}}) as client:
+        assert push(client, "gitlab").status == 202
+        assert [push(client, "gitlab", X_Gitlab_Token="wrong").status for _ in range(5)] == [403] * 5
+    assert count.read_text() == "once\n"
+
+
 def _raw(client: Client, head: str) -> bytes:
     host, _, port = client.place.rpartition(":")
     with socket.create_connection((host, int(port)), timeout=20) as connection:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import threading
 import time
 from collections.abc import Callable, Mapping
 
@@ -25,6 +26,8 @@ from reconciler.trust.configuration import WebhookTrust
 
 _BURST, _EVERY = 30, 1.0
 _LONGEST_ID = 200
+_KEPT = 60.0
+"""Seconds for which a secret is not asked for again."""
 
 
 class _Forge(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +73,8 @@ class Webhooks:
         self._secrets: dict[str, SecretSource] = {name: each for name, each in secrets.items() if each is not None}
         self._hint, self._journal = hint, journal
         self._allowance, self._heard = Allowance(_BURST, _EVERY), Heard()
+        self._known: dict[str, tuple[float, str]] = {}
+        self._turn = threading.Lock()
 
     def answer(self, name: str, request: Request) -> Reply:
         """Hear one call. Raises `Refused`."""
@@ -87,6 +92,15 @@ class Webhooks:
         return self._taken(name, forge, request, proof)
 
     def _secret(self, name: str) -> str:
+        """It is had anew now and then, so that it can be changed; not for each call, since strangers can call."""
+        with self._turn:
+            since, secret = self._known.get(name, (-_KEPT, ""))
+            if time.monotonic() >= since + _KEPT:
+                secret = self._resolved(name)
+                self._known[name] = (time.monotonic(), secret)
+        return secret
+
+    def _resolved(self, name: str) -> str:
         try:
             secret = resolve(self._secrets[name])
         except SecretError as problem:

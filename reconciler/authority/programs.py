@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 from reconciler.diagnostic import Place, Untrusted, error
+from reconciler.trust.ownership import ours_or_roots
 
 _DEADLINE = 20.0
 """Seconds that one verification may take."""
@@ -42,7 +43,7 @@ def pinned(path: str, what: str) -> Path:
         raise _unusable(path, what, f"{problem.strerror or problem}.") from problem
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise _unusable(path, what, f"Others can write it, and so believe in themselves. Run: chmod go-w {path}")
-    if status.st_uid not in (os.geteuid(), 0):
+    if not ours_or_roots(status.st_uid):
         raise _unusable(path, what, f"It belongs to user {status.st_uid}. It must be yours or root's.")
     return Path(path)
 

@@ -22,6 +22,7 @@ from reconciler.mistake import Mistake, mistakes
 from reconciler.secret import AbsolutePath, SecretSource
 from reconciler.suggest import did_you_mean, listed, shown
 from reconciler.text import MOST_BYTES
+from reconciler.trust.ownership import ours_or_roots
 
 Branch = Annotated[
     str,
@@ -188,7 +189,7 @@ def _refuse_others(path: Path, part: Path, status: os.stat_result) -> None:
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not sticky:
         detail = f"Whoever can write it can run commands on every host. Take that away: chmod go-w {part}"
         raise unreadable(path, detail, "trusted configuration can be written by others")
-    if status.st_uid not in (os.geteuid(), 0):
+    if not ours_or_roots(status.st_uid):
         detail = f"{part} belongs to user {status.st_uid}. It must be yours or root's."
         raise unreadable(path, detail, "trusted configuration belongs to someone else")
 

@@ -12,6 +12,7 @@ from reconciler.desired import load as load_desired
 from reconciler.diagnostic import Diagnostic
 from reconciler.manifest import Blob
 from reconciler.trust import Trust, TrustError, load
+from reconciler.trust.ownership import accepted
 from tests.support import fleet as small
 
 FLEET = "7f3c2a10-5b1e-4d0a-9c55-1a2b3c4d5e6f"
@@ -327,3 +328,24 @@ def test_where_a_controller_listens_is_an_address_and_its_names_are_names(
 ) -> None:
     (found,) = refused(write(tmp_path / "config", f"fleets: {{{FLEET}: {{controller: {{{field}}}}}}}"))
     assert found.code == code
+
+
+EVERYBODY = "0 0 4294967295"
+
+
+@pytest.mark.parametrize(
+    ("uid", "ours", "ids", "relied"),
+    [
+        (1000, 1000, EVERYBODY, True),
+        (0, 1000, EVERYBODY, True),
+        (1001, 1000, EVERYBODY, False),
+        (65534, 1000, EVERYBODY, False),
+        (65534, 1000, "1000 1000 1", True),  # root's, as a limited process sees it
+        (1001, 1000, "1000 1000 1", False),
+        (65534, 1000, "1000 1000 1\n65534 65534 1", False),
+        (65534, 0, "0 1000 1", False),  # a container, in which nobody could be anybody
+        (65534, 1000, "", False),
+    ],
+)
+def test_what_says_whom_to_trust_is_ours_or_roots(uid: int, ours: int, ids: str, relied: bool) -> None:
+    assert accepted(uid, ours, ids, "65534\n") is relied

@@ -129,10 +129,17 @@ def test_an_empty_secret_lets_nobody_in(tmp_path: Path) -> None:
     empty.chmod(0o600)
     with served(Stream(io.StringIO(), {}), webhooks={"gitlab": {"file": str(empty)}}) as client:
         assert push(client, "gitlab", X_Gitlab_Token="").status == 503
-        empty.unlink()
         assert push(client, "gitlab").status == 503
         told = [entry.message for entry in client.controls.journal.entries() if entry.reason == "WebhookSecret"]
-        assert len(told) == 2
+        assert told == ["the secret of gitlab's webhooks is empty"]
+
+
+def test_a_secret_that_cannot_be_had_lets_nobody_in_and_is_told(tmp_path: Path) -> None:
+    absent = tmp_path / "absent"
+    with served(Stream(io.StringIO(), {}), webhooks={"github": {"file": str(absent)}}) as client:
+        assert [push(client, "github").status for _ in range(3)] == [503] * 3
+        (told,) = [entry.message for entry in client.controls.journal.entries() if entry.reason == "WebhookSecret"]
+        assert told.startswith(f"the secret of github's webhooks cannot be had: {absent} cannot be read")
 
 
 def test_strangers_cannot_have_the_secret_asked_for_again_and_again(tmp_path: Path) -> None:

@@ -161,8 +161,10 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     timeout = _PATIENCE
-    server_version = "reconciler"
-    sys_version = ""
+
+    def version_string(self) -> str:
+        """Who answers; which version is for those to know who may see the metrics."""
+        return "reconciler"
 
     def do_GET(self) -> None:
         """Answer."""

@@ -27,7 +27,7 @@ from reconciler.trust.configuration import WebhookTrust
 _BURST, _EVERY = 30, 1.0
 _LONGEST_ID = 200
 _KEPT = 60.0
-"""Seconds for which a secret is not asked for again."""
+"""Seconds for which a secret is not asked for again, whether it was had or not."""
 
 
 class _Forge(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,21 +94,23 @@ class Webhooks:
     def _secret(self, name: str) -> str:
         """It is had anew now and then, so that it can be changed; not for each call, since strangers can call."""
         with self._turn:
-            since, secret = self._known.get(name, (-_KEPT, ""))
+            since, secret = self._known.get(name, (float("-inf"), ""))
             if time.monotonic() >= since + _KEPT:
                 secret = self._resolved(name)
                 self._known[name] = (time.monotonic(), secret)
+        if not secret:
+            raise Refused(503, "the secret cannot be had; the controller's log says why")
         return secret
 
     def _resolved(self, name: str) -> str:
+        """The secret; empty, and told, when there is none."""
         try:
             secret = resolve(self._secrets[name])
+            why = "is empty"
         except SecretError as problem:
-            self._journal.tell("WebhookSecret", f"the secret of {name}'s webhooks cannot be had: {problem}", "error")
-            raise Refused(503, "the secret cannot be had; the controller's log says why") from None
+            secret, why = "", f"cannot be had: {problem}"
         if not secret:
-            self._journal.tell("WebhookSecret", f"the secret of {name}'s webhooks is empty", "error")
-            raise Refused(503, "the secret is empty")
+            self._journal.tell("WebhookSecret", f"the secret of {name}'s webhooks {why}", "error")
         return secret
 
     def _taken(self, name: str, forge: _Forge, request: Request, proof: str) -> Reply:

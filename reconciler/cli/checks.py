@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import re
 import shutil
 import sys
@@ -61,11 +60,12 @@ def machine_checks() -> Iterator[Check]:
 def _confinement() -> Check:
     """Whether `plan --base` and the check of a push can be kept from the network; the other limits hold anyway."""
     from reconciler.confined import MIB, Confined, Limits
+    from reconciler.confined.child import NETWORK
 
     limits = Limits(seconds=20, cpu=10, memory=1024 * MIB, file=MIB)
     try:
         with Confined("reconciler.confined.child:alone", limits) as process:
-            alone = process.ask(os.readlink(b"/proc/self/ns/net")) == b"yes"
+            alone = process.ask(bytes(NETWORK.readlink())) == b"yes"
     except DiagnosticError as problem:
         return Check(False, "limited processes", problem.diagnostics[0].detail)
     how = "without a network" if alone else "with the machine's network: its kernel does not let them leave it"

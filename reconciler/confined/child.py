@@ -16,6 +16,8 @@ from reconciler.confined.limits import OUT_OF_MEMORY
 if TYPE_CHECKING:
     import ctypes
 
+NETWORK = Path("/proc/self/ns/net")
+"""Names the network that a process is in."""
 _NEW_USER, _NEW_NET = 0x10000000, 0x40000000
 _PARENT_DEATH, _NO_NEW_PRIVILEGES = 1, 38
 """`unshare` and `prctl` of Linux, which this version of Python does not have."""
@@ -37,7 +39,7 @@ def main(function: str, network: str) -> int:
 
 def alone(question: bytes) -> bytes:
     """Whether this child is in another network than the one that is asked about; for `doctor`."""
-    return b"yes" if os.readlink(b"/proc/self/ns/net") != question else b"no"
+    return b"no" if bytes(NETWORK.readlink()) == question else b"yes"
 
 
 def shut_in(alone: bool) -> bool:

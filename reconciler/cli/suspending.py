@@ -85,11 +85,25 @@ def _write(order: Order) -> None:
         if order.verb == "suspend":
             kept.change(repo, fleet_id, lambda before: suspension.added(before, new))
             return
-        if not any(each.what == order.what for each in kept.suspensions(repo, fleet_id)):
-            raise DiagnosticError(error("not-suspended", "that is not suspended", f"Nothing suspends {order.what}."))
-        kept.change(repo, fleet_id, lambda before: suspension.removed(before, order.what))
+        _resume(repo, fleet_id, order.what)
     except RecordError as problem:
         raise DiagnosticError(error("not-kept", "it could not be written down in Git", str(problem))) from problem
+
+
+def _resume(repo: Repo, fleet_id: str, what: str) -> None:
+    from reconciler.record import RecordError
+    from reconciler.serve import kept, suspension
+
+    try:
+        known = kept.suspensions(repo, fleet_id)
+    except RecordError:
+        if what != suspension.FLEET:
+            raise
+        kept.forget(repo, fleet_id)
+        return
+    if not any(each.what == what for each in known):
+        raise DiagnosticError(error("not-suspended", "that is not suspended", f"Nothing suspends {what}."))
+    kept.change(repo, fleet_id, lambda before: suspension.removed(before, what))
 
 
 def _fleet_id(repo: Repo, order: Order) -> str:

@@ -24,10 +24,10 @@ class Backoff(Generic[K]):
         self._failures: dict[K, int] = {}
         self._due: dict[K, float] = {}
 
-    def failed(self, who: K, now: float) -> float:
-        """One more failure; returns when it may be tried again."""
+    def failed(self, who: K, now: float, longest: float | None = None) -> float:
+        """One more failure; returns when it may be tried again, at most `longest` seconds from now."""
         failures = self._failures.get(who, 0) + 1
-        bound = min(self._longest, self._first * 2 ** min(failures, _MOST_DOUBLINGS))
+        bound = min(self._longest, longest or self._longest, self._first * 2 ** min(failures, _MOST_DOUBLINGS))
         self._failures[who] = failures
         self._due[who] = now + self._first + self._chance() * (bound - self._first)
         return self._due[who]

@@ -209,9 +209,10 @@ class Controller:
     def resume(self, what: str, by: str) -> None:
         """Take up what was suspended, or given up. Raises `Refusal`."""
         name = _named(what)
-        was = any(each.what == name for each in self._patience.suspensions) or bool(self._patience.unreadable)
+        forgotten = bool(self._patience.unreadable) and name == suspension.FLEET
+        was = forgotten or any(each.what == name for each in self._patience.suspensions)
         if was:
-            self._edit(lambda before: suspension.removed(before, name))
+            self._edit(lambda before: suspension.removed(before, name), forgetting=forgotten)
         fought = name != suspension.FLEET and self._patience.resume(Address.parse(name))
         if not (was or fought):
             raise Refusal(f"{name} is not suspended, and was not given up; `reconciler status` lists what is")
@@ -229,10 +230,12 @@ class Controller:
         self.journal.tell("Accepted", f"{meant[:12]}, by {by}", "warning", commit=meant)
         self._inbox.ask()
 
-    def _edit(self, edit: Callable[[kept.Suspensions], kept.Suspensions]) -> None:
+    def _edit(self, edit: Callable[[kept.Suspensions], kept.Suspensions], *, forgetting: bool = False) -> None:
         if not self._course.fleet_id:
             raise Refusal("no commit was in force yet, so that it is not known which fleet this is")
         try:
+            if forgetting:
+                kept.forget(self._course.repository, self._course.fleet_id)
             self._patience.suspensions = kept.change(self._course.repository, self._course.fleet_id, edit)
         except (RecordError, SourceError) as problem:
             raise Refusal(f"it cannot be kept in Git: {problem}") from problem

@@ -71,6 +71,12 @@ def change(repo: Repo, fleet_id: str, edit: Callable[[Suspensions], Suspensions]
     raise AssertionError("the last try returns or raises")
 
 
+def forget(repo: Repo, fleet_id: str) -> None:
+    """Suspend nothing, whatever is written down. Raises `RecordError`."""
+    if reference(repo, suspended_name(fleet_id)):
+        git(repo, "update-ref", "--no-deref", "-d", suspended_name(fleet_id))
+
+
 def _read(repo: Repo, blob: str) -> Suspensions:
     if not blob:
         return ()

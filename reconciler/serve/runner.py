@@ -86,6 +86,7 @@ class Runner:
         self._files.use(files_of(self._course.loaded, known))
         self._links.use(known.hosts)
         self._fresh = True
+        self.shown.applied = self._course.applied()
 
     def connect(self) -> None:
         """Connect to all hosts, and look at nothing."""

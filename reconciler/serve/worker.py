@@ -28,6 +28,8 @@ from reconciler.source import SourceError
 
 _SPREAD = 0.1
 """Part of the time between looks at everything by which that varies, so that many controllers do it at many times."""
+LOCKED = 10.0
+"""Seconds after which a host's lock is asked for again: a person's run ends before long."""
 _HOST = "Host/"
 _FAILED = "something failed"
 _MOST_HEARD = 3
@@ -69,16 +71,16 @@ class Worker:
         try:
             self._act(told)
         except DriverError as held:  # another writer has a host
-            self._later("HostLocked", str(held), "warning")
+            self._later("HostLocked", str(held), "warning", LOCKED)
         except (DiagnosticError, RecordError) as problem:
             self._later("RoundFailed", str(problem), "error")
         except Exception as bug:
             self._later("RoundFailed", f"unexpected {type(bug).__name__}: {bug} ({_place(bug)})", "error")
 
-    def _later(self, reason: str, why: str, severity: str) -> None:
+    def _later(self, reason: str, why: str, severity: str, longest: float | None = None) -> None:
         self.failures += 1
         now = time.monotonic()
-        due = self._patience.backoff.failed(ROUND, now)
+        due = self._patience.backoff.failed(ROUND, now, longest)
         told = f"{why.rstrip('.')}. It is tried again in {due - now:.0f} s."
         self._journal.tell(reason, told, severity)  # type: ignore[arg-type]
         self._audience.trouble(f"{told}\n", Exit.ERROR if self.failures >= _MOST_HEARD else None)

@@ -131,8 +131,9 @@ class Serving:
 
 
 def condition(status: Status, kind: str) -> Condition:
-    """One of the conditions."""
-    return next(each for each in status.conditions if each.type == kind)
+    """One of the conditions; one without a reason before it is known."""
+    unknown = Condition(type="Ready", status="Unknown", reason="")
+    return next((each for each in status.conditions if each.type == kind), unknown)
 
 
 def resource(status: Status, address: str) -> ResourceStatus | None:

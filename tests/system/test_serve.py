@@ -195,6 +195,17 @@ def test_a_fleet_can_be_suspended_where_no_controller_runs(desk: Desk) -> None:
     assert (ran.code, len(guests(desk))) == (0, 1), ran.err
 
 
+def test_where_it_cannot_be_read_what_is_suspended_nothing_is_done_until_that_is_forgotten(desk: Desk) -> None:
+    blob = desk.git("hash-object", "-w", "fleet.yaml").strip()
+    desk.git("update-ref", f"refs/reconciler/{fleet_id(desk)}/suspended", blob)
+    with Serving(desk) as running:
+        running.until(lambda now: condition(now, "Suspended").reason == "Unreadable" and now.summary)
+        assert not guests_made(desk)
+        assert "cannot be read" in running.command("suspend", WEB)
+        assert running.command("resume", "fleet") == ""
+        running.until_done(head(desk))
+
+
 def guests_made(desk: Desk) -> bool:
     return bool(list(desk.home.glob(".local/state/reconciler/simulator/*/sim-01.json")))
 

@@ -1,0 +1,79 @@
+"""What may not be done now, and why; what is learnt from a run."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler.plan import Outcome
+from reconciler.serve.contention import MOST
+from reconciler.serve.journal import Journal
+from reconciler.serve.patience import Patience
+from reconciler.serve.status import Suspension
+from tests.support.memory_driver import plan, step
+
+WEB = step("web-1", verb="update")
+DONE = Outcome(step="web-1", status="succeeded")
+FAILED = Outcome(step="web-1", status="failed", error="no")
+RACED = Outcome(step="web-1", status="failed", error="moved", race=True)
+
+
+@pytest.fixture
+def patience() -> Patience:
+    return Patience(Journal())
+
+
+def learn(patience: Patience, *outcomes: Outcome, settled: bool = False, now: float = 0.0) -> None:
+    for outcome in outcomes:
+        patience.learn(plan(WEB), [outcome], settled, now)
+
+
+def test_what_failed_waits_and_is_tried_again(patience: Patience) -> None:
+    learn(patience, FAILED)
+    assert "tried again" in patience.why_not(WEB, 0.0)
+    assert patience.why_not(step("web-2"), 0.0) == ""
+    assert patience.why_not(WEB, 1000.0) == ""
+
+
+def test_what_raced_is_looked_at_again_at_once_and_waits_the_second_time(patience: Patience) -> None:
+    learn(patience, RACED)
+    assert patience.why_not(WEB, 0.0) == ""
+    learn(patience, RACED)
+    assert "tried again" in patience.why_not(WEB, 0.0)
+
+
+def test_another_commit_is_tried_at_once(patience: Patience) -> None:
+    learn(patience, FAILED)
+    patience.backoff.failed("Host/kvm-01", 0.0)
+    patience.anew()
+    assert patience.why_not(WEB, 0.0) == ""
+    assert patience.backoff.all == ["Host/kvm-01"], "a host is not better for another commit"
+
+
+def test_the_work_of_a_new_commit_is_no_fight(patience: Patience) -> None:
+    learn(patience, *[DONE] * (MOST + 1), settled=False)
+    assert patience.contended == []
+
+
+def test_putting_something_back_again_and_again_is_one(patience: Patience) -> None:
+    learn(patience, *[DONE] * (MOST + 1), settled=True)
+    assert patience.contended == [WEB.key.address]
+    assert f"reconciler resume {WEB.key.address}" in patience.why_not(WEB, 0.0)
+    assert patience.resume(WEB.key.address)
+    assert patience.why_not(WEB, 0.0) == ""
+
+
+def test_what_works_at_last_after_failures_was_not_undone_by_anybody(patience: Patience) -> None:
+    for _ in range(MOST + 1):
+        learn(patience, FAILED, DONE, settled=True)
+    assert patience.contended == []
+
+
+def test_suspensions_that_cannot_be_read_hold_everything_back(patience: Patience) -> None:
+    patience.unreadable = "it is damaged"
+    assert "resume fleet" in patience.why_not(WEB, 0.0)
+
+
+def test_a_suspension_is_told_before_a_failure(patience: Patience) -> None:
+    learn(patience, FAILED)
+    patience.suspensions = (Suspension(what="fleet", by="ann", time="now", reason="racks"),)
+    assert "racks" in patience.why_not(WEB, 0.0)

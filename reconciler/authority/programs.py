@@ -35,17 +35,23 @@ def program(name: str) -> str:
 
 def pinned(path: str, what: str) -> Path:
     """A file or folder of the trusted configuration that says whom to believe. Raises `Untrusted` when it is missing,
-    or can be written by others.
+    or can be written, or replaced, by others.
     """
     try:
-        status = Path(path).stat()
+        for part in (Path(path), Path(path).parent, Path(path).resolve().parent):
+            _refuse_others(path, what, part, part.stat(), replaced=part != Path(path))
     except OSError as problem:
         raise _unusable(path, what, f"{problem.strerror or problem}.") from problem
-    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise _unusable(path, what, f"Others can write it, and so believe in themselves. Run: chmod go-w {path}")
-    if not ours_or_roots(status.st_uid):
-        raise _unusable(path, what, f"It belongs to user {status.st_uid}. It must be yours or root's.")
     return Path(path)
+
+
+def _refuse_others(path: str, what: str, part: Path, status: os.stat_result, *, replaced: bool) -> None:
+    """In a folder with the sticky bit only owners replace their files."""
+    sticky = replaced and status.st_mode & stat.S_ISVTX
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not sticky:
+        raise _unusable(path, what, f"Others can write it, and so believe in themselves. Run: chmod go-w {part}")
+    if not ours_or_roots(status.st_uid):
+        raise _unusable(path, what, f"{part} belongs to user {status.st_uid}. It must be yours or root's.")
 
 
 def run(*words: str, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:

@@ -230,12 +230,18 @@ def test_without_a_list_of_signers_nobody_is_believed(court: Court, keys: dict[s
     assert court.codes() == ["no-signers"]
 
 
-def test_a_list_that_others_can_write_is_not_used(court: Court, keys: dict[str, SshKey], signers: Path) -> None:
+def test_a_list_that_others_can_write_or_replace_is_not_used(
+    court: Court, keys: dict[str, SshKey], signers: Path
+) -> None:
     change(court, 1, *keys["ada"].options)
     signers.chmod(0o666)
     (told,) = court.refused()
     assert told.code == "no-signers"
     assert f"chmod go-w {signers}" in told.detail
+    signers.chmod(0o644)
+    signers.parent.chmod(0o777)
+    (told,) = court.refused()
+    assert f"chmod go-w {signers.parent}" in told.detail
 
 
 def test_without_the_program_that_verifies_nothing_is_believed(

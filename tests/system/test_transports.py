@@ -16,7 +16,7 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.address import Address
-from reconciler.driver import Driver, DriverError, ErrorClass, HostConfig
+from reconciler.driver import Driver, DriverError, ErrorClass, HostConfig, Notice
 from reconciler.observation import Complete
 from reconciler_libvirt import DRIVER
 from tests.support.contract import WEB, Rig, manifest
@@ -64,7 +64,7 @@ def refusal(clean: LibvirtBench, connection: dict[str, object]) -> str:
 
 
 def works(clean: LibvirtBench, connection: dict[str, object]) -> None:
-    """Everything of a guest is made, seen, found unchanged, and taken away."""
+    """Everything of a guest is made, seen, found unchanged, and heard of."""
     clean.config = leading(clean, connection)
     rig = Rig(clean)
     wanted = rig.scene()
@@ -73,6 +73,10 @@ def works(clean: LibvirtBench, connection: dict[str, object]) -> None:
     assert snapshot.status == Complete()
     assert {str(each.key.address) for each in snapshot.objects} == set(wanted)
     assert all(check[0] for check in rig.driver.doctor() if "kvm" not in check[1])
+    heard: list[Notice] = []
+    assert rig.driver.watch(heard.append)
+    clean.stop_guest(rig.name(WEB))
+    until(lambda: Address.parse(WEB) in [notice.address for notice in heard], 20, "the end of the guest to be heard")
     rig.driver.close()
 
 
@@ -136,6 +140,8 @@ def test_words_reach_a_command_behind_ssh_as_they_are(clean: LibvirtBench, ssh_h
 
 def test_the_lock_is_held_through_ssh_and_goes_with_the_connection(clean: LibvirtBench, ssh_host: Remote) -> None:
     first, second = (DRIVER.open(leading(clean, ssh_host.connection), clean.files) for _ in range(2))
+    heard: list[Notice] = []
+    assert second.watch(heard.append)
     with first.lock() as lease:
         lease.check()
         with pytest.raises(DriverError) as held, second.lock():
@@ -144,6 +150,7 @@ def test_the_lock_is_held_through_ssh_and_goes_with_the_connection(clean: Libvir
         ssh_host.door.cut()
         with pytest.raises(DriverError, match="lost"):
             lease.check()
+    until(lambda: any(notice.lost for notice in heard), 20, "the loss of the connection to be heard")
 
     until(lambda: is_free(second), 20, "the lock to go with its holder's connection")
     assert second.observe().status == Complete(), "a connection that was lost is made again"

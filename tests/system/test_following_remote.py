@@ -20,6 +20,7 @@ from reconciler.serve.following.remote import RemoteBranch
 from reconciler.source import open_repository, open_source
 from reconciler.trust.configuration import RepositoryTrust
 from tests.support.git_server import GitServer, certificates
+from tests.support.hostile import Traps
 from tests.support.hosts import Host, until
 from tests.support.remote import by_ssh
 from tests.support.repository import Repository
@@ -167,6 +168,31 @@ def test_a_broken_object_is_not_stored(repository: Repository, server: GitServer
     evil = repository.git("commit-tree", "-m", "Evil", "-p", commit, tree)
     repository.git("update-ref", "refs/heads/main", evil)
     assert "hasDotgit" in problem(branch.look(), commit)
+
+
+def test_nothing_of_a_repository_that_is_fetched_is_run_or_taken_over(
+    repository: Repository, server: GitServer, tmp_path: Path
+) -> None:
+    commit = repository.commit({"a.yaml": "a", ".gitattributes": "* filter=evil diff=evil\n"})
+    traps = Traps(repository.path / ".git", tmp_path / "canaries")
+    branch = follower(server, tmp_path)
+    assert branch.look() == Tip(commit=commit)
+    _note(branch, commit)
+    (blob,) = open_source(branch.repository, rev=commit).blobs()
+    assert blob.data == b"a"
+    assert traps.sprung() == set()
+    assert not (branch.repository / "hooks").exists()
+    assert "evil" not in (branch.repository / "config").read_text()
+
+
+def test_a_submodule_that_smuggles_an_option_is_not_even_stored(
+    repository: Repository, server: GitServer, tmp_path: Path
+) -> None:
+    commit = repository.commit({"a.yaml": "a"})
+    branch = follower(server, tmp_path)
+    branch.look()
+    repository.commit({".gitmodules": '[submodule "x"]\n\tpath = x\n\turl = --upload-pack=touch canary\n'})
+    assert "gitmodulesUrl" in problem(branch.look(), commit)
 
 
 @pytest.mark.parametrize("misbehave", ["hang", "trickle"])

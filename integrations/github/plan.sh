@@ -33,7 +33,7 @@ find_base() {
         base=$(in_checkout merge-base "$base" "$head") || fail "The base and HEAD have no commit in common here. Check out with fetch-depth: 0."
         return
     fi
-    [ "$(in_checkout cat-file -p "$head" | grep -c '^parent ')" = 2 ] ||
+    [ "$(in_checkout cat-file -p "$head" | sed '/^$/q' | grep -c '^parent ')" = 2 ] ||
         fail "HEAD is no merge. Run on pull_request, or say what to compare with: base."
     base=$(commit "$head^1") || fail "The commit before the merge is not in this clone. Check out with fetch-depth: 2."
 }

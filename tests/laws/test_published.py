@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import msgspec
 from hypothesis import given
+from hypothesis import strategies as st
 
 from reconciler.against import against
+from reconciler.observation import Failed, Partial, Status
 from reconciler.plan import Plan, Source
 from reconciler.published.redaction import user_data
-from tests.laws.strategies import everything, fleets
+from tests.laws.strategies import HOSTS, built, everything, fleets, tampered
 from tests.laws.test_comparison import simulators
 from tests.laws.test_on_the_simulator import few, simulated
 from tests.support.fleet import Manifest
 from tests.support.publishing import published, travelled
+from tests.support.world import World, facts_of
 
 
 def without_digests(plan: Plan) -> Plan:
@@ -48,3 +51,27 @@ def test_a_plan_against_what_was_published_is_the_plan_on_the_hosts(
         seen = published(simulators(then), [driver.observe() for driver in hosts.drivers.values()])
     told = against(simulators(after), travelled(seen), user_data(simulators(then)), Source(commit="c0ffee"))
     assert without_digests(told) == without_digests(real)
+
+
+STATUSES: list[Status | None] = [None, None, Partial(("some of it",)), Failed("no route")]
+WORLD = World(hosts=HOSTS, facts={host: msgspec.structs.replace(facts_of(host), driver="simulator") for host in HOSTS})
+
+
+@given(fleets(), fleets(), st.data())
+def test_so_it_is_after_drift_and_with_hosts_that_were_not_completely_seen(
+    before: list[Manifest], after: list[Manifest], data: st.DataObject
+) -> None:
+    world = data.draw(tampered(built(before, WORLD)))
+    statuses = {host: status for host in HOSTS if (status := data.draw(st.sampled_from(STATUSES)))}
+    real = without_reasons(world.plan(simulators(after), statuses=statuses))
+    seen = published(simulators(before), world.snapshots(statuses))
+    told = against(simulators(after), travelled(seen), user_data(simulators(before)), Source(commit="c0ffee"))
+    assert without_reasons(told) == real
+
+
+def without_reasons(plan: Plan) -> Plan:
+    """A plan without digests, and without why a host was not seen: that is not published."""
+    told = tuple(
+        msgspec.structs.replace(each, detail="") if each.code == "host-unseen" else each for each in plan.diagnostics
+    )
+    return msgspec.structs.replace(without_digests(plan), diagnostics=told)

@@ -98,6 +98,21 @@ def test_a_second_plan_is_empty(desk: Desk) -> None:
     assert desk.run("drift").code == 0
 
 
+def test_a_plan_against_what_was_published_is_the_plan_on_the_host(desk: Desk, tmp_path: Path) -> None:
+    seen = tmp_path / "seen.json"
+    assert desk.run("observe", "--publish", str(seen)).code == 0
+    text = seen.read_text(encoding="utf-8")
+    for private in (str(desk.home), "libvirt-sock", "/var/", "QEMU "):
+        assert private not in text
+    assert desk.run("plan", "--observed", str(seen), "--rev", "HEAD", "--detailed-exitcode").code == 0
+    desk.edit("flavors.yaml", "96Mi", "112Mi")
+    real, told = (desk.run("plan", *more, "-o", "json").value for more in ([], ["--observed", str(seen)]))
+    desk.edit("flavors.yaml", "112Mi", "96Mi")
+    assert told["source"].pop("observed")["signer"] is None
+    assert told == real
+    assert [each["impact"] for each in real["changes"]] == ["restart"]
+
+
 def test_a_first_look_tells_what_is_ours_from_what_is_not_and_changes_nothing(desk: Desk, libvirt_host: Host) -> None:
     other = "<network><name>office</name><bridge name='virbr-o'/></network>"
     libvirt_host.run("virsh", "-c", "qemu:///system", "net-define", "/dev/stdin", stdin=other)

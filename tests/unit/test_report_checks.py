@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
+import jsonschema
 import pytest
 
 from reconciler.address import Address, ObjectKey
@@ -15,6 +18,7 @@ from reconciler.report.gitlab import codequality_value, terraform_value
 from reconciler.report.markdown import MARK, MOST_CHARACTERS, failure_markdown, plan_markdown
 from reconciler.report.sarif import sarif_value
 
+GOLDEN = Path(__file__).parents[1] / "golden"
 ANYONE = "ingress IPv4 tcp 443 from anyone"
 SOME = "ingress IPv4 tcp 443 from 10.0.0.0/8"
 
@@ -118,6 +122,52 @@ def test_sarif_has_a_place_for_every_result_and_tells_the_others_as_notification
     assert all(each["locations"] for each in run["results"])
     assert [each["descriptor"]["id"] for each in run["invocations"][0]["toolExecutionNotifications"]] == ["deletion"]
     assert json.dumps(run)
+
+
+CODE_QUALITY = {
+    "type": "object",
+    "required": ["description", "check_name", "fingerprint", "severity", "location"],
+    "properties": {
+        "description": {"type": "string"},
+        "check_name": {"type": "string"},
+        "fingerprint": {"type": "string"},
+        "severity": {"enum": ["info", "minor", "major", "critical", "blocker"]},
+        "location": {
+            "type": "object",
+            "required": ["path", "lines"],
+            "properties": {
+                "path": {"type": "string", "minLength": 1},
+                "lines": {"required": ["begin"], "properties": {"begin": {"type": "integer", "minimum": 1}}},
+            },
+        },
+    },
+}
+"""What GitLab asks of a finding (its documentation of code quality; its parser asks for less)."""
+
+
+def test_every_finding_has_what_gitlab_asks_for_and_a_fingerprint_of_its_own() -> None:
+    files = [path for path in GOLDEN.rglob("*codequality.json") if path.read_text(encoding="utf-8") != "[]\n"]
+    assert files
+    for path in files:
+        findings = json.loads(path.read_bytes())
+        for each in findings:
+            jsonschema.validate(each, CODE_QUALITY)
+        assert len({each["fingerprint"] for each in findings}) == len(findings)
+
+
+def test_every_result_of_sarif_has_a_rule_a_message_and_a_place_that_is_a_uri() -> None:
+    files = list(GOLDEN.rglob("*sarif.json"))
+    assert files
+    for path in files:
+        (run,) = json.loads(path.read_bytes())["runs"]
+        rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
+        assert len(set(rules)) == len(rules)
+        for each in run["results"]:
+            assert rules[each["ruleIndex"]] == each["ruleId"]
+            assert each["level"] in ("error", "warning", "note")
+            place = each["locations"][0]["physicalLocation"]
+            assert re.fullmatch(r"[A-Za-z0-9_.~/%-]+", place["artifactLocation"]["uri"])
+            assert all(number >= 1 for number in place["region"].values())
 
 
 def test_reports_have_no_more_findings_than_a_forge_takes_and_say_how_many_were_left_out() -> None:

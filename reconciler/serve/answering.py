@@ -103,8 +103,8 @@ class Answering:
 
     def _command(self, question: Command, peer: Peer) -> End:
         if not peer.may_command:
-            owner = user_name(os.geteuid())
-            return End(code=Exit.REFUSED, message=f"only {owner} and root may do that, and you are {peer.name}")
+            allowed = " and ".join(sorted({user_name(os.geteuid()), user_name(0)}))
+            return End(code=Exit.REFUSED, message=f"only {allowed} may do that, and you are {peer.name}")
         by = peer.known_as(question.by)
         if question.verb == "suspend":
             self._controls.suspend(question.what, by, question.reason)

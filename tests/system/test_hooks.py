@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -222,3 +224,39 @@ def test_objects_of_other_places_are_not_read_for_a_push(bare: Bare, tmp_path: P
     good = objects / "tmp_objdir-incoming-AbC123"
     assert quarantined(bare.path, str(good)) == good.resolve()
     assert quarantined(bare.path, "") is None
+
+
+def test_a_controller_is_asked_what_it_knows_and_did(bare: Bare, attended: Remembering) -> None:
+    attended.journal.tell("Planned", "one\x1b[31m step", commit="c" * 40)
+    attended.journal.tell("HostLost", "the connection is lost", "warning", host="kvm-01")
+    status = bare.desk.run("status", cwd=bare.path)
+    assert status.code == 0
+    assert "Fleet demo, branch main" in status.out
+    assert "newest commit aaaaaaaaaaaa" in status.out
+    value = bare.desk.run("status", "--repo", str(bare.path), "-o", "json").value
+    assert (value["fleet"], value["tip"], value["formatVersion"]) == ("demo", "a" * 40, 1)
+    events = bare.desk.run("events", "--repo", str(bare.path)).out.splitlines()
+    assert [line.split(" ", 1)[1].strip() for line in events] == [
+        "Planned            one\\x1b[31m step  (cccccccccccc)",
+        "HostLost           the connection is lost  (kvm-01)",
+    ]
+    lines = bare.desk.run("events", "--repo", str(bare.path), "-o", "json").out.splitlines()
+    assert [json.loads(line)["reason"] for line in lines] == ["Planned", "HostLost"]
+
+
+def test_events_go_on_until_their_reader_leaves(bare: Bare, attended: Remembering) -> None:
+    attended.journal.tell("First", "one")
+    session = bare.desk.start("events", "-f", "--repo", str(bare.path))
+    session.wait_for("First")
+    attended.journal.tell("Second", "two")
+    session.wait_for("Second")
+    session.signal(signal.SIGINT)
+    assert session.end() == 130
+
+
+def test_where_no_controller_runs_it_is_said_how_to_start_one(bare: Bare) -> None:
+    for command in ("status", "events"):
+        asked = bare.desk.run(command, "--repo", str(bare.path))
+        assert asked.code == 1
+        assert "no controller answers" in asked.err
+        assert "reconciler serve" in asked.err

@@ -36,6 +36,8 @@ def resources(
     found: dict[Address, ResourceStatus] = {}
     for text, why in plan.held.items():
         found[Address.parse(text)] = ResourceStatus(address=text, state="held", message=why)
+    for text, why in plan.left_down.items():
+        found[Address.parse(text)] = ResourceStatus(address=text, state="left-down", message=why)
     for change in plan.changes:
         address = change.key.address
         if isinstance(change.consent, Waiting):

@@ -113,6 +113,17 @@ def test_what_a_person_applies_of_a_held_branch_is_accepted(desk: Desk, serving:
     assert len(guests(desk)) == 1
 
 
+def test_a_guest_that_shut_down_is_left_down_and_one_that_died_is_started(desk: Desk, serving: Serving) -> None:
+    desk.by_hand("shut-down", "web-1")
+    now = serving.until(lambda now: (found := resource(now, WEB)) and found.state == "left-down")
+    assert guests(desk) == []
+    assert "shut down from within" in resource(now, WEB).message  # type: ignore[union-attr]
+    assert desk.run("apply", "--allow", f"restart={WEB}").code == 0
+    serving.until(lambda now: resource(now, WEB) is None)
+    desk.by_hand("crash", "web-1")
+    serving.until(lambda now: guests(desk))
+
+
 def test_a_branch_that_is_gone_leaves_all_as_it_is(desk: Desk, serving: Serving) -> None:
     commit = head(desk)
     desk.git("checkout", "--quiet", "--detach")

@@ -66,10 +66,11 @@ def _refused(difference: Difference, who: Identity, rules: Sequence[Rule], made_
 
 def _told(commit: Commit, who: Identity, act: Act, rules: Sequence[Rule]) -> Diagnostic:
     may = permitting(act, rules)
-    whom = f"The rules let {listed(may)} do that." if may else "The rules let nobody do that."
+    whom = f"The rules let {listed(may)} do that" if may else "The rules let nobody do that"
+    remedy = "revert that, or let one of those make the commit, or merge it" if may else "revert that"
     detail = (
-        f"{commit.name[:1].upper()}{commit.name[1:]}, for which {who} answers, {act.what} in {act.place}."
-        f" {whom} Nothing of it is applied: revert that, or let one of those make the commit, or merge it."
+        f"{commit.name[:1].upper()}{commit.name[1:]}, for which {who} answers, {act.what} in {act.place}. {whom}."
+        f" Nothing of it is applied: {remedy}."
     )
     return error("not-permitted", "commit changes what its author may not", detail, act.place)
 

@@ -19,6 +19,7 @@ from reconciler.serve.following.call import LIMITS, Call
 from reconciler.serve.following.remote import RemoteBranch
 from reconciler.source import open_repository, open_source
 from reconciler.trust.configuration import RepositoryTrust
+from tests.support.command import Desk
 from tests.support.git_server import GitServer, certificates
 from tests.support.hostile import Traps
 from tests.support.hosts import Host, until
@@ -327,6 +328,22 @@ def _note(branch: RemoteBranch, commit: str) -> None:
         steps=(),
     )
     record.write(open_repository(branch.repository), commit, run)
+
+
+def test_a_controller_deploys_from_a_forge_and_hands_the_record_back(desk: Desk, keyring: Path, tmp_path: Path) -> None:
+    server = GitServer(desk.repo.parent, keyring)
+    desk.git("config", "http.receivepack", "true")
+    fleet_id = (desk.repo / "fleet.yaml").read_text().partition("id: ")[2].split()[0]
+    config = tmp_path / "config.yaml"
+    config.write_text(f"fleets: {{{fleet_id}: {{repository: {{url: '{server.url}/my-cloud/.git'}}}}}}\n")
+    ran = desk.run(
+        "serve", "--until-idle", "--config", str(config), GIT_SSL_CAINFO=str(keyring / "cacert.pem"), cwd=desk.home
+    )
+    server.close()
+    commit = desk.git("rev-parse", "HEAD").strip()
+    assert ran.code == 0, ran.err
+    assert desk.git("rev-parse", f"refs/reconciler/{fleet_id}/applied").strip() == commit
+    assert '"fleetId"' in desk.git("notes", "--ref", f"reconciler/{fleet_id}", "show", commit)
 
 
 @pytest.mark.libvirtd

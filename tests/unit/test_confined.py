@@ -10,9 +10,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from reconciler import apart
+from reconciler.apart import Apart
+from reconciler.apart.question import Question
 from reconciler.cli.checks import machine_checks
 from reconciler.confined import MIB, Confined, Limits, Process, broken
 from reconciler.diagnostic import DiagnosticError
+from reconciler.guard import Allow
 from tests.support.hosts import until
 
 LIMITS = Limits(seconds=60, cpu=20, memory=1024 * MIB, file=MIB, output=MIB)
@@ -81,6 +85,15 @@ def test_a_large_file_cannot_be_written(tmp_path: Path) -> None:
     told = refusal("write_a_lot", str(tmp_path / "large").encode())
     assert "File too large" in told or "wrote a file of more than 1 MiB" in told
     assert (tmp_path / "large").stat().st_size <= MIB
+
+
+def test_a_comparison_that_meets_a_limit_is_a_message_and_leaves_nothing() -> None:
+    question = Question(repo=b".", path=b"", rev=b"HEAD", base=b"HEAD", allow=Allow(), targets=())
+    limits = msgspec.structs.replace(apart.LIMITS, seconds=0.01)
+    with Apart(limits) as process, pytest.raises(DiagnosticError) as caught:
+        process.compare(question)
+    (diagnostic,) = caught.value.diagnostics
+    assert (diagnostic.code, "took longer than 0.01 s" in diagnostic.detail) == ("limits-exceeded", True)
 
 
 def test_a_crash_is_told_by_its_signal_and_a_failure_by_its_last_word() -> None:

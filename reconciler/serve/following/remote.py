@@ -5,12 +5,15 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from reconciler.confined import MIB, Limits
 from reconciler.record import applied_name, notes_name
@@ -136,10 +139,15 @@ class RemoteBranch:
         return f"There is no {self._name}. What was deployed last stays; push the branch to go on."
 
     def _make(self) -> None:
-        if (self.repository / "HEAD").exists():
+        """Make the mirror if there is none: beside its place first, so that half a one is never taken for it."""
+        if self.repository.exists():
             return
-        self.repository.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._call.run("init", "--quiet", "--bare", "--template=", f"--initial-branch={self._call.repository.branch}")
+        new = self.repository.with_suffix(".new")
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(mode=0o700)
+        branch = f"--initial-branch={self._call.repository.branch}"
+        msgspec.structs.replace(self._call, mirror=new).run("init", "--quiet", "--bare", "--template=", branch)
+        new.rename(self.repository)
 
     def _tidied(self) -> int:
         """Remove what a fetch that was ended has left, which is nothing's; how large it was."""

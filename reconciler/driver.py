@@ -117,7 +117,9 @@ class Driver(Protocol):
     def watch(self, heard: Callable[[Notice], None]) -> bool:
         """From now on call `heard`, from any thread and without delay, whenever something of ours on the host changes,
         until the driver is closed. It must return at once. False when the host cannot tell: then only looking helps.
-        A notice may come twice, late, or for what we did ourselves; after one that is `lost`, `watch` again.
+        Not all has to be told: volumes and filters never are. A notice may come twice, late, or for what we did
+        ourselves, and never for a look; after one that is `lost`, `watch` again. Raises `DriverError` when the host
+        cannot be reached.
         """
 
     def observe(self) -> Snapshot:

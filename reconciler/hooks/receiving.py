@@ -15,13 +15,16 @@ from reconciler.serve.peer import hinted
 from reconciler.serve.protocol import Check, End
 from reconciler.serve.socket_client import HungUp, NoController
 
+_PATIENCE = 300.0
+"""Seconds in which a controller has judged a push, or hangs."""
+
 
 def received(site: Site, updates: tuple[Update, ...], environment: Mapping[str, str], screen: Screen) -> Exit:
     """Judge a push that is not accepted yet; anything but `OK` rejects it."""
     push = Push(updates=updates, objects=environment.get("GIT_QUARANTINE_PATH", ""), by=hinted(environment))
     _let_read(site.repository, push.objects)
     try:
-        end = told(site, Check(push=push), screen)
+        end = told(site, Check(push=push), screen, _PATIENCE)
     except NoController as nobody:
         if nobody.forbidden:
             screen.say(f"You may not ask the controller: {nobody}.")

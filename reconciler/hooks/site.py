@@ -11,7 +11,7 @@ from reconciler.report.line import Span, escape, line
 from reconciler.report.screen import Screen
 from reconciler.serve.judging import Deployment
 from reconciler.serve.protocol import End, Question, Text
-from reconciler.serve.socket_client import HungUp, ask
+from reconciler.serve.socket_client import HungUp, Unclear, ask
 
 USUAL_BRANCH = "main"
 """The branch that deploys where nobody says another one."""
@@ -29,13 +29,16 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
         return Path(self.deployment.repository)
 
 
-def told(site: Site, question: Question, screen: Screen) -> End:
-    """Ask, and pass on what is said. Raises what `ask` does."""
-    for answer in ask(site.socket, question):
-        if isinstance(answer, Text):
-            say(answer.text, screen)
-        elif isinstance(answer, End):
-            return answer
+def told(site: Site, question: Question, screen: Screen, patience: float | None = None) -> End:
+    """Ask, and pass on what is said. Raises `NoController`, and `HungUp`: also after `patience` seconds of silence."""
+    try:
+        for answer in ask(site.socket, question, patience):
+            if isinstance(answer, Text):
+                say(answer.text, screen)
+            elif isinstance(answer, End):
+                return answer
+    except Unclear as unclear:
+        return End(code=Exit.ERROR, message=str(unclear))
     raise HungUp("the controller ended before it had said everything")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.serve.answering import Answering
-from reconciler.serve.judging import ChildJudge, Deployment
+from reconciler.serve.controls import Push, Refusal, Tell
+from reconciler.serve.judging import ChildJudge, Deployment, quarantined
 from reconciler.serve.socket_place import folder_of, socket_of
 from reconciler.serve.socket_server import listening
 from tests.support.command import Desk
@@ -66,6 +68,20 @@ def test_another_branch_is_deployed_once_the_hooks_are_installed_anew(
     assert "--branch main" not in text
     assert bare.push("HEAD:live").code == 0
     assert len(attended.asked) == 2
+
+
+def test_what_is_not_said_is_as_the_trusted_configuration_says(desk: Desk, bare: Bare) -> None:
+    folder = desk.home / ".config" / "reconciler"
+    folder.mkdir(parents=True)
+    followed = {"url": str(bare.path), "branch": "live", "path": "cloud"}
+    section = {"repository": followed, "controller": {"socket": "/run/cloud.sock"}}
+    fleets = {"3f8a2b1c-0d4e-4f5a-9b6c-7d8e9f0a1b2c": section}
+    (folder / "config.yaml").write_text(json.dumps({"fleets": fleets}))
+    assert desk.run("hooks", "install", str(bare.path)).code == 0
+    text = (bare.path / "hooks" / "pre-receive").read_text()
+    assert text.endswith("pre-receive --branch live --path cloud --socket /run/cloud.sock\n")
+    assert desk.run("hooks", "install", str(bare.path), "--branch", "main").code == 0
+    assert "--branch main" in (bare.path / "hooks" / "pre-receive").read_text()
 
 
 def test_hooks_of_somebody_else_are_left_as_they_are_and_told_how_to_call_ours(desk: Desk, bare: Bare) -> None:
@@ -210,10 +226,24 @@ def test_what_a_pusher_sees_acts_on_no_terminal(bare: Bare) -> None:
     assert "\u202e" not in push.err
 
 
-def test_objects_of_other_places_are_not_read_for_a_push(bare: Bare, tmp_path: Path) -> None:
-    from reconciler.serve.controls import Refusal
-    from reconciler.serve.judging import quarantined
+def test_a_controller_of_another_user_may_read_what_is_pushed_to_a_shared_repository(bare: Bare) -> None:
+    modes: set[int] = set()
 
+    def look(push: Push, observation: bytes | None, tell: Tell) -> int:
+        folder = Path(push.objects)
+        modes.update(stat.S_IMODE(path.stat().st_mode) & 0o070 for path in (folder, *folder.rglob("*")))
+        return 0
+
+    bare.git("config", "core.sharedRepository", "group")
+    bare.git("init", "--quiet", "--bare", "--shared=group")
+    folder_of(bare.path)
+    with listening(socket_of(bare.path), Answering(Remembering(), look).answer):
+        assert bare.push().code == 0
+    assert modes
+    assert all(mode & 0o040 for mode in modes)
+
+
+def test_objects_of_other_places_are_not_read_for_a_push(bare: Bare, tmp_path: Path) -> None:
     objects = bare.path / "objects"
     (tmp_path / "incoming-elsewhere").mkdir()
     (objects / "tmp_objdir-incoming-link").symlink_to(tmp_path)

@@ -108,6 +108,36 @@ def test_what_waits_for_consent_is_shown_and_rejects_nothing(bare: Bare) -> None
     assert "waits for consent: --allow restart=Instance/default/web-1" in push.out
 
 
+def test_what_hosts_do_not_allow_is_rejected_where_a_controller_has_seen_them(bare: Bare) -> None:
+    desk = bare.desk
+    with Serving(desk, "--repo", str(bare.path)):
+        until(lambda: socket_of(bare.path).exists(), 60, "the controller to listen")
+        assert bare.push().code == 0
+        before = bare.tip()
+        desk.edit("flavors.yaml", "disk: 1Gi", "disk: 512Mi")
+        desk.commit("A smaller disk")
+        refused = bare.push()
+        assert "main is rejected: hosts as they are do not allow it. Nothing changes." in refused.out
+        assert "disk.size: 1Gi → 512Mi" in refused.out
+        assert "refused: " in refused.out
+        assert bare.tip() == before
+        desk.git("reset", "--quiet", "--hard", "HEAD~1")
+        add(desk, "web-2")
+        assert bare.push().out.splitlines()[:2] == [
+            "main is accepted. On the hosts as they were last seen:",
+            "Plan: 1 to create, 1 to update; 3 unchanged.",
+        ]
+
+
+def test_whoever_may_not_change_something_is_rejected(bare: Bare) -> None:
+    trusting(bare, rules=[{"who": ["boss@example.org"], "projects": ["*"], "fleet": True}])
+    refused = bare.push()
+    assert refused.code != 0
+    assert "main is rejected: it is not trusted. Nothing changes." in refused.out
+    assert "a@example.org" in refused.out
+    assert bare.tip() == ""
+
+
 def test_a_push_that_is_killed_ends_no_apply(bare: Bare) -> None:
     push = bare.start(RECONCILER_SIMULATOR=SLOW)
     log = bare.path / "reconciler" / "worker.log"
@@ -160,12 +190,12 @@ def note(desk: Desk, number: int) -> str:
     return desk.commit(f"Number {number}")
 
 
-def trusting(bare: Bare) -> None:
-    """A trusted configuration by which a controller that was killed is not waited for long."""
+def trusting(bare: Bare, **more: object) -> None:
+    """A trusted configuration by which a controller that was killed is not waited for long, and `more`."""
     fleet_id = next(word for word in (bare.desk.repo / "fleet.yaml").read_text().split() if word.count("-") == 4)
     folder = bare.desk.home / ".config" / "reconciler"
     folder.mkdir(parents=True)
-    section = {"repository": {"url": str(bare.path)}, "controller": {"lease": "2s"}}
+    section = {"repository": {"url": str(bare.path)}, "controller": {"lease": "2s"}, **more}
     (folder / "config.yaml").write_text(json.dumps({"fleets": {fleet_id: section}}))
 
 

@@ -136,9 +136,11 @@ def _changed(repo: Repo, pairs: Sequence[tuple[str, str]], folder: str) -> list[
     try:
         _readable(repo, {tree for pair in different for tree in pair})
         asked = "".join(f"{before} {after}\n" for before, after in different)
-        options = ("-r", "-z", "--no-renames", "--no-abbrev", "--ignore-submodules=none", "-O/dev/null", "--stdin")
+        options = ("-r", "-z", "--no-renames", "--no-abbrev", "--no-relative", "--ignore-submodules=none")
         where = ["--", folder] if folder else ["--"]
-        answer = git(repo, "diff-tree", *options, *where, data=asked.encode(), environment=_LITERAL)
+        answer = git(
+            repo, "diff-tree", *options, "-O/dev/null", "--stdin", *where, data=asked.encode(), environment=_LITERAL
+        )
     except RecordError as problem:
         raise unjudgeable(f"{problem}.") from problem
     found = dict(_answers(answer, folder))

@@ -104,8 +104,11 @@ def _owners(tree: Tree, wanted: Desired, history: History, memory: Memory | None
         return own
     changed = set(changed_files(history.repo, history.applied, history.tip, tree.folder))
     if tree.source.work_tree:
-        changed |= set(tree.differs)
-    return applied_owners(history.repo, history.applied, changed, tree.folder, wanted, memory)
+        changed |= {each.place.path for each in own.values()}
+    found = applied_owners(history.repo, history.applied, changed, tree.folder, wanted, memory)
+    if tree.source.work_tree and fleet_of(found) is None:  # it was moved, and to compare all files takes its time
+        found = applied_owners(history.repo, history.applied, {*changed, *tree.differs}, tree.folder, wanted, memory)
+    return found
 
 
 def _required(owners: Owners, fleet: FleetTrust) -> Required:

@@ -218,6 +218,8 @@ def test_the_work_tree_is_bound_to_the_applied_commit_as_well(tmp_path: Path) ->
     court.apply()
     court.repository.write({"fleet.yaml": first_file(deletionBudget={"count": 99, "percent": 100})})
     assert court.judge(rev=None).budget == DeletionBudget(count=1, percent=0)
+    (court.repository.path / "fleet.yaml").rename(court.repository.path / "all.yaml")
+    assert court.judge(rev=None).budget == DeletionBudget(count=1, percent=0)
 
 
 def test_no_fleet_has_a_larger_budget_than_the_trusted_configuration_lets_it(tmp_path: Path) -> None:

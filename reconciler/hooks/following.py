@@ -54,6 +54,9 @@ def _accepted(site: Site, update: Update, environment: Mapping[str, str], screen
     except Alone as alone:
         screen.warn([line(f"{name_of(update)} has the commit, and nobody deploys it yet."), *alone.lines])
         return Exit.ERROR
+    except KeyboardInterrupt:
+        screen.say("You no longer follow it; the run goes on.")
+        return Exit.INTERRUPTED
     code = concluded(end, screen)
     if code != Exit.OK:
         why = _MEANING.get(code, _FAILED)

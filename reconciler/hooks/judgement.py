@@ -13,6 +13,7 @@ from reconciler.hooks.observed import planned
 from reconciler.hooks.updates import branch_of, deleted, made, name_of
 from reconciler.plan import Plan, Refused, Waiting
 from reconciler.reconcile import Options, around, load
+from reconciler.report.consenting import consenting_lines
 from reconciler.report.diagnostics import diagnostics_lines
 from reconciler.report.grouping import Group, group
 from reconciler.report.line import Line, Span, counted, line, plain
@@ -102,7 +103,7 @@ def _judged_plan(update: Update, plan: Plan) -> Judgement:
         return Judgement(False, (head, line(), *_groups(held)))
     waiting = [each for each in group(plan.changes) if _consents(each, Waiting)]
     head = line(f"{name_of(update)} is accepted. On the hosts as they were last seen:")
-    return _passed(head, *_groups(waiting), *summary_lines(plan))
+    return _passed(head, *_groups(waiting), *summary_lines(plan), *consenting_lines(plan.changes))
 
 
 def _consents(one: Group, kind: type) -> bool:

@@ -14,6 +14,7 @@ from reconciler.hosts import Reached
 from reconciler.plan import Outcome, Plan
 from reconciler.reconcile import Around, Loaded, Options, Round, apply_round, decide
 from reconciler.report import verdict
+from reconciler.report.consenting import consenting_lines
 from reconciler.report.exits import Exit
 from reconciler.report.line import Line, Span, line
 from reconciler.report.outcome import outcomes_lines
@@ -80,7 +81,7 @@ class Rounds:
         """
         screen = _screen(transcript)
         left = withhold(round_.plan, why_not)
-        screen.show(plan_lines(round_.plan))
+        screen.show([*plan_lines(round_.plan), *consenting_lines(round_.plan.changes)])
         screen.show(_left_lines(left.reasons))
         outcomes = self._applied(round_, left.plan, screen, stop, heard)
         if left.plan.steps:

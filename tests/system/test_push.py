@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,13 +100,17 @@ def test_another_branch_is_answered_and_changes_nothing(bare: Bare) -> None:
     assert len(runs(bare)) == 1
 
 
-def test_what_waits_for_consent_is_shown_and_rejects_nothing(bare: Bare) -> None:
+def test_what_waits_for_consent_is_shown_and_given_by_a_commit(bare: Bare) -> None:
     assert bare.push().code == 0
     bare.desk.edit("flavors.yaml", "memory: 512Mi", "memory: 256Mi")
     bare.desk.commit("Less memory")
     push = bare.push()
     assert push.code == 0
     assert "waits for consent: --allow restart=Instance/default/web-1" in push.out
+    command = "git commit --allow-empty -m Consent --trailer 'Reconciler-Allow: restart Instance/default/web-1'"
+    assert f"  {command}" in push.out.splitlines()
+    subprocess.run(command, shell=True, cwd=bare.desk.repo, env=bare.desk.environment, check=True)
+    assert bare.push().out.splitlines()[-1] == "Applied: 1 updated; nothing failed."
 
 
 def test_what_hosts_do_not_allow_is_rejected_where_a_controller_has_seen_them(bare: Bare) -> None:

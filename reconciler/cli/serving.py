@@ -7,7 +7,8 @@ import shutil
 import signal
 import sys
 import threading
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -148,6 +149,7 @@ def serve(served: Service, screen: Screen) -> Exit:
     """Run the controller until a signal ends it: the first lets running steps finish, the second leaves at once."""
     controller = served.controller
     with ExitStack() as stack:
+        stack.enter_context(_signals(controller))
         section = served.section.controller
         if controller.until_idle:  # it is there for one push, and not to be asked how it is
             section = msgspec.structs.replace(section, listen=None)
@@ -159,12 +161,13 @@ def serve(served: Service, screen: Screen) -> Exit:
         except Taken as taken:
             screen.warn([line(Span("error", "bold red"), f": {taken}; `reconciler status` asks it")])
             return Exit.STALE
-        return _until_stopped(controller)
+        return _run(controller)
 
 
-def _until_stopped(controller: Controller) -> Exit:
-    ended: list[Exit] = []
-    working = threading.Thread(target=lambda: ended.append(controller.run()), name="controller", daemon=True)
+@contextmanager
+def _signals(controller: Controller) -> Iterator[None]:
+    """While the context lasts, the first signal stops the controller, and the second ends the process."""
+    stopping = threading.Event()
 
     def interrupted(number: int, frame: FrameType | None) -> None:
         if stopping.is_set():
@@ -173,13 +176,19 @@ def _until_stopped(controller: Controller) -> Exit:
         # A handler runs between any two instructions of this thread: what takes locks is done by another one.
         threading.Thread(target=controller.stop, daemon=True).start()
 
-    stopping = threading.Event()
     before = {number: signal.signal(number, interrupted) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        working.start()
-        while working.is_alive():
-            working.join(timeout=1.0)
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _run(controller: Controller) -> Exit:
+    """Let it work in a thread of its own: this one hears signals."""
+    ended: list[Exit] = []
+    working = threading.Thread(target=lambda: ended.append(controller.run()), name="controller", daemon=True)
+    working.start()
+    while working.is_alive():
+        working.join(timeout=1.0)
     return ended[0] if ended else Exit.ERROR

@@ -209,10 +209,14 @@ class Controller:
     def resume(self, what: str, by: str) -> None:
         """Take up what was suspended, or given up. Raises `Refusal`."""
         name = _named(what)
-        forgotten = bool(self._patience.unreadable) and name == suspension.FLEET
-        was = forgotten or any(each.what == name for each in self._patience.suspensions)
-        if was:
-            self._edit(lambda before: suspension.removed(before, name), forgetting=forgotten)
+        was = forgotten = bool(self._patience.unreadable) and name == suspension.FLEET
+
+        def without(before: kept.Suspensions) -> kept.Suspensions:
+            nonlocal was
+            was = was or any(each.what == name for each in before)
+            return suspension.removed(before, name)
+
+        self._edit(without, forgetting=forgotten)
         fought = name != suspension.FLEET and self._patience.resume(Address.parse(name))
         if not (was or fought):
             raise Refusal(f"{name} is not suspended, and was not given up; `reconciler status` lists what is")

@@ -17,6 +17,7 @@ from reconciler.authority.policy import (
     fleet_of,
     owners_of,
 )
+from reconciler.authority.taking import refuse_another_id
 from reconciler.desired import Desired
 from reconciler.diagnostic import Diagnostic, Untrusted, error
 from reconciler.guard import Allow
@@ -54,6 +55,7 @@ def judge(tree: Tree, wanted: Desired, configuration: Trust, memory: Memory | No
     if not source.commit:
         return Judgement(budget=budget(fleet_of(owners_of(wanted)), fleet.bounds))
     try:
+        refuse_another_id(tree, wanted, configuration, memory)
         history = History(tree.repository, source.commit, wanted.fleet_id, fleet)
         owners = _owners(tree, wanted, history, memory)
         given, warnings = _trusted(tree, wanted, history, owners, fleet, memory)

@@ -46,12 +46,13 @@ def text(manifests: Iterable[Manifest]) -> str:
 
 class Court:
     """What is judged, by whom. `trusted` is the fleet's section of the trusted configuration; `path` the folder of the
-    repository that is the fleet.
+    repository that is the fleet; `others` has the sections of other fleets.
     """
 
     def __init__(self, folder: Path, path: str = "", **trusted: Any) -> None:
         self.repository = Repository(folder / "fleet")
         self.path, self.trusted = path, deepcopy(trusted)
+        self.others: dict[str, Any] = {}
         self.repository.write({f"{path}/{name}".strip("/"): text(each) for name, each in FIRST.items()})
 
     def commit(
@@ -97,7 +98,7 @@ class Court:
     def judge(self, rev: str | None = "HEAD") -> Judgement:
         """The verdict; raises `Untrusted`."""
         loaded = self.load(rev)
-        configuration = msgspec.convert({"fleets": {FLEET_ID: self.trusted}}, Configuration)
+        configuration = msgspec.convert({"fleets": {FLEET_ID: self.trusted, **self.others}}, Configuration)
         trust = Trust(Path("config.yaml"), configuration, None)
         return authority.judge(loaded.tree, loaded.desired, trust, loaded.memory)
 

@@ -11,7 +11,7 @@ import pytest
 from reconciler.authority.commits import parsed
 from reconciler.authority.identity import covers, matches
 from tests.support.court import FIRST, Court, text
-from tests.support.fleet import Manifest, flavor, instance, manifest
+from tests.support.fleet import FLEET_ID, Manifest, flavor, instance, manifest
 from tests.support.signing import SshKey
 
 ADA, BEA, SAM, EVE = "ada@example.org", "bea@example.org", "sam@example.org", "eve@example.org"
@@ -248,6 +248,28 @@ def test_with_signatures_it_is_the_signer_who_answers_and_not_the_name_in_the_co
     court.repository.git("reset", "-q", "--hard", "HEAD~")
     court.commit({"shop/web.yaml": text([instance(powerState="Stopped")])}, EVE, "His", key.options)
     assert court.judge().diagnostics == ()
+
+
+def test_no_commit_slips_out_of_the_rules_under_another_fleets_id(court: Court) -> None:
+    other = FLEET_ID.replace("6b1f", "1111")
+    court.others[other] = {}
+    renamed = text(FIRST["fleet.yaml"]).replace(FLEET_ID, other)
+    court.commit({"fleet.yaml": None, "all.yaml": renamed}, EVE)
+    (told,) = court.refused()
+    assert told.code == "other-fleet"
+    court.repository.git("update-ref", "-d", f"refs/reconciler/{FLEET_ID}/applied")
+    assert court.refused() == []
+
+
+def test_a_fleet_beside_another_one_is_none_of_its_affairs(tmp_path: Path) -> None:
+    court = Court(tmp_path, path="cloud", rules=RULES)
+    court.commit(None, ADA)
+    court.apply()
+    other = FLEET_ID.replace("6b1f", "1111")
+    court.others[other] = {}
+    court.commit({"lab/fleet.yaml": text(FIRST["fleet.yaml"]).replace(FLEET_ID, other)}, EVE)
+    court.path = "lab"
+    assert court.refused() == []
 
 
 def test_files_outside_of_the_fleets_folder_are_not_judged(tmp_path: Path) -> None:

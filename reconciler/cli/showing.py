@@ -49,6 +49,7 @@ def _plan_in(plan: Plan, output: str) -> str:
     from reconciler.report.findings import plan_findings
     from reconciler.report.github import github_log
     from reconciler.report.gitlab import codequality_value, terraform_value
+    from reconciler.report.harmless import neutral_text
     from reconciler.report.line import plain
     from reconciler.report.markdown import plan_markdown
     from reconciler.report.plan_json import plan_value
@@ -70,7 +71,7 @@ def _plan_in(plan: Plan, output: str) -> str:
         case "gitlab-codequality":
             return dump(codequality_value(plan_findings(plan)))
         case _:
-            return plain(plan_lines(plan))
+            return neutral_text(plain(plan_lines(plan)))
 
 
 def _mistakes_in(mistakes: tuple[Diagnostic, ...], output: str) -> str:
@@ -80,13 +81,14 @@ def _mistakes_in(mistakes: tuple[Diagnostic, ...], output: str) -> str:
     from reconciler.report.findings import diagnostic_findings
     from reconciler.report.github import github_log
     from reconciler.report.gitlab import codequality_value
+    from reconciler.report.harmless import neutral_text
     from reconciler.report.line import plain
     from reconciler.report.markdown import failure_markdown
     from reconciler.report.sarif import sarif_value
 
     match output:
         case "text":
-            return plain(diagnostics_lines(mistakes))
+            return neutral_text(plain(diagnostics_lines(mistakes)))
         case "markdown":
             return failure_markdown(mistakes)
         case "github":

@@ -54,6 +54,8 @@ class Process:
             os.write(self._process.stdin.fileno(), b"\n")
 
     def _limit(self) -> None:
+        if not hasattr(resource, "prlimit"):  # not on Linux: only time and output are bounded
+            return
         with suppress(ProcessLookupError):
             for which, most in self._limits.of_the_system().items():
                 _, ceiling = resource.prlimit(self._process.pid, which)

@@ -44,6 +44,11 @@ def neutral(line: str) -> str:
     return _apart(_COMMAND.sub(r"\1: ", line))
 
 
+def neutral_text(text: str) -> str:
+    """Lines that no runner takes for commands."""
+    return "\n".join(map(neutral, text.split("\n")))
+
+
 def _apart(text: str) -> str:
     return _ANYWHERE.sub("## ", text)
 

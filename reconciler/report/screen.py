@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, TextIO
 
-from reconciler.report.harmless import neutral
+from reconciler.report.harmless import neutral_text
 from reconciler.report.line import Line, escape, line, plain
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Stream:
 
     def _plain(self, lines: Iterable[Line]) -> str:
         text = plain(lines)
-        return "\n".join(map(neutral, text.split("\n"))) if self._read_by_runner else text
+        return neutral_text(text) if self._read_by_runner else text
 
     def _print_plain(self, text: str) -> None:
         if not self._unicode:

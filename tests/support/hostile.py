@@ -6,9 +6,9 @@ import re
 import stat
 from pathlib import Path
 
+from reconciler.cli.formats import ALSO
 from tests.support.command import Desk, Ran
 
-FORMATS = ("text", "json", "markdown", "github", "sarif", "gitlab-terraform", "gitlab-codequality")
 HOOKS = (
     *("pre-commit", "post-checkout", "post-merge", "post-index-change", "reference-transaction", "pre-push"),
     *("post-rewrite", "pre-auto-gc", "fsmonitor-watchman", "prepare-commit-msg", "commit-msg", "post-commit"),
@@ -95,7 +95,9 @@ def harmless(ran: Ran, output: str = "text") -> None:
     assert "Traceback" not in ran.err
 
 
-def compared(desk: Desk, base: str, head: str, output: str, summary: Path) -> Ran:
-    """`plan --base` as a check in a workflow runs it."""
-    environment = {"GITHUB_ACTIONS": "true", "CI": "true", "GITHUB_STEP_SUMMARY": str(summary)}
-    return desk.run("plan", "--base", base, "--rev", head, "-o", output, **environment)
+def compared(desk: Desk, base: str, head: str, output: str, files: Path) -> Ran:
+    """`plan --base` as a check in a workflow runs it. With `github` all other formats come as well, into the folder."""
+    files.mkdir(exist_ok=True)
+    environment = {"GITHUB_ACTIONS": "true", "CI": "true", "GITHUB_STEP_SUMMARY": str(files / "summary")}
+    others = [word for name in ALSO for word in ("--also", f"{name}={files / name}")] if output == "github" else []
+    return desk.run("plan", "--base", base, "--rev", head, "-o", output, *others, **environment)

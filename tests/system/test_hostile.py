@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from reconciler.serve.following.local import LocalBranch
-from tests.support.command import Desk
+from tests.support.command import Desk, Ran
 from tests.support.harmless import is_harmless
-from tests.support.hostile import FORMATS, RAW, TEXTS, Traps, compared, harmless
+from tests.support.hostile import RAW, TEXTS, Traps, compared, harmless
 from tests.support.repository import Repository
 
 SECRET = "secret-canary-b81f"
@@ -49,17 +49,21 @@ def grown(desk: Desk, repository: Repository, rows: dict[str, str]) -> str:
 
 def everywhere(desk: Desk, base: str, head: str, code: int) -> dict[str, str]:
     """What every format shows of a pull request, none of which acts; what goes to the job's summary among it."""
-    shown = {}
-    for output in FORMATS:
-        summary = desk.home / f"summary-{output}.md"
-        ran = compared(desk, base, head, output, summary)
+    shown, files = {}, desk.home / "files"
+    for output in ("text", "json", "github"):
+        ran = compared(desk, base, head, output, files)
         assert ran.code == code, ran.err
         harmless(ran, output)
         shown[output] = ran.out + ran.err
-        if output in ("json", "sarif", "gitlab-codequality") and ran.out:
-            json.loads(ran.out)
-        if output in ("markdown", "github"):
-            is_harmless(ran.out if output == "markdown" else summary.read_text())
+    for path in files.iterdir():
+        text = path.read_text()
+        harmless(Ran(0, text, ""))
+        if path.name in ("markdown", "summary"):
+            is_harmless(text)
+        elif path.name != "text":
+            json.loads(text)
+        shown[f"also {path.name}"] = text
+    assert {"also markdown", "also sarif", "also gitlab-codequality", "also summary"} <= shown.keys()
     ran = desk.run("validate", "--rev", head, GITHUB_ACTIONS="true")
     harmless(ran)
     assert ran.code == code

@@ -31,7 +31,7 @@ def refuse_another_id(tree: Tree, wanted: Desired, configuration: Trust, memory:
 
 def _another(now: str, applied: str, before: str) -> Untrusted:
     detail = (
-        f"It declares fleet {now}, where commit {applied[:12]}, which is applied, declares {before}. The rules of that one"
+        f"It declares fleet {now}, where commit {applied[:12]}, which is applied, declares {before}. That one's rules"
         " would no longer hold, and nobody would look after what stands. Undo that. Where it is meant:"
         f" git update-ref -d refs/reconciler/{before}/applied"
     )

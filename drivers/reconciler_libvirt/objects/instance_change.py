@@ -46,10 +46,10 @@ def ensure(task: Task) -> None:
     anew = _anew(work)
     seed = disks.new_seed(work) if _seed_ahead(work, anew) else None
     marked = starting.needs_mark(work)
-    if marked and anew and work.active:
-        starting.mark(work)
     if anew and work.domain is not None:
         disks.refuse_snapshot(work)
+        if marked and work.active:
+            starting.mark(work)
         power.switch_off(work.domain, task.progress)
         _forget_memory(work.domain, task.progress)
     disks.ensure_root(work, anew)

@@ -22,11 +22,12 @@ from reconciler.reconcile import Options
 from reconciler.report.line import Span, line
 from reconciler.report.screen import Screen
 from reconciler.serve.answering import Answering
-from reconciler.serve.controller import Controller, Settings
+from reconciler.serve.controller import Controller
 from reconciler.serve.following import follower
 from reconciler.serve.journal import Severity
 from reconciler.serve.judging import ChildJudge, Deployment
 from reconciler.serve.log import Format
+from reconciler.serve.settings import Settings
 from reconciler.serve.socket_place import Taken, folder_of, socket_of
 from reconciler.serve.socket_server import listening
 from reconciler.serve.surroundings import surrounded

@@ -6,8 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 
-import msgspec
-
 from reconciler.address import Address
 from reconciler.installed import driver_type
 from reconciler.reconcile import Options
@@ -29,6 +27,7 @@ from reconciler.serve.publishing import Publisher
 from reconciler.serve.pulse import Pulse
 from reconciler.serve.rounds import Rounds
 from reconciler.serve.runner import Runner
+from reconciler.serve.settings import Settings
 from reconciler.serve.status import Condition, Status, Suspension
 from reconciler.serve.worker import Worker, show_suspended
 from reconciler.source import SourceError
@@ -39,21 +38,6 @@ BEAT = 30.0
 """Seconds after which one that has nothing to do shows that it lives."""
 _TRIES = 3
 """Rounds in a row that may fail as a whole before such a one ends all the same."""
-
-
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """How a controller works. Times are seconds: `poll` is how often the branch is looked at, `resync` how often the
-    hosts are, `lease` how long a silent controller is waited for. `until_idle`: it ends once the branch's commit was
-    carried out or turned down, and nobody follows it. `publish_key` signs what is published; empty: nothing is.
-    """
-
-    branch: str
-    fleet_id: str = ""
-    poll: float = 60.0
-    resync: float = 600.0
-    lease: float = 15.0
-    until_idle: bool = False
-    publish_key: str = ""
 
 
 class Controller:
@@ -170,15 +154,11 @@ class Controller:
     def _told_conditions(self) -> tuple[Condition, ...]:
         """All of them; the first says whether what the branch says is in force, and was carried out."""
         others = (*(each for each in self._conditions.all if each.type != "Ready"), self._leadership.condition())
-        wrong = next((each for each in others if each.status != "True" and each.type in _MUST), None)
-        if wrong:
-            self._conditions.put("Ready", "False", wrong.reason, wrong.message)
-        elif not self._course.commit or self._runner.settled != self._course.commit:
-            self._conditions.put("Ready", "False", "NotCarriedOut", self._course.commit[:12])
-        elif failed := [each.address for each in self._runner.shown.resources.values() if each.state == "failed"]:
-            self._conditions.put("Ready", "False", "Failed", ", ".join(failed[:_MOST_NAMES]))
-        else:
-            self._conditions.put("Ready", "True", "InForce", self._course.commit[:12])
+        commit = self._course.commit
+        carried_out = bool(commit) and self._runner.settled == commit
+        self._conditions.put(
+            "Ready", *overview.ready(others, commit, carried_out, self._runner.shown.resources.values())
+        )
         ready = self._conditions.get("Ready")
         assert ready is not None, "it was just put"
         return (ready, *others)
@@ -261,8 +241,6 @@ class Controller:
             self._runner.interrupt()
 
 
-_MUST = ("SourceReady", "CommitValid", "HostsReady", "Leading")
-_MOST_NAMES = 10
 _SHORTEST = 7
 """Digits of a commit that have to be given."""
 

@@ -141,6 +141,8 @@ class Course:
         except DiagnosticError as problem:
             return self._turn_down(commit, Turned(verdict="refused", diagnostics=tuple(problem.diagnostics)))
         self._put_in_force(loaded, surroundings)
+        self.turned = {}
+        self._valid(commit)
         return None
 
     def _load(self, commit: str) -> Loaded:
@@ -190,8 +192,6 @@ class Course:
     def _put_in_force(self, loaded: Loaded, known: Around) -> None:
         before, self.loaded, self.around = self.commit, loaded, known
         self.fleet_id = loaded.desired.fleet_id
-        self.turned = {}
-        self._valid(self.commit)
         if before != self.commit:
             self._journal.tell("CommitInForce", f"{self.commit[:12]} is in force", commit=self.commit)
             self._keep()
@@ -232,11 +232,7 @@ class Course:
                 except DiagnosticError as problem:
                     self._journal.tell("NotRestored", str(problem), "error", commit=commit)
                 else:
-                    turned, valid = self.turned, self._conditions.get("CommitValid")
                     self._put_in_force(loaded, known)
-                    self.turned = turned
-                    if valid is not None:
-                        self._conditions.put("CommitValid", valid.status, valid.reason, valid.message)
                     return
 
 

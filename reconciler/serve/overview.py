@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 from reconciler.address import Address
 from reconciler.observation import Failed, Partial
 from reconciler.plan import Outcome, Plan, Refused, Waiting
 from reconciler.serve.links import Link
-from reconciler.serve.status import HostStatus, ResourceStatus
+from reconciler.serve.status import Condition, HostStatus, ResourceStatus, State
+
+MUST = frozenset({"SourceReady", "CommitValid", "HostsReady", "Leading"})
+"""Conditions without which nothing is as it should be."""
+MOST_NAMES = 10
 
 
 def host_status(link: Link) -> HostStatus:
@@ -55,6 +61,32 @@ def resources(
             address = steps[outcome.step].key.address
             found[address] = ResourceStatus(address=str(address), state="failed", message=outcome.error)
     return found
+
+
+def ready(
+    others: Iterable[Condition], commit: str, carried_out: bool, shown: Iterable[ResourceStatus]
+) -> tuple[State, str, str]:
+    """Whether what the branch says is in force and was carried out: a condition's status, reason and message."""
+    wrong = next((each for each in others if each.status != "True" and each.type in MUST), None)
+    if wrong:
+        return "False", wrong.reason, wrong.message
+    if not carried_out:
+        return "False", "NotCarriedOut", commit[:12]
+    if failed := [each.address for each in shown if each.state == "failed"]:
+        return "False", "Failed", ", ".join(failed[:MOST_NAMES])
+    return "True", "InForce", commit[:12]
+
+
+def with_retries(
+    resources: Mapping[Address, ResourceStatus], waiting: Mapping[str, float], now: float
+) -> dict[Address, ResourceStatus]:
+    """Say of those that failed when they are tried again; `waiting` and `now` are of one clock, in seconds."""
+    return {
+        address: msgspec.structs.replace(each, retry=in_seconds(waiting[each.address] - now))
+        if each.address in waiting and each.state == "failed"
+        else each
+        for address, each in resources.items()
+    }
 
 
 def in_seconds(seconds: float) -> str:

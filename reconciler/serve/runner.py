@@ -208,7 +208,8 @@ class Runner:
         self._patience.learn(done.run, done.outcomes, settled, time.monotonic())
         found = overview.resources(done.plan, done.outcomes, done.reasons, self._patience.contended)
         kept = {address: each for address, each in self.shown.resources.items() if targets and address not in targets}
-        self.shown.resources = kept | found
+        clock = time.monotonic()
+        self.shown.resources = overview.with_retries(kept | found, self._patience.backoff.waiting(clock), clock)
         self._show_contended()
         if not targets:
             self.shown.summary = run_of(done.plan, (), time="", by="").summary

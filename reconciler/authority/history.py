@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from reconciler import record
 from reconciler.authority import since
 from reconciler.authority.commits import Commit, read
 from reconciler.authority.identity import Identity
@@ -28,7 +27,7 @@ class History:
 
     def __init__(self, repo: Repo, tip: str, fleet_id: str, trust: FleetTrust) -> None:
         self.repo, self._tip, self._fleet_id, self._trust = repo, tip, fleet_id, trust
-        applied = record.applied(repo, fleet_id)
+        applied = since.applied(repo, fleet_id)
         self.known = since.present(repo, {each for each in (applied, trust.baseline) if each})
         self.applied = applied if applied in self.known else ""
         self.in_force = self.applied or next(iter(self.known), "")

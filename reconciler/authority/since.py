@@ -108,6 +108,14 @@ def _without(known: Collection[str]) -> list[str]:
     return [f"^{each}" for each in sorted(known)]
 
 
+def applied(repo: Repo, fleet_id: str) -> str:
+    """The applied commit; empty when none is recorded. Raises `Untrusted` when the record cannot be read."""
+    try:
+        return record.applied(repo, fleet_id)
+    except RecordError as problem:
+        raise _unread(problem) from problem
+
+
 def settled(repo: Repo, fleet_id: str, commits: Sequence[Commit]) -> set[str]:
     """Which of these commits a run without failures has put into force, as the record says, also when another one was
     applied since. Raises `Untrusted` when the record cannot be read.
@@ -115,8 +123,12 @@ def settled(repo: Repo, fleet_id: str, commits: Sequence[Commit]) -> set[str]:
     try:
         runs = record.records(repo, fleet_id, [each.id for each in commits]).runs
     except RecordError as problem:
-        raise unjudgeable(f"What was applied is recorded in Git, and cannot be read: {problem}.") from problem
+        raise _unread(problem) from problem
     return {commit for commit, found in runs.items() if any(run.clean for run in found)}
+
+
+def _unread(problem: RecordError) -> Untrusted:
+    return unjudgeable(f"What was applied is recorded in Git, and cannot be read: {problem}.")
 
 
 def _cut(repo: Repo, commit: Commit) -> Untrusted:

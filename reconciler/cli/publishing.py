@@ -32,9 +32,9 @@ def publish(screen: Screen, where: str, key: Path | None, values: dict[str, Any]
     loaded = load(wanted)
     known = around(loaded, wanted)
     signing = key or _trusted_key(loaded, known)
-    with screen.working("looking at the hosts"):
-        published = _look(loaded, wanted)
     try:
+        with screen.working("looking at the hosts"):
+            published = _look(loaded, wanted)
         _keep(screen, where, loaded, published, sealed(published, signing))
     except (SigningError, RecordError) as problem:
         raise DiagnosticError(error("not-published", "observation could not be published", f"{problem}.")) from None

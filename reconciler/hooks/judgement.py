@@ -25,6 +25,8 @@ from reconciler.source import open_repository
 
 OURS = ("refs/reconciler/", "refs/notes/reconciler/")
 """References that only a controller writes: the record, and what is suspended."""
+REPLACED = "refs/replace/"
+"""References by which Git takes one object for another. One that leads to itself ends all use of the repository."""
 _MOST_BRANCHES = 3
 """Branches of one push that do not deploy and are planned nevertheless."""
 _MOST_MISTAKES = 10
@@ -61,8 +63,10 @@ def _answers(case: Case, update: Update) -> bool:
 
 
 def _judged(case: Case, update: Update) -> Judgement:
-    if update.ref.startswith(OURS):
+    if f"{update.ref}/".startswith(OURS):  # one of that very name would be in the way of ours
         return _rejected(update, "it is written by the controller alone", "Leave it out of what is pushed.")
+    if update.ref.startswith(REPLACED) and not deleted(update):
+        return _rejected(update, "it would show another commit than the one that is deployed", "Leave it out.")
     if branch_of(update) != case.deployment.branch:
         return Judgement(True)
     if deleted(update):

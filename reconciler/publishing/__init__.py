@@ -85,14 +85,15 @@ def from_file(path: Path) -> bytes:
 
 def from_git(repo: Repo, name: str) -> bytes:
     """What a reference has. Raises `DiagnosticError`."""
-    if not reference(repo, name):
-        fetch = f"Fetch it: git fetch origin '+{name}:{name}'"
-        raise _unreadable(f"there is no reference {name} here. {fetch}; where there is none either, publish one")
     try:
-        size = int(line(repo, "cat-file", "-s", f"{name}:{FILE}"))
+        found = reference(repo, name)
+        if not found:
+            fetch = f"Fetch it: git fetch origin '+{name}:{name}'"
+            raise _unreadable(f"there is no reference {name} here. {fetch}; where there is none either, publish one")
+        size = int(line(repo, "cat-file", "-s", f"{found}:{FILE}"))
         if size > MOST_BYTES:
             raise _unreadable(f"it has more than {MOST_BYTES:,} bytes")
-        return git(repo, "cat-file", "blob", f"{name}:{FILE}")
+        return git(repo, "cat-file", "blob", f"{found}:{FILE}")
     except (RecordError, ValueError):
         raise _unreadable(f"{name} holds no observation") from None
 

@@ -66,7 +66,9 @@ def whoever() -> str:
 
 
 def applied(repo: Repo, fleet_id: str) -> str:
-    """The commit of the latest run that was whole, on completely seen hosts, and had no failed step; empty: none."""
+    """The commit of the latest run that was whole, on completely seen hosts, and had no failed step; empty: none.
+    Raises `RecordError`.
+    """
     return reference(repo, applied_name(fleet_id))
 
 

@@ -52,8 +52,16 @@ def line(repo: Repo, *command: str, data: bytes = b"", environment: Mapping[str,
 
 
 def reference(repo: Repo, name: str) -> str:
-    """The object that a reference points to; empty when there is none."""
-    try:
-        return line(repo, "rev-parse", "--verify", "--quiet", "--end-of-options", name)
-    except RecordError:
-        return ""
+    """The object that a reference of exactly this name points to; empty when there is none.
+
+    `git rev-parse` would go on to look for a tag or a branch that has the whole name for its own, such as
+    `refs/heads/refs/reconciler/…/applied`, which whoever may push can make. Raises `RecordError` when it cannot be
+    read: that is not the same as none.
+    """
+    for row in (
+        git(repo, "for-each-ref", "--format=%(objectname) %(refname)", name).decode(errors="replace").splitlines()
+    ):
+        identity, _, found = row.partition(" ")
+        if found == name:
+            return identity
+    return ""

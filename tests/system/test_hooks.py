@@ -140,6 +140,14 @@ def test_a_mistake_is_rejected_with_its_place_and_remedy(bare: Bare, attended: R
     assert [asked for asked in attended.asked if asked[0] == "follow"] == [("follow", before, attended.asked[0][2])]
 
 
+def test_a_reference_in_the_way_of_the_record_or_in_place_of_a_commit_is_rejected(bare: Bare) -> None:
+    """A commit that is to be taken for itself would end all further pushes."""
+    assert "written by the controller alone" in bare.push("HEAD:refs/notes/reconciler").out
+    commit = bare.desk.git("rev-parse", "HEAD").strip()
+    assert "another commit than the one that is deployed" in bare.push(f"HEAD:refs/replace/{commit}").out
+    assert bare.git("for-each-ref") == ""
+
+
 def test_without_a_controller_mistakes_are_found_as_well_and_it_says_that_no_more_is(bare: Bare) -> None:
     bare.desk.edit("instances.yaml", *MISTAKE)
     bare.desk.commit("Mistake")

@@ -9,11 +9,14 @@ import pytest
 
 from reconciler.authority import gpg
 from reconciler.authority.commits import parsed
+from reconciler.authority.history import History
 from reconciler.authority.identity import Identity
 from reconciler.authority.programs import Unverified
+from reconciler.diagnostic import Untrusted
 from reconciler.source import open_repository
+from reconciler.trust.configuration import FleetTrust
 from tests.support.court import Court, text
-from tests.support.fleet import fleet
+from tests.support.fleet import FLEET_ID, fleet
 from tests.support.signing import GpgKey, SshKey
 
 ADA, EVE = "ada@example.org", "eve@example.org"
@@ -61,6 +64,21 @@ def test_a_commit_without_a_signature_is_refused_with_its_name(court: Court, key
     (told,) = court.refused()
     assert told.code == "not-signed"
     assert told.detail.startswith(f"Commit {commit[:12]} (Change 1): it is not signed.")
+
+
+@pytest.mark.parametrize("place", ["heads", "tags"])
+def test_nothing_counts_as_applied_because_a_branch_or_tag_is_called_so(court: Court, place: str) -> None:
+    commit = court.commit()
+    court.repository.git("update-ref", f"refs/{place}/refs/reconciler/{FLEET_ID}/applied", commit)
+    assert court.codes() == ["not-signed"]
+
+
+def test_a_record_that_cannot_be_read_is_no_permission(court: Court, keys: dict[str, SshKey]) -> None:
+    begun(court, keys["ada"])
+    loaded = court.load()
+    (court.repository.path / ".git" / "packed-refs").write_text("damaged\n")
+    with pytest.raises(Untrusted, match="cannot be read"):
+        History(loaded.tree.repository, loaded.tree.source.commit, FLEET_ID, FleetTrust())
 
 
 def test_a_signature_by_a_key_that_is_on_no_list_is_refused(court: Court, keys: dict[str, SshKey]) -> None:

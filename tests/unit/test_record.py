@@ -177,6 +177,24 @@ def test_losing_the_references_loses_history_and_the_next_run_begins_it_anew(rep
     assert (applied(repository), runs(repository, commit)) == (commit, [IDLE])
 
 
+@pytest.mark.parametrize("place", ["refs/heads", "refs/tags"])
+def test_a_branch_or_tag_that_has_the_name_of_the_record_is_not_the_record(repository: Repository, place: str) -> None:
+    """Whoever may push can make one, before there is a record and after it was lost."""
+    commit = repository.commit({"a": "1"})
+    for name in (f"refs/reconciler/{FLEET}/applied", f"refs/notes/reconciler/{FLEET}"):
+        repository.git("update-ref", f"{place}/{name}", commit)
+    assert (applied(repository), runs(repository, commit)) == ("", [])
+    write(repository, commit, GOOD)
+    assert (applied(repository), runs(repository, commit)) == (commit, [GOOD])
+
+
+def test_a_record_that_cannot_be_read_is_not_taken_for_none(repository: Repository) -> None:
+    repo = open_repository(repository.path)
+    (repository.path / ".git" / "packed-refs").write_text("damaged\n")
+    with pytest.raises(RecordError):
+        record.applied(repo, FLEET)
+
+
 def test_nothing_of_a_hostile_repository_is_run(repository: Repository, tmp_path: Path) -> None:
     commit = repository.commit({"a": "1"})
     canary = tmp_path / "canary"

@@ -50,6 +50,12 @@ def test_of_many_who_suspend_at_once_none_is_lost(repository: Repository) -> Non
     assert suspended(repository) == names
 
 
+def test_nobody_suspends_by_pushing_a_tag(repository: Repository) -> None:
+    blob = repository.git("hash-object", "-w", "--stdin", data=b'[{"what":"fleet","by":"eve","time":"now"}]')
+    repository.git("update-ref", f"refs/tags/{kept.suspended_name(FLEET)}", blob)
+    assert suspended(repository) == []
+
+
 @pytest.mark.parametrize("content", [b"nonsense", b'[{"what": 1}]', b"\xff", b"[" * (2 << 20)])
 def test_what_cannot_be_read_is_told_until_it_is_forgotten(repository: Repository, content: bytes) -> None:
     blob = repository.git("hash-object", "-w", "--stdin", data=content)

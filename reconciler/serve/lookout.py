@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 
 from reconciler.serve.following import Follower, Tip
 from reconciler.serve.following.polling import Polling
@@ -18,6 +19,7 @@ class Lookout:
         self._follower, self._seen = follower, seen
         self._polling = Polling(every=every)
         self._hinted = threading.Event()
+        self._turn = threading.Lock()
         self._ending = False
         self._hints = self._looks = 0
         self._thread = threading.Thread(target=self._run, name="lookout", daemon=True)
@@ -28,7 +30,8 @@ class Lookout:
 
     def hint(self) -> None:
         """It may be worth looking now."""
-        self._hints += 1
+        with self._turn:
+            self._hints += 1
         self._hinted.set()
 
     @property
@@ -43,12 +46,20 @@ class Lookout:
         self._thread.join(timeout=1.0)
 
     def _run(self) -> None:
-        with self._follower.watching(self.hint):
+        with ExitStack() as stack:
+            with suppress(Exception):  # without hints it is looked at now and then
+                stack.enter_context(self._follower.watching(self.hint))
             while not self._ending:
                 self._hinted.clear()
                 hints = self._hints
-                before, self.tip = self.tip, self._follower.look()
+                before, self.tip = self.tip, self._look()
                 self._polling = self._polling.after(failed=bool(self.tip.problem))
                 self._looks = hints + 1
                 self._seen(self.tip, before != self.tip)
                 self._hinted.wait(self._polling.pause(random.random()))  # noqa: S311 - no secret hangs on it
+
+    def _look(self) -> Tip:
+        try:
+            return self._follower.look()
+        except Exception as bug:  # whoever looks no more would never see another commit
+            return Tip(commit=self.tip.commit, problem=f"unexpected {type(bug).__name__}: {bug}")

@@ -102,7 +102,7 @@ class Runner:
         for link in self._links.all:
             if link.config.name in looks:
                 self._tell_host(link.config.name, looks[link.config.name], link.snapshot.status)
-        self._show_hosts()
+        self.show_hosts()
         if self._course.loaded and self._course.around:
             self._publisher.keep(
                 self._course.loaded,
@@ -126,7 +126,8 @@ class Runner:
             self._journal.tell("HostSeen", f"{name} is seen", host=name)
         self._errors[name] = error
 
-    def _show_hosts(self) -> None:
+    def show_hosts(self) -> None:
+        """Publish how the hosts are."""
         self.shown.hosts = tuple(overview.host_status(link) for link in self._links.all)
         bad = [each.name for each in self.shown.hosts if each.seen != "complete"]
         if bad:

@@ -93,6 +93,8 @@ class Worker:
         for host in told.lost:
             self._patience.backoff.failed(_HOST + host, now)
             self._journal.tell("HostLost", f"the connection to {host} is lost", "warning", host=host)
+        if told.lost:
+            self._runner.show_hosts()
         due = self._patience.backoff.past(now)
         whole = told.whole or self._reason(due, now)
         if self._course.consider(self._lookout.tip, afresh=bool(whole)):

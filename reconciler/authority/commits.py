@@ -65,7 +65,9 @@ def _large(repo: Repo, ids: list[str]) -> str:
 
 
 def parsed(identity: str, data: bytes) -> Commit:
-    """A commit object. Its tree and parents are the first lines, where alone Git looks for them. Raises `Untrusted`."""
+    """A commit object. Its tree and parents are the first lines, where alone Git looks for them, and who made it comes
+    next: a signature in front of a parent would hide that one and stay good. Raises `Untrusted`.
+    """
     head, _, message = data.partition(b"\n\n")
     lines = head.split(b"\n")
     tree = lines[0].removeprefix(b"tree ")
@@ -76,15 +78,17 @@ def parsed(identity: str, data: bytes) -> Commit:
         if not line.startswith(b"parent "):
             break
         parents.append(line.removeprefix(b"parent ").decode("ascii", "replace"))
+    author, committer = (*lines[1 + len(parents) : 3 + len(parents)], b"", b"")[:2]
+    if not author.startswith(b"author ") or not committer.startswith(b"committer "):
+        raise unjudgeable(f"Commit {identity} is not written as Git writes commits; `git fsck` tells more.")
     signatures, rest = _separated(lines)
-    author = next((line for line in lines if line.startswith(b"author ")), b"")
     email = author.partition(b"<")[2].partition(b">")[0].decode(errors="replace")  # where Git takes it from
     return Commit(
         id=identity,
         tree=tree.decode("ascii", "replace"),
         parents=tuple(parents),
         email=email if len(email) <= _LONGEST_EMAIL else "",
-        message=message.decode(errors="replace"),
+        message=message.partition(b"\0")[0].decode(errors="replace"),  # Git shows no more of it
         payload=b"\n".join(rest) + data[len(head) :],
         signatures=signatures,
     )

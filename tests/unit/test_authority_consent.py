@@ -52,6 +52,17 @@ def warned(court: Court) -> list[str]:
     return [each.code for each in court.judge().diagnostics if each.code != "names-only-claimed"]
 
 
+def test_consent_that_git_does_not_show_is_none(court: Court) -> None:
+    git = court.repository.git
+    head = git("cat-file", "commit", "HEAD").partition("\n\n")[0]
+    message = f"Harmless\n\0\n\nReconciler-Allow: delete {DB}\n"
+    tree, _, rest = head.partition("\n")
+    child = f"{tree}\nparent {git('rev-parse', 'HEAD')}\n{rest}\n\n{message}"
+    commit = git("hash-object", "-w", "-t", "commit", "--literally", "--stdin", data=child.encode())
+    git("update-ref", "refs/heads/main", commit)
+    assert given(court) == []
+
+
 @pytest.mark.parametrize(
     ("by", "words"),
     [

@@ -380,3 +380,20 @@ def test_what_is_signed_is_the_commit_without_its_signature_as_git_has_it(
     assert len(read.payload) + len(read.signatures[0]) < len(data)
     assert b"gpgsig" not in read.payload
     assert (read.email, read.name) == (ADA, f"commit {commit[:12]} (Change 1)")
+
+
+def test_a_signature_in_front_of_a_parent_hides_no_merged_branch(court: Court, keys: dict[str, SshKey]) -> None:
+    """What is signed is all but the signature, so that it stays good wherever it stands."""
+    begun(court, keys["ada"])
+    git = court.repository.git
+    git("checkout", "-q", "-b", "side")
+    change(court, 1)
+    git("checkout", "-q", "main")
+    git(*keys["ada"].options, "merge", "-q", "--no-ff", "-S", "-m", "Merge", "side")
+    assert court.codes() == ["not-signed"]
+    head, _, body = git("cat-file", "commit", "HEAD").partition("\n\n")
+    plain, begin, signature = head.partition("\ngpgsig ")
+    tree, first, *others = plain.split("\n")
+    forged = "\n".join([tree, first + begin + signature, *others]) + "\n\n" + body + "\n"
+    commit = git("hash-object", "-w", "-t", "commit", "--literally", "--stdin", data=forged.encode())
+    assert court.codes(commit) == ["cannot-be-judged"]

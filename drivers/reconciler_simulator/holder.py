@@ -25,7 +25,10 @@ def hold(path: str, silence: float) -> int:
         heard = os.read(0, 4096)
         if not heard or not _is_there(path, descriptor):
             break
-        os.write(1, b"!" * heard.count(b"?"))
+        try:
+            os.write(1, b"!" * heard.count(b"?"))
+        except BrokenPipeError:  # whoever asked was killed before it heard
+            break
     return 0
 
 

@@ -18,7 +18,7 @@ from reconciler import duration, trust
 from reconciler.cli.asking import repository_here
 from reconciler.cli.exits import Exit
 from reconciler.diagnostic import DiagnosticError, error
-from reconciler.reconcile import Options
+from reconciler.reconcile import Options, load
 from reconciler.report.line import Span, line
 from reconciler.report.screen import Screen
 from reconciler.serve.answering import Answering
@@ -118,12 +118,12 @@ def unit_of(asked: Asked) -> str:
 
 def _followed(asked: Asked, configuration: Trust) -> tuple[str, FleetTrust, RepositoryTrust]:
     """Which fleet is served, what is trusted for it, and what is followed. With --repo, that is followed; the section
-    with that repository is the fleet's, if there is one.
+    with that repository is the fleet's, else that of the fleet which its branch declares.
     """
     sections = {
         name: each
         for name, each in configuration.fleets.items()
-        if name == asked.fleet or (asked.fleet is None and each.repository and _same(each.repository, asked.repo))
+        if name == asked.fleet or (asked.fleet is None and each.repository and _same(each.repository, asked))
     }
     if asked.fleet is not None and not sections:
         raise _unclear(f"{configuration.path} has no fleet {asked.fleet}.")
@@ -135,11 +135,26 @@ def _followed(asked: Asked, configuration: Trust) -> tuple[str, FleetTrust, Repo
         here = asked.repo or repository_here()
         known = repository or RepositoryTrust(url="/")
         repository = msgspec.structs.replace(known, url=str(here.resolve()), path=asked.path or known.path)
+        if not sections:  # which fleet is served is said by the first good commit; this is about how
+            section = configuration.fleet(_declared(here, repository.path, asked.branch or repository.branch))
     return fleet_id, section, msgspec.structs.replace(repository, branch=asked.branch or repository.branch)
 
 
-def _same(repository: RepositoryTrust, asked: Path | None) -> bool:
-    return asked is None or (repository.url.startswith("/") and Path(repository.url).resolve() == asked.resolve())
+def _same(repository: RepositoryTrust, asked: Asked) -> bool:
+    """Whether what is asked for is that repository, and that folder of it."""
+    if asked.path not in ("", repository.path):
+        return False
+    if asked.repo is None:
+        return True
+    return repository.url.startswith("/") and Path(repository.url).resolve() == asked.repo.resolve()
+
+
+def _declared(repo: Path, folder: str, branch: str) -> str:
+    """The id of the fleet that a branch declares; empty where that cannot be told."""
+    try:
+        return load(Options(repo=repo, path=folder, rev=f"refs/heads/{branch}")).desired.fleet_id
+    except DiagnosticError:
+        return ""
 
 
 def _unclear(detail: str) -> DiagnosticError:

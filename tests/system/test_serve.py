@@ -145,8 +145,7 @@ def test_a_guest_that_died_is_started_again(desk: Desk, serving: Serving) -> Non
 def configured(desk: Desk, controller: str) -> Path:
     """A trusted configuration for the desk's fleet, with such a section for its controller."""
     config = desk.home / "config.yaml"
-    section = f"repository: {{url: {desk.repo}}}\n    controller: {controller}"
-    config.write_text(f"fleets:\n  {fleet_id(desk)}:\n    {section}\n", encoding="utf-8")
+    config.write_text(f"fleets:\n  {fleet_id(desk)}:\n    controller: {controller}\n", encoding="utf-8")
     config.chmod(0o600)
     return config
 

@@ -13,7 +13,7 @@ from reconciler.authority.trailers import KEY, Trailer, trailers
 from reconciler.diagnostic import Diagnostic, error
 from reconciler.guard import Allow
 from reconciler.suggest import listed
-from reconciler.trust.configuration import Rule
+from reconciler.trust.fields import Rule
 
 
 def consents(

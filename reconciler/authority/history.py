@@ -10,7 +10,7 @@ from reconciler.authority.commits import Commit, read
 from reconciler.authority.identity import Identity
 from reconciler.authority.signatures import Signatures
 from reconciler.authority.since import Line
-from reconciler.trust.configuration import FleetTrust
+from reconciler.trust.fields import FleetTrust
 
 if TYPE_CHECKING:
     from git import Repo

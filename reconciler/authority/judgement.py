@@ -25,7 +25,7 @@ from reconciler.kinds.fleet import DeletionBudget
 from reconciler.parsing import Memory
 from reconciler.source import Tree
 from reconciler.trust import Trust
-from reconciler.trust.configuration import FleetTrust
+from reconciler.trust.fields import FleetTrust
 
 _STRICTNESS: dict[Required, int] = {"none": 0, "tip": 1, "all": 2}
 

@@ -17,7 +17,7 @@ from reconciler.kinds.instance import InstanceSpec
 from reconciler.kinds.keypair import KeypairSpec
 from reconciler.suggest import listed
 from reconciler.treepath import beside
-from reconciler.trust.configuration import Rule
+from reconciler.trust.fields import Rule
 
 _MOST_TOLD = 20
 

@@ -20,7 +20,7 @@ from reconciler.source import StoredFile
 from reconciler.source.commit import CommitTree
 from reconciler.source.content import find
 from reconciler.text import MOST_BYTES
-from reconciler.trust.configuration import Bounds
+from reconciler.trust.fields import Bounds
 
 if TYPE_CHECKING:
     from git import Repo

@@ -13,7 +13,7 @@ from reconciler.diagnostic import Place
 from reconciler.guard import Allow
 from reconciler.impact import Impact
 from reconciler.source.content import printable
-from reconciler.trust.configuration import Rule
+from reconciler.trust.fields import Rule
 
 DELETE = "delete"
 

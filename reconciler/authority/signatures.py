@@ -16,7 +16,7 @@ from reconciler.authority.identity import Identity
 from reconciler.authority.programs import Unverified
 from reconciler.authority.ssh import SshSigners
 from reconciler.diagnostic import Diagnostic, Untrusted, error
-from reconciler.trust.configuration import SignatureTrust
+from reconciler.trust.fields import SignatureTrust
 
 _MOST_TOLD = 10
 _WORKERS = 4

@@ -34,7 +34,7 @@ from reconciler.serve.surroundings import surrounded
 from reconciler.serve.unit import unit
 from reconciler.source import open_repository
 from reconciler.trust import Trust
-from reconciler.trust.configuration import FleetTrust, RepositoryTrust
+from reconciler.trust.fields import FleetTrust, RepositoryTrust
 
 _TO_LEAVE = 5.0
 """Seconds that another controller, which may be about to end, has to leave the socket."""

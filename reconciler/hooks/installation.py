@@ -16,7 +16,7 @@ from reconciler.diagnostic import DiagnosticError, error
 from reconciler.hooks.site import USUAL_BRANCH
 from reconciler.hooks.worker import without_git
 from reconciler.serve.judging import Deployment
-from reconciler.trust.configuration import FleetTrust
+from reconciler.trust.fields import FleetTrust
 
 HOOKS = ("pre-receive", "post-receive")
 MARK = "# Written by `reconciler hooks install`, which writes it anew when it is run again."

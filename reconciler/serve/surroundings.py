@@ -13,7 +13,7 @@ from reconciler.serve.journal import Severity
 from reconciler.serve.log import Format, logging
 from reconciler.serve.notify import Manager, managed
 from reconciler.serve.pulse import Pulse
-from reconciler.trust.configuration import ControllerTrust
+from reconciler.trust.fields import ControllerTrust
 
 if TYPE_CHECKING:
     from reconciler.serve.http.metrics import Metrics

@@ -25,7 +25,8 @@ from reconciler.kinds.instance import secret_of
 from reconciler.mistake import Mistake
 from reconciler.secret import SecretSource
 from reconciler.suggest import did_you_mean, listed, shown
-from reconciler.trust.configuration import Configuration, FleetTrust, TrustError, mistaken, read, unreadable
+from reconciler.trust.configuration import TrustError, mistaken, read, unreadable
+from reconciler.trust.fields import Configuration, FleetTrust
 from reconciler.xdg import cache_home, config_home, state_home
 
 __all__ = ["Trust", "TrustError", "load"]

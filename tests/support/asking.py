@@ -14,7 +14,7 @@ from reconciler.report.screen import Stream
 from reconciler.serve.journal import Journal
 from reconciler.serve.pulse import Pulse
 from reconciler.serve.surroundings import surrounded
-from reconciler.trust.configuration import ControllerTrust
+from reconciler.trust.fields import ControllerTrust
 from tests.support.controls import Remembering
 
 PATIENCE = 20.0

@@ -17,7 +17,7 @@ from reconciler.plan import Plan, Source
 from reconciler.reconcile import Loaded, Options, load
 from reconciler.record import run_of
 from reconciler.trust import Trust
-from reconciler.trust.configuration import Configuration
+from reconciler.trust.fields import Configuration
 from tests.support.fleet import FLEET_ID, Manifest, flavor, fleet, host, image, instance, manifest, network
 from tests.support.repository import Repository
 

@@ -18,7 +18,7 @@ from reconciler.serve.following.branch import Tip
 from reconciler.serve.following.call import LIMITS, Call
 from reconciler.serve.following.remote import RemoteBranch
 from reconciler.source import open_repository, open_source
-from reconciler.trust.configuration import RepositoryTrust
+from reconciler.trust.fields import RepositoryTrust
 from tests.support.command import Desk
 from tests.support.git_server import GitServer, certificates
 from tests.support.hostile import Traps

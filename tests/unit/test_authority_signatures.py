@@ -14,7 +14,7 @@ from reconciler.authority.identity import Identity
 from reconciler.authority.programs import Unverified
 from reconciler.diagnostic import Untrusted
 from reconciler.source import open_repository
-from reconciler.trust.configuration import FleetTrust
+from reconciler.trust.fields import FleetTrust
 from tests.support.court import Court, text
 from tests.support.fleet import FLEET_ID, fleet
 from tests.support.signing import GpgKey, SshKey

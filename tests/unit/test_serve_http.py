@@ -19,7 +19,7 @@ from reconciler.serve.http.webhooks import Webhooks
 from reconciler.serve.journal import Entry
 from reconciler.serve.pulse import Pulse
 from reconciler.serve.status import Condition, HostStatus, ResourceStatus
-from reconciler.trust.configuration import WebhookTrust
+from reconciler.trust.fields import WebhookTrust
 from tests.support.asking import Client, place_of, served
 from tests.support.controls import Remembering
 from tests.support.hosts import until

@@ -21,7 +21,7 @@ from reconciler.serve.notify import Manager, managed
 from reconciler.serve.pulse import BeatingStop, Pulse
 from reconciler.serve.status import Condition
 from reconciler.serve.surroundings import summary, surrounded
-from reconciler.trust.configuration import ControllerTrust
+from reconciler.trust.fields import ControllerTrust
 from tests.support.controls import Remembering
 
 TIME = "2026-01-02T03:04:05.678+00:00"

@@ -9,7 +9,7 @@ from reconciler.serve.following.branch import Follower, Tip
 from reconciler.xdg import state_home
 
 if TYPE_CHECKING:
-    from reconciler.trust.configuration import RepositoryTrust
+    from reconciler.trust.fields import RepositoryTrust
 
 __all__ = ["Follower", "Tip", "follower", "mirror_of"]
 

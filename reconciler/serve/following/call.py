@@ -18,7 +18,7 @@ import msgspec
 from reconciler.confined import MIB, Limits, Process, broken
 from reconciler.report.line import escape
 from reconciler.secret import SecretError, resolve
-from reconciler.trust.configuration import RepositoryTrust
+from reconciler.trust.fields import RepositoryTrust
 
 LIMITS = Limits(seconds=300, cpu=300, memory=4096 * MIB, file=512 * MIB, output=MIB)
 """A first fetch brings the whole history, and all of it in one file."""

@@ -22,7 +22,7 @@ from reconciler.serve.following.branch import Tip
 from reconciler.serve.following.call import LIMITS, Call, RemoteError
 from reconciler.serve.following.reading import comes_after, exact
 from reconciler.source import SourceError, open_repository
-from reconciler.trust.configuration import RepositoryTrust
+from reconciler.trust.fields import RepositoryTrust
 
 if TYPE_CHECKING:
     from git import Repo

@@ -22,7 +22,7 @@ from reconciler.secret import SecretError, SecretSource, resolve
 from reconciler.serve.http.allowance import Allowance, Heard
 from reconciler.serve.http.request import Refused, Reply, Request, text
 from reconciler.serve.journal import Journal
-from reconciler.trust.configuration import WebhookTrust
+from reconciler.trust.fields import WebhookTrust
 
 _BURST, _EVERY = 30, 1.0
 _LONGEST_ID = 200

@@ -10,6 +10,7 @@ import pytest
 
 from reconciler.authority.commits import parsed
 from reconciler.authority.identity import covers, matches
+from reconciler.diagnostic import Untrusted
 from tests.support.court import FIRST, Court, text
 from tests.support.fleet import FLEET_ID, Manifest, flavor, instance, manifest
 from tests.support.signing import SshKey
@@ -296,15 +297,20 @@ def test_what_is_not_read_as_a_manifest_declares_nothing(court: Court) -> None:
     [
         (b"Ada <ada@example.org> 1 +0000", ADA),
         (b"Eve <eve@example.org> <ada@example.org> 1 +0000", EVE),
-        (b"Eve <eve@example.org> 1 +0000\nauthor Ada <ada@example.org> 1 +0000", EVE),
         (b"<> 1 +0000", ""),
         (b"Ada", ""),
         (b"Ada <" + b"a" * 255 + b"@example.org> 1 +0000", ""),
     ],
 )
 def test_the_author_is_whom_git_takes_for_it(author: bytes, email: str) -> None:
-    data = b"tree " + b"0" * 40 + b"\nauthor " + author + b"\n\nChange\n"
+    data = b"tree " + b"0" * 40 + b"\nauthor " + author + b"\ncommitter Bea <bea@example.org> 1 +0000\n\nChange\n"
     assert parsed("1" * 40, data).email == email
+
+
+def test_a_commit_with_two_authors_cannot_be_judged() -> None:
+    people = b"author Eve <eve@example.org> 1 +0000\nauthor Ada <ada@example.org> 1 +0000"
+    with pytest.raises(Untrusted, match="cannot be judged"):
+        parsed("1" * 40, b"tree " + b"0" * 40 + b"\n" + people + b"\n\nChange\n")
 
 
 def test_a_commit_that_is_all_words_is_not_read(court: Court) -> None:

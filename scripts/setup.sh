@@ -3,7 +3,7 @@
 GENERAL_PACKAGES="git openssh-client"
 LIBVIRT_PACKAGES="qemu-system-x86 qemu-utils libvirt-daemon-system libvirt-clients libvirt-dev pkg-config gcc
     libc6-dev dnsmasq-base iptables nftables iproute2 procps kmod"
-TEST_PACKAGES="ovmf gnutls-bin mmdebstrap e2fsprogs"
+TEST_PACKAGES="ovmf gnutls-bin gnupg mmdebstrap e2fsprogs"
 TEST_SERVERS="openssh-server"
 PYTHON_PACKAGES="python3 python3-venv python3-dev"
 environment=$project/.venv
@@ -64,6 +64,15 @@ install_dormant() {
     [ -n "$kept" ] || as_root rm -f $policy
     [ ! -d /run/systemd/system ] || as_root systemctl disable -q ssh.service ssh.socket >&2 || true
     return $installed
+}
+
+# End with words where a program is missing that nothing can be left out for.
+need_programs() {
+    lacking=
+    for program in "$@"; do
+        command -v "$program" >/dev/null || lacking="$lacking $program"
+    done
+    [ -z "$lacking" ] || die "These programs are needed, and are not installed:$lacking"
 }
 
 # Whether a Python is new enough, can make environments, and (for libvirt's bindings) can compile.

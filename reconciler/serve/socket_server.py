@@ -74,18 +74,23 @@ class _Desk:
                 connection.send(answered(End(code=1, message="too many are asking at once; try again in a moment")))
             return
         talk = threading.Thread(target=self._talk, args=(connection,), name="conversation", daemon=True)
-        self._talks = {each for each in self._talks if each.is_alive()} | {talk}
-        talk.start()
+        try:
+            talk.start()
+        except RuntimeError:  # no thread can be had; others end
+            connection.close()
+            self._places.release()
+        else:
+            self._talks = {each for each in self._talks if each.is_alive()} | {talk}
 
     def _talk(self, connection: socket.socket) -> None:
-        speaking = None
+        speaking, gone = None, threading.Event()
         try:
             with contextlib.closing(connection), contextlib.suppress(OSError):
-                outbox, gone = Outbox(_left_out), threading.Event()
+                outbox = Outbox(_left_out)
                 speaking = self._ask(connection, outbox, gone)
                 self._send_all(connection, outbox)
-                gone.set()
         finally:
+            gone.set()
             if speaking is not None:
                 speaking.join()
             self._places.release()

@@ -245,6 +245,33 @@ def test_events_come_as_they_happen_each_once_and_in_order(tmp_path: Path) -> No
         until(lambda: _listeners(controls) == 0, 20, "the one who followed to be forgotten")
 
 
+def test_one_who_leaves_without_having_read_is_forgotten_and_so_is_their_place(tmp_path: Path) -> None:
+    controls = Remembering()
+    for _ in range(1000):
+        controls.journal.tell("Before", "x" * 1000)
+    before = threading.active_count()
+    with desk(tmp_path / "s", controls) as path:
+        for _ in range(3):
+            with connect(path) as connection:
+                connection.sendall(asked(AskEvents(follow=True)))
+                assert connection.recv(1)
+        until(lambda: _listeners(controls) == 0, 20, "those who followed to be forgotten")
+        until(lambda: threading.active_count() == before + 1, 20, "their threads to end")
+
+
+def test_where_no_thread_can_be_had_one_who_asks_is_hung_up_on_and_the_next_is_answered(tmp_path: Path) -> None:
+    with desk(tmp_path / "s", Remembering()) as path:
+        assert last(ask(path, AskStatus(), 20)).code == 0
+        usual = threading.stack_size(1 << 46)  # more than there is
+        try:
+            for _ in range(MOST_AT_ONCE + 1):
+                with pytest.raises(HungUp):
+                    list(ask(path, AskStatus(), 20))
+        finally:
+            threading.stack_size(usual)
+        assert last(ask(path, AskStatus(), 20)).code == 0
+
+
 def _listeners(controls: Remembering) -> Any:
     listeners: list[Callable[..., None]] = controls.journal._listeners
     return len(listeners)

@@ -121,6 +121,13 @@ def test_who_asks_for_something_else_hears_what_there_is(client: Client) -> None
     )  # fmt: skip
 
 
+def test_an_address_that_means_nothing_is_no_fault_of_ours(client: Client) -> None:
+    many = "&".join(f"a{number}=1" for number in range(100))
+    for address in (f"/events?{many}", "//[", "/status?" + "%" * 10 + f"&{many}"):
+        assert client.ask(address).status == 400, address
+    assert [entry for entry in client.controls.journal.entries() if entry.reason == "HttpFailed"] == []
+
+
 def test_pages_of_other_sites_get_nothing(stream: Stream) -> None:
     """DNS rebinding: a browser calls us by a name of the attacker's."""
     with served(stream, host_names=["controller.example.org"]) as client:

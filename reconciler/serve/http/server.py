@@ -183,11 +183,15 @@ class _Handler(BaseHTTPRequestHandler):
             return text("the controller could not answer; its log says more", 500)
 
     def _request(self) -> Request:
-        split = urlsplit(self.path)
+        try:
+            split = urlsplit(self.path)
+            query = dict(parse_qsl(split.query, max_num_fields=20))
+        except ValueError:
+            raise Refused(400, "the address is not understood") from None
         return Request(
             method="GET" if self.command == "HEAD" else self.command,
             path=split.path,
-            query=dict(parse_qsl(split.query, max_num_fields=20)),
+            query=query,
             headers={name.lower(): value for name, value in self.headers.items()},
             remote=str(self.client_address[0]),
             body=self._body,

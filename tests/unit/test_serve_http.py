@@ -123,7 +123,7 @@ def test_who_asks_for_something_else_hears_what_there_is(client: Client) -> None
 
 def test_an_address_that_means_nothing_is_no_fault_of_ours(client: Client) -> None:
     many = "&".join(f"a{number}=1" for number in range(100))
-    for address in (f"/events?{many}", "//[", "/status?" + "%" * 10 + f"&{many}"):
+    for address in (f"/events?{many}", f"/nowhere?{many}"):
         assert client.ask(address).status == 400, address
     assert [entry for entry in client.controls.journal.entries() if entry.reason == "HttpFailed"] == []
 

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from reconciler.address import Address
+from reconciler.guard.allow import words
+from reconciler.impact import Impact
 from reconciler.observation import Failed, Partial
 from reconciler.plan import Outcome, Plan, Refused, Waiting
 from reconciler.serve.links import Link
@@ -43,7 +45,9 @@ def resources(
     for text, why in plan.held.items():
         found[Address.parse(text)] = ResourceStatus(address=text, state="held", message=why)
     for text, why in plan.left_down.items():
-        found[Address.parse(text)] = ResourceStatus(address=text, state="left-down", message=why)
+        address = Address.parse(text)
+        message = f"{why}; {words(Impact.RESTART, address)} starts it"
+        found[address] = ResourceStatus(address=text, state="left-down", message=message)
     for change in plan.changes:
         address = change.key.address
         if isinstance(change.consent, Waiting):
@@ -72,7 +76,7 @@ def ready(
         return "False", wrong.reason, wrong.message
     if not carried_out:
         return "False", "NotCarriedOut", commit[:12]
-    if failed := [each.address for each in shown if each.state == "failed"]:
+    if failed := [each.address for each in shown if each.state in ("failed", "contended")]:
         return "False", "Failed", ", ".join(failed[:MOST_NAMES])
     return "True", "InForce", commit[:12]
 

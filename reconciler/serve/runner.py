@@ -26,6 +26,7 @@ from reconciler.serve.publishing import Publisher
 from reconciler.serve.pulse import BeatingStop, Pulse
 from reconciler.serve.rounds import Done, Rounds
 from reconciler.serve.status import HostStatus, ResourceStatus
+from reconciler.serve.telling import stays_so
 
 
 class Shown:
@@ -161,7 +162,7 @@ class Runner:
         elif round_.plan.steps or round_.plan.changes:
             self._remember(self._carried_out(round_, Transcript(self._course.commit, _nobody), heard), targets)
         else:
-            self._forget(targets)
+            self._show(overview.resources(round_.plan, (), {}, ()), targets)
 
     def _whole(self, round_: Round) -> None:
         commit = self._course.commit
@@ -208,9 +209,7 @@ class Runner:
         settled = self.settled == self._course.commit
         self._patience.learn(done.run, done.outcomes, settled, time.monotonic())
         found = overview.resources(done.plan, done.outcomes, done.reasons, self._patience.contended)
-        kept = {address: each for address, each in self.shown.resources.items() if targets and address not in targets}
-        clock = time.monotonic()
-        self.shown.resources = overview.with_retries(kept | found, self._patience.backoff.waiting(clock), clock)
+        self._show(found, targets)
         self._show_contended()
         if not targets:
             self.shown.summary = run_of(done.plan, (), time="", by="").summary
@@ -219,9 +218,12 @@ class Runner:
         for key in done.begun:  # what it did is looked at once: of hosts that tell nothing, too
             self._inbox.notice(Notice(host=key.host, address=key.address, cause="a run has ended"))
 
-    def _forget(self, targets: frozenset[Address]) -> None:
-        kept = {address: each for address, each in self.shown.resources.items() if address not in targets}
-        self.shown.resources = kept
+    def _show(self, found: dict[Address, ResourceStatus], targets: frozenset[Address]) -> None:
+        """What is said about resources from now on; `targets` empty: a round found out about all of them."""
+        before, clock = self.shown.resources, time.monotonic()
+        kept = {address: each for address, each in before.items() if targets and address not in targets}
+        self.shown.resources = overview.with_retries(kept | found, self._patience.backoff.waiting(clock), clock)
+        stays_so(self._journal, before, self.shown.resources)
 
     def _show_contended(self) -> None:
         if names := ", ".join(map(str, self._patience.contended)):

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from reconciler.address import Address
 from reconciler.listener import Listener
 from reconciler.plan import Outcome, Plan, Step
 from reconciler.report.outcome import PAST, step_words, summary_words
 from reconciler.serve.journal import Journal
+from reconciler.serve.status import ResourceStatus
+
+MOST_PATHS = 5
+"""Fields of a step that are named; more are counted."""
+MOST_TOLD = 20
+"""Resources that are told of one by one; more are counted."""
 
 
 class Both:
@@ -66,7 +73,7 @@ class Steps:
         begun = self._begun.pop(step.id, None)
         seconds = None if begun is None else time.monotonic() - begun
         if outcome.status == "succeeded":
-            self._tell("StepSucceeded", f"{PAST[step.verb]} {step_words(step)}", step, "info", seconds)
+            self._tell("StepSucceeded", f"{PAST[step.verb]} {step_words(step)}{_fields(step)}", step, "info", seconds)
         elif outcome.unready:
             self._tell("NotReady", f"{step_words(step)} is not ready: {outcome.error}", step, "error", seconds)
         elif outcome.status == "failed":
@@ -95,3 +102,23 @@ def finished(journal: Journal, plan: Plan, outcomes: Sequence[Outcome], seconds:
     commit = plan.source.commit
     severity = "warning" if bad else "info" if outcomes else "debug"
     journal.tell("RunFinished", f"{commit[:12]}: {words}", severity, commit=commit, seconds=seconds)  # type: ignore[arg-type]
+
+
+def _fields(step: Step) -> str:
+    """Which fields an update was about."""
+    if step.verb != "update":
+        return ""
+    more = len(step.paths) - MOST_PATHS
+    return ": " + ", ".join(step.paths[:MOST_PATHS]) + (f" and {more} more" if more > 0 else "")
+
+
+def stays_so(
+    journal: Journal, before: Mapping[Address, ResourceStatus], after: Mapping[Address, ResourceStatus]
+) -> None:
+    """Tell of resources that stay from now on as nobody declared them, although nothing failed."""
+    quiet = ("waiting", "refused", "held", "left-down")
+    new = [each for address, each in sorted(after.items()) if each.state in quiet and before.get(address) != each]
+    for each in new[:MOST_TOLD]:
+        journal.tell("LeftAlone", f"{each.address}: {each.message}", address=each.address)
+    if (more := len(new) - MOST_TOLD) > 0:
+        journal.tell("LeftAlone", f"and {more} more; `reconciler status` has all")

@@ -119,6 +119,10 @@ def test_a_guest_that_shut_down_is_left_down_and_one_that_died_is_started(desk: 
     now = serving.until(lambda now: (found := resource(now, WEB)) and found.state == "left-down")
     assert guests(desk) == []
     assert "shut down from within" in resource(now, WEB).message  # type: ignore[union-attr]
+    assert f"restart={WEB}" in resource(now, WEB).message  # type: ignore[union-attr]
+    serving.until(lambda now: serving.told("Planned")[-1].message == "0 steps")
+    assert resource(serving.status(), WEB) is not None, "that there is nothing to do about it is not the end of it"
+    assert [each.address for each in serving.told("LeftAlone")] == [WEB]
     assert desk.run("apply", "--allow", f"restart={WEB}").code == 0
     serving.until(lambda now: resource(now, WEB) is None)
     desk.by_hand("crash", "web-1")
@@ -244,6 +248,7 @@ def test_whoever_undoes_it_again_and_again_wins_until_the_fight_is_taken_up_agai
     desk.by_hand("crash", "web-1")
     now = serving.until(lambda now: resource(now, WEB))
     assert (resource(now, WEB).state, guests(desk)) == ("contended", [])  # type: ignore[union-attr]
+    assert condition(now, "Ready").reason == "Failed", "it is down, and nobody takes care of it"
     assert serving.command("resume", WEB) == ""
     serving.until(lambda now: guests(desk) and condition(now, "Contended").status == "False")
 

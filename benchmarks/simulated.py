@@ -34,7 +34,7 @@ class Bench:
 
 
 def figures(folder: Path, instances: int, *, one_file: bool) -> Iterator[Figure]:
-    """First plan, apply, no-op plan, plan after a commit that changes one instance."""
+    """First plan, apply, plans after that: when every host has changed, nothing, or one instance by a commit."""
     bench = Bench(folder, Shape(instances=instances), one_file=one_file)
     where = "all in one file" if one_file else "a file each"
 
@@ -46,6 +46,7 @@ def figures(folder: Path, instances: int, *, one_file: bool) -> Iterator[Figure]
     floor = least(bench.floor() for _ in range(TIMES))
     yield figure("first plan, nothing cached", first, floor)
     yield figure("apply on the simulator", apply, None)
+    yield figure("plan after every host has changed", bench.command("plan", "--detailed-exitcode"), floor)
     plans = [bench.command("plan", "--detailed-exitcode") for _ in range(TIMES)]
     yield figure("no-op plan", least(plans), floor)
     yield figure("plan after a one-instance commit", least(_edits(bench)), floor)

@@ -17,8 +17,8 @@ from reconciler.kinds.defaults import Defaults, qualified
 from reconciler.kinds.instance import InstanceSpec, with_defaults
 from reconciler.kinds.instance.check import user_data_problems
 from reconciler.kinds.keypair import KeypairSpec, key_problem
-from reconciler.manifest import UNREAD, File, read
-from reconciler.parsing import Memory
+from reconciler.manifest import UNREAD, read
+from reconciler.parsing import File, Memory
 from reconciler.text import decode
 from reconciler.treepath import beside
 

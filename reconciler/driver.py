@@ -125,6 +125,12 @@ class Driver(Protocol):
     def observe(self) -> Snapshot:
         """All that is ours on the host; never modifies. A host that cannot be read is a `Failed` snapshot."""
 
+    def glance(self) -> str:
+        """The `look` of the snapshot that `observe` would give now, where that can be had for less; else empty.
+
+        Raises `DriverError`.
+        """
+
     def apply(self, step: Step, commit: str, progress: Progress) -> Observed | None:
         """Carry a step out and return what is there now, read back (None when it is gone).
 

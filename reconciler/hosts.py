@@ -36,14 +36,19 @@ class Reached(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def reach(
-    hosts: Sequence[HostConfig], files: Files, deadline: float, driver_type: Callable[[str], DriverType]
+    hosts: Sequence[HostConfig],
+    files: Files,
+    deadline: float,
+    driver_type: Callable[[str], DriverType],
+    known: Mapping[str, str] = {},
 ) -> Reached:
     """Open and observe all hosts, in parallel. A host that fails, or does not answer within its own `patience`, else
-    within `deadline` seconds, is a `Failed` snapshot and has no driver.
+    within `deadline` seconds, is a `Failed` snapshot and has no driver. One of which the `look` is `known` is not
+    observed as long as it has that: its snapshot has nothing else.
     """
     answers: SimpleQueue[tuple[Driver | None, Snapshot]] = SimpleQueue()
     for host in hosts:
-        arguments = (host, files, driver_type, answers)
+        arguments = (host, files, driver_type, known.get(host.name, ""), answers)
         threading.Thread(target=_visit, args=arguments, name=f"observe {host.name}", daemon=True).start()
     limits = {host.name: host.patience or deadline for host in hosts}
     found = _gather(answers, limits)
@@ -76,12 +81,14 @@ def _visit(
     host: HostConfig,
     files: Files,
     driver_type: Callable[[str], DriverType],
+    known: str,
     answers: SimpleQueue[tuple[Driver | None, Snapshot]],
 ) -> None:
     driver: Driver | None = None
     try:
         driver = driver_type(host.driver).open(host, files)
-        snapshot = driver.observe()
+        same = known and driver.glance() == known
+        snapshot = Snapshot(host=host.name, look=known) if same else driver.observe()
     except DriverError as problem:
         snapshot = _failed(host.name, str(problem))
     except Exception as bug:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
 
 import msgspec
 
@@ -11,7 +10,7 @@ from reconciler import parsing
 from reconciler.decode import MOST_MISTAKES
 from reconciler.diagnostic import Diagnostic, Place, error
 from reconciler.kinds.base import Resource
-from reconciler.parsing import Memory
+from reconciler.parsing import File, Memory
 
 MOST_FILES = 50_000
 MOST_TOTAL_BYTES = 64 << 20
@@ -42,13 +41,6 @@ class Blob(msgspec.Struct, frozen=True):
     def size(self) -> int:
         """How many bytes it has."""
         return len(self.data)
-
-
-class File(parsing.File, Protocol):
-    """A file whose size is known, while its content may have to be fetched first: a `Blob`, or one in the commit."""
-
-    @property
-    def size(self) -> int: ...  # noqa: D102
 
 
 def read(blobs: Iterable[File], memory: Memory | None = None) -> tuple[list[Resource], list[Diagnostic]]:

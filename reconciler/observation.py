@@ -75,7 +75,10 @@ Status = Complete | Partial | Failed
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """One host, observed once; or, when it is `assumed`, what a commit would have made of it: nobody looked."""
+    """One host, observed once; or, when it is `assumed`, what a commit would have made of it: nobody looked.
+
+    `look` is a digest of all that it was made from, where the driver has one: two of one `look` are equal.
+    """
 
     host: str
     status: Status = Complete()
@@ -83,6 +86,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     objects: tuple[Observed, ...] = ()
     foreign: tuple[Foreign, ...] = ()
     assumed: bool = False
+    look: str = ""
 
     @property
     def complete(self) -> bool:

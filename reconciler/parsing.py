@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import pairwise
 from typing import Protocol
 
@@ -23,7 +23,7 @@ from reconciler.kinds.base import Resource
 from reconciler.yaml import MOST_NODES_OF_FILE, Node
 
 _CUT = re.compile(rb"^---(?=[ \t\n]|\Z)", re.MULTILINE)
-_UNCUT = re.compile(rb"\r|^%|^\.\.\.", re.MULTILINE)
+_UNCUT = (b"\r", b"\n%", b"\n...")
 """Other line breaks, directives and ends of documents are rare, and not worth rules of their own."""
 
 Found = Resource | Diagnostic
@@ -40,12 +40,16 @@ class Memory(Protocol):
 
 
 class File(Protocol):
-    """A file. `id` names its content (a Git blob id), and is empty where that is not known."""
+    """A file. `id` names its content (a Git blob id), and is empty where that is not known. `data` has
+    `size` bytes, and may have to be fetched first.
+    """
 
     @property
     def path(self) -> str: ...  # noqa: D102
     @property
     def id(self) -> str: ...  # noqa: D102
+    @property
+    def size(self) -> int: ...  # noqa: D102
     @property
     def data(self) -> bytes: ...  # noqa: D102
 
@@ -85,10 +89,10 @@ def known(identity: str, memory: Memory) -> bool:
     return memory.get(f"file {identity}") is not None
 
 
-def found(file: File, memory: Memory | None) -> Iterator[Found]:
-    """What a file declares, and all that is wrong with it."""
+def found(file: File, memory: Memory | None, kinds: Collection[str] = ()) -> Iterator[Found]:
+    """What a file declares, and all that is wrong with it; where it is remembered, only `kinds` if any are named."""
     key = f"file {file.id}" if file.id else ""
-    if memory is not None and key and (remembered := _known(file, key, memory)) is not None:
+    if memory is not None and key and (remembered := _known(file, key, memory, kinds)) is not None:
         yield from remembered
         return
     data = file.data
@@ -97,27 +101,50 @@ def found(file: File, memory: Memory | None) -> Iterator[Found]:
     if in_parts is None:
         yield from _whole(file)
         return
-    if (
-        memory is not None
-        and key
-        and len(cuts) > 1
-        and all(isinstance(each, Resource) and not each.broken for each in in_parts)
-    ):
-        memory.put(key, _ENCODE(_Entry(parts=cuts)))
+    if memory is not None and key and all(isinstance(each, Resource) and not each.broken for each in in_parts):
+        remember(file, cuts, memory)
     yield from in_parts
 
 
-def _known(file: File, key: str, memory: Memory) -> list[Resource] | None:
+def made_of(file: File, memory: Memory) -> list[Part]:
+    """The parts that a file is made of; one that is remembered is not read for it."""
+    key = f"file {file.id}"
+    entry = _recalled(key, memory)
+    if entry is None:
+        return list(parts(file.data, key))
+    return entry.parts or [Part(0, file.size, 0, key)]
+
+
+def flawless(file: File, part: Part, memory: Memory) -> list[Resource] | None:
+    """What one part of a file declares; None when it has any mistake."""
+    entry = _recalled(part.key, memory)
+    known = _again(entry.rows, file, part) if entry else None
+    if known is not None:
+        return known
+    text = file.data[part.start : part.end]
+    read = yaml.read(file.path, text)
+    fresh = [] if read.diagnostics else list(_decoded(file.path, text, part, read.documents, memory))
+    found = [each for each in fresh if isinstance(each, Resource) and not each.broken]
+    return found if not read.diagnostics and len(found) == len(fresh) else None
+
+
+def remember(file: File, made: list[Part], memory: Memory) -> None:
+    """Keep what a file is made of, when all its parts are flawless."""
+    if len(made) > 1:
+        memory.put(f"file {file.id}", _ENCODE(_Entry(parts=made)))
+
+
+def _known(file: File, key: str, memory: Memory, kinds: Collection[str]) -> list[Resource] | None:
     """What is remembered of a file, or None when not all of it is."""
     entry = _recalled(key, memory)
     if entry is None:
         return None
     if not entry.parts:
-        return _again(entry.rows, file, None)
+        return _again(entry.rows, file, None, kinds)
     found: list[Resource] = []
     for part in entry.parts:
         rows = _recalled(part.key, memory)
-        resources = _again(rows.rows, file, part) if rows else None
+        resources = _again(rows.rows, file, part, kinds) if rows else None
         if resources is None:
             return None
         found += resources
@@ -132,14 +159,15 @@ def _recalled(key: str, memory: Memory) -> _Entry | None:
         return None
 
 
-def _again(rows: list[_Row], file: File, part: Part | None) -> list[Resource] | None:
-    """The resources of remembered documents; None when they are not as we made them."""
+def _again(rows: list[_Row], file: File, part: Part | None, kinds: Collection[str] = ()) -> list[Resource] | None:
+    """The resources of remembered documents, of all or these kinds; None when they are not as we made them."""
     data = (lambda: file.data[part.start : part.end]) if part else (lambda: file.data)
     before = part.before if part else 0
     try:
         return [
             again(Document(file.path, data, row.index, before), row.kind, row.plain, row.line, row.column)
             for row in rows
+            if not kinds or row.kind in kinds
         ]
     except (msgspec.DecodeError, KeyError):
         return None
@@ -147,7 +175,8 @@ def _again(rows: list[_Row], file: File, part: Part | None) -> list[Resource] | 
 
 def parts(data: bytes, key: str = "") -> Iterator[Part]:
     """Where a file can be cut, so that its parts are understood as they are in the whole."""
-    cuts = [] if _UNCUT.search(data) else [match.start() for match in _CUT.finditer(data)]
+    uncut = data.startswith((b"%", b"...")) or any(each in data for each in _UNCUT)
+    cuts = [] if uncut else [match.start() for match in _CUT.finditer(data)]
     ends = [0, *(cut for cut in cuts if cut), len(data)]
     if len(ends) == 2 and key:
         yield Part(0, len(data), 0, key)

@@ -57,12 +57,15 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):
-    """A plan together with what it was made from. `drivers` has those hosts that answered, by name."""
+    """A plan together with what it was made from. `drivers` has those hosts that answered, by name; `unchanged` tells
+    by host how many objects were found to be as wanted, when it was planned here.
+    """
 
     loaded: Loaded
     snapshots: list[Snapshot]
     plan: Plan
     drivers: Mapping[str, Driver]
+    unchanged: Mapping[str, int] | None = None
 
 
 class StalePlan(Exception):  # noqa: N818 - it is no error of the program
@@ -165,7 +168,7 @@ def decide(loaded: Loaded, reached: Reached, options: Options, judged: Judgement
     consent is spent and bounds move with what is applied. Raises `Untrusted`.
     """
     judged = judged or judge(loaded, trust.load(options.config))
-    plan = planning.plan(
+    outcome = planning.planned(
         emptied(loaded.desired) if options.destroy else loaded.desired,
         reached.snapshots,
         {host.name: impacts(host.driver) for host in reached.hosts},
@@ -176,11 +179,17 @@ def decide(loaded: Loaded, reached: Reached, options: Options, judged: Judgement
         judged.budget,
     )
     plan = msgspec.structs.replace(
-        plan,
-        extent="emptied" if options.destroy else plan.extent,
-        diagnostics=(*loaded.diagnostics, *judged.diagnostics, *reached.diagnostics, *plan.diagnostics),
+        outcome.plan,
+        extent="emptied" if options.destroy else outcome.plan.extent,
+        diagnostics=(*loaded.diagnostics, *judged.diagnostics, *reached.diagnostics, *outcome.plan.diagnostics),
     )
-    return Round(loaded=loaded, snapshots=reached.snapshots, plan=plan, drivers=reached.drivers)
+    return Round(
+        loaded=loaded,
+        snapshots=reached.snapshots,
+        plan=plan,
+        drivers=reached.drivers,
+        unchanged=outcome.unchanged,
+    )
 
 
 @contextmanager

@@ -101,6 +101,7 @@ class SimulatorDriver:
             with self._store.still() as state:
                 found = list(self._everything(state))
                 facts = observing.facts(self._site, state)
+                look = self._store.digest()
         except DriverError as failure:
             return Snapshot(host=self._site.host, status=Failed(str(failure)))
         objects = tuple(sorted((each for each in found if isinstance(each, Observed)), key=lambda each: each.key))
@@ -108,7 +109,11 @@ class SimulatorDriver:
         foreign = tuple(sorted({each for each in found if isinstance(each, Foreign)}, key=str))
         status = Partial(("the simulator was told to show half of it",)) if partial else Complete()
         shown = objects[: len(objects) // 2] if partial else objects
-        return Snapshot(host=self._site.host, status=status, facts=facts, objects=shown, foreign=foreign)
+        return Snapshot(host=self._site.host, status=status, facts=facts, objects=shown, foreign=foreign, look=look)
+
+    def glance(self) -> str:
+        """A digest of the state file, which is all that is looked at."""
+        return "" if self._faults.strike("before", "observe") else Store(self._store.path).digest()
 
     def _everything(self, state: State) -> Iterator[Observed | Foreign]:
         for kind in KINDS.values():

@@ -8,6 +8,7 @@ the place of this one at once.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import weakref
 from collections.abc import Iterator
@@ -73,6 +74,13 @@ class Journal:
             number, self._lines, self._read = self._lines, self._lines + 1, self._read + len(line) + 1
             self._first = self._first or self._read
             yield number, line
+
+    def digest(self) -> str:
+        """A digest of the lines that were read; of all that are there when none was."""
+        if self._file is None:
+            return ""
+        data = os.pread(self._file, self._read or os.fstat(self._file).st_size, 0)
+        return hashlib.sha256(memoryview(data)[: data.rfind(b"\n") + 1]).hexdigest()
 
     def takes(self, line: bytes) -> bool:
         """Whether a line is to be added to this file, rather than one begun anew."""

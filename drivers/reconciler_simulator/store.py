@@ -53,6 +53,11 @@ class Store:
                 raise ValueError(f"it has format {changes.format}, and this is for {FORMAT}")
             self._state.accept(changes)
 
+    def digest(self) -> str:
+        """A digest of the file as far as it was read; of all of it when nothing was."""
+        with self._turn:
+            return self._journal.digest()
+
     @contextlib.contextmanager
     def still(self) -> Iterator[State]:
         """The state, which nothing in this process changes meanwhile."""

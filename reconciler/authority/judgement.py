@@ -32,9 +32,10 @@ _STRICTNESS: dict[Required, int] = {"none": 0, "tip": 1, "all": 2}
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """What a source may do: the consent that its commits give, each part with who gave it, and how much it may delete.
-    `diagnostics` are warnings.
+    `owners` are the Fleet and the Projects by which it was judged. `diagnostics` are warnings.
     """
 
+    owners: Owners = {}
     given: tuple[tuple[Allow, str], ...] = ()
     budget: DeletionBudget | None = None
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -64,7 +65,7 @@ def judge(tree: Tree, wanted: Desired, configuration: Trust, memory: Memory | No
             raise
         return Judgement(diagnostics=tuple(map(_as_warning, refusal.diagnostics)))
     deletions = budget(fleet_of(owners), fleet.bounds)
-    return Judgement(given=given, budget=deletions, diagnostics=tuple(warnings))
+    return Judgement(owners=owners, given=given, budget=deletions, diagnostics=tuple(warnings))
 
 
 def _trusted(

@@ -49,7 +49,7 @@ def _declared(
     for path in sorted(paths):
         entry = find(tree, path) if is_manifest(path, folder) else None
         if entry is not None and entry.type == "file" and tree.size(entry) <= MOST_BYTES:
-            for each in parsing.found(StoredFile(tree, entry), memory):
+            for each in parsing.found(StoredFile(tree, entry), memory, _OWNERS):
                 if isinstance(each, Resource) and each.address.kind in _OWNERS and not each.broken:
                     yield each
 

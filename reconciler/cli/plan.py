@@ -14,6 +14,7 @@ from reconciler.report.screen import Screen
 
 if TYPE_CHECKING:
     from reconciler.plan import Plan
+    from reconciler.source import Tree
 
 
 @click.command("plan")
@@ -105,17 +106,28 @@ def command(
 
 def _looked(screen: Screen, out: Path | None, values: dict[str, Any]) -> Plan:
     """The plan on the hosts as they are."""
-    from reconciler.cli.committed import committed, difference, refuse_edited_files
+    from reconciler.cli.committed import committed, refuse_edited_files
     from reconciler.cli.waiting import looking
+    from reconciler.incremental import look
     from reconciler.reconcile import plan_round
 
-    newest = out is not None and values["rev"] is None
+    if out is None:
+        with screen.working("looking at the hosts"):
+            seen = look(options.round_options(**values))
+        return _told(screen, seen.plan, seen.tree)
+    newest = values["rev"] is None
     if newest:
         values["rev"] = committed(values, "a saved plan")
     with looking(screen, plan_round(options.round_options(**values))) as round_:
-        plan, tree = round_.plan, round_.loaded.tree
         if newest:
             refuse_edited_files(round_.loaded, "a saved plan")
+        return _told(screen, round_.plan, round_.loaded.tree)
+
+
+def _told(screen: Screen, plan: Plan, tree: Tree) -> Plan:
+    """A plan; that the work tree differs from the commit is said beside it."""
+    from reconciler.cli.committed import difference
+
     if plan.source.work_tree and tree.differs:
         screen.say(f"The work tree differs from HEAD: {difference(tree.differs)}. `apply` takes commits only.")
     return plan

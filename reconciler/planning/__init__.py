@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 
 import msgspec
@@ -35,6 +36,13 @@ GROUPS = frozenset({"SecurityGroup"})
 """Realised last: they list the addresses of instances as those will be once the granted changes are made."""
 
 
+class Planned(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan, and by host how many objects are as wanted."""
+
+    plan: Plan
+    unchanged: Mapping[str, int]
+
+
 def plan(
     desired: Desired,
     snapshots: Sequence[Snapshot],
@@ -51,6 +59,20 @@ def plan(
     they need. `undeclared` are hosts of the fleet that nobody looked at. `bounds` is the deletion budget, where it is
     not that of `desired`. On hosts that were not completely seen, or are in maintenance, nothing is planned.
     """
+    return planned(desired, snapshots, impacts, source, allow, targets, undeclared, bounds).plan
+
+
+def planned(
+    desired: Desired,
+    snapshots: Sequence[Snapshot],
+    impacts: Mapping[str, ImpactTable],
+    source: Source,
+    allow: Allow = Allow(),  # noqa: B008 - frozen
+    targets: frozenset[Address] = frozenset(),
+    undeclared: Sequence[str] = (),
+    bounds: DeletionBudget | None = None,
+) -> Planned:
+    """The same, with what it leaves as it is."""
     seen = Snapshots(snapshots)
     placed = placement(desired, seen, undeclared)
     settled = addressing(desired, placed, seen)
@@ -61,7 +83,7 @@ def plan(
     decision = _Decision(world(desired, placed, settled), seen, impacts, scope, around)
     made = steps(decision.cases, seen)
     known = [*placed.diagnostics, *settled.diagnostics, *left.diagnostics]
-    return Plan(
+    plan = Plan(
         fleet=desired.name,
         fleet_id=desired.fleet_id,
         source=source,
@@ -70,7 +92,7 @@ def plan(
             _shown(case, seen, decision.left_down) for case in sorted(decision.cases.values(), key=_by_address)
         ),
         steps=made,
-        unchanged=decision.unchanged,
+        unchanged=decision.unchanged.total(),
         retained=decision.retained,
         held=lines(left.held, placed, scope.unseen),
         partial=bool(scope.unseen),
@@ -78,6 +100,7 @@ def plan(
         left_down=left_lines(decision.left_down.values()),
         diagnostics=notes([*known, *left_notes(decision.left_down.values())], placed, decision.cases, scope, around),
     )
+    return Planned(plan=plan, unchanged=decision.unchanged)
 
 
 def _circumstances(
@@ -122,8 +145,8 @@ class _Decision:
         self.left_down = {key: case for key, case in judged.items() if is_left_down(case, self._around.allow)}
         rest = {key for key, case in self.left_down.items() if len(case.change.fields) == 1}
         self.cases = {key: case for key, case in judged.items() if key not in rest}
-        kept = sum(each is not None for each, _ in both)
-        self.unchanged = kept - sum(case.wanted is not None for case in self.cases.values())
+        self.unchanged = Counter(each.key.host for each, _ in both if each is not None)
+        self.unchanged.subtract(case.wanted.key.host for case in self.cases.values() if case.wanted is not None)
 
 
 def _retained(unwanted: Mapping[ObjectKey, Observed]) -> set[ObjectKey]:

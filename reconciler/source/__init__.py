@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from reconciler.diagnostic import Diagnostic, error
-from reconciler.manifest import Blob, File
+from reconciler.manifest import Blob
+from reconciler.parsing import File
 from reconciler.plan import Source
 from reconciler.source.commit import CommitTree
 from reconciler.source.content import Content, Entry, SourceError, find, normal, printable
@@ -104,6 +105,15 @@ class Tree:
         if entry is None or self._content.size(entry) > MOST_NAMED_BYTES:
             return None
         return self._content.read(entry, MOST_NAMED_BYTES)
+
+    def named(self) -> list[str]:
+        """The files that were read because manifests name them."""
+        return sorted(self._named)
+
+    def blob_ids(self, paths: Iterable[str]) -> dict[str, str]:
+        """The blob id of each of these files as it is here; empty where none may be read."""
+        entries = {path: self._file(path) for path in paths}
+        return {path: self._content.blob_id(entry) if entry else "" for path, entry in entries.items()}
 
     def copy_file(self, path: str, target: BinaryIO) -> bool:
         """Write a file of any size, named relative to the fleet's folder, to `target`; False when there is none."""

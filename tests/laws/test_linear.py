@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 import pytest
@@ -12,7 +12,11 @@ from benchmarks.fleet import PER_HOST, Shape, manifests
 from reconciler.desired import Desired, load
 from reconciler.diagnostic import failed
 from reconciler.manifest import Blob
+from reconciler.plan import Source
+from reconciler.planning import planned
+from reconciler.shortcut import Shortcut, to_remember
 from reconciler.source.worktree import blob_id
+from tests.support.remembered import Commit, Eyes
 from tests.support.world import World
 
 MOST = 2.2
@@ -104,3 +108,39 @@ def test_a_plan_without_changes_is_linear_and_less_work_than_a_first_one() -> No
     assert twice(work) < MOST
     wanted = desired(blobs(2))
     assert calls(work(2)) * 3 < calls(lambda: world(2).plan(wanted)) * 2
+
+
+class Stored(Commit):
+    """The files of a fleet of that many hosts; with an instance of the first host edited if asked for."""
+
+    def __init__(self, hosts: int, *, edited: bool = False) -> None:
+        super().__init__({})
+        self._blobs = blobs(hosts)
+        if edited:
+            (place,) = (at for at, each in enumerate(self._blobs) if each.path == "shop-000/instances/web-01.yaml")
+            data = self._blobs[place].data.replace(b"flavor: small", b"flavor: large")
+            self._blobs[place] = Blob(self._blobs[place].path, data, blob_id(data))
+
+    def blobs(self, known: Callable[[str], bool]) -> Iterator[Blob]:
+        yield from self._blobs
+
+
+def test_a_plan_after_a_commit_of_one_instance_takes_hardly_more_work_in_a_larger_fleet() -> None:
+    known: dict[str, bytes] = {}
+
+    def work(hosts: int) -> Callable[[], object]:
+        wanted, empty = desired(blobs(hosts), known), world(hosts)
+        there = empty.applied(empty.plan(wanted))
+        snapshots, tables = there.snapshots(), dict.fromkeys(there.hosts, there.impacts)
+        outcome = planned(wanted, snapshots, tables, Source())
+        before, memory = Stored(hosts), Memory(known)
+        standing = to_remember(before, memory, wanted, snapshots, outcome, "as always")
+        assert standing
+        shortcut = Shortcut(Stored(hosts, edited=True), memory, standing, Eyes(there, glances=False))
+        made = shortcut.plan()
+        assert made
+        assert len(made.plan.changes) == 1
+        return shortcut.plan
+
+    work(1)()
+    assert calls(work(4)) < calls(work(2)) * 1.2

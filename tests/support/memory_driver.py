@@ -65,6 +65,9 @@ class MemoryHost:
         status = Failed("it does not answer") if self.blind else Complete()
         return Snapshot(host=self.name, status=status, objects=tuple(self.objects.values()))
 
+    def glance(self) -> str:
+        return ""
+
     def apply(self, step: Step, commit: str, progress: Progress) -> Observed | None:
         assert self.locked, "a step without the lock"
         with self._turn:

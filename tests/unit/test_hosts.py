@@ -6,10 +6,12 @@ import threading
 import time
 from pathlib import Path
 
+from reconciler.address import Address, ObjectKey
 from reconciler.driver import DriverError, DriverType, ErrorClass, Files, HostConfig
 from reconciler.hosts import Reached, reach
-from reconciler.observation import Complete, Failed
-from tests.support.memory_driver import MemoryHost
+from reconciler.objects import Wanted
+from reconciler.observation import Complete, Failed, Snapshot
+from tests.support.memory_driver import MemoryHost, observed
 
 
 class NoFiles:
@@ -51,6 +53,27 @@ def test_each_host_has_a_snapshot_in_the_order_given() -> None:
     reached = visit("b", "a")
     assert [(each.host, each.status) for each in reached.snapshots] == [("b", Complete()), ("a", Complete())]
     assert sorted(reached.drivers) == ["a", "b"]
+
+
+def test_a_host_whose_look_is_known_is_not_observed() -> None:
+    class Glancing(MemoryHost):
+        def glance(self) -> str:
+            return "as it was"
+
+        def observe(self) -> Snapshot:
+            return Snapshot(host=self.name, look="as it was", objects=(observed(wanted),))
+
+    class Known(Type):
+        def open(self, host: HostConfig, files: Files) -> MemoryHost:
+            return Glancing(host.name)
+
+    lan = Address("Network", "shop", "lan")
+    wanted = Wanted(key=ObjectKey("a", lan), origin=lan, fields={})
+    hosts = [HostConfig(name=name, driver="memory", fleet="lab", fleet_id="x") for name in ("same", "moved", "new")]
+    known = {"same": "as it was", "moved": "otherwise"}
+    reached = reach(hosts, NoFiles(), 5.0, lambda _: Known(), known)
+    assert [len(each.objects) for each in reached.snapshots] == [0, 1, 1]
+    assert {each.look for each in reached.snapshots} == {"as it was"}
 
 
 def test_a_host_that_fails_is_a_failed_snapshot_and_others_go_on() -> None:

@@ -48,6 +48,24 @@ def test_a_fault_before_a_call_leaves_no_effect_and_one_after_its_effect_does(
         rig.delete(lan)
 
 
+def test_a_glance_tells_whether_a_look_would_show_anything_else(
+    rig: Rig, bench: SimulatorBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lan = rig.scene()[LAN]
+    seen = []
+    for change in (rig.create, rig.delete):
+        change(lan)
+        look = rig.driver.observe().look
+        assert look == rig.driver.glance() == Rig(bench).driver.glance() != ""
+        seen.append(look)
+    assert len(set(seen)) == 2
+    _ask(monkeypatch, call="observe", kind="partial")
+    assert Rig(bench).driver.glance() == ""
+    _ask(monkeypatch, call="observe", kind="error")
+    with pytest.raises(DriverError):
+        Rig(bench).driver.glance()
+
+
 KINDS = [("error", DriverError), ("transient", DriverError), ("crash", Crash)]
 
 

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 @click.group("hooks")
 def command() -> None:
-    """Deploy by `git push`: put the hooks into a bare repository that people push to."""
+    """Deploy by `git push`: put the hooks into a bare repository that people push to.
+
+    \b
+      reconciler hooks install fleet.git
+    """
 
 
 def _deployment(function: Any) -> Any:

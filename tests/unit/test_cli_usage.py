@@ -60,9 +60,10 @@ def test_what_was_typed_cannot_act_on_the_terminal(capsys: pytest.CaptureFixture
 
 
 KEYPAIR = [["keypair", name] for name in ("generate", "list", "show")]
+HOOKS = [["hooks", "install"]]
 
 
-@pytest.mark.parametrize("command", [[], *([command] for command in COMMANDS), *KEYPAIR])
+@pytest.mark.parametrize("command", [[], *([command] for command in COMMANDS), *KEYPAIR, *HOOKS])
 def test_every_command_has_a_help_with_an_example(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run([*command, "--help"]) == 0
     shown = capsys.readouterr().out

@@ -12,7 +12,9 @@ from reconciler.serve.following.polling import Polling
 
 
 class Lookout:
-    """A thread that keeps the newest tip. `seen` is called, from that thread, after each look."""
+    """A thread that keeps the newest tip. `seen` is called, from that thread, after each look, and hears whether it was
+    the first one or showed another tip.
+    """
 
     def __init__(self, follower: Follower, every: float, seen: Callable[[Tip, bool], None]) -> None:
         self.tip = Tip(commit="")
@@ -51,11 +53,11 @@ class Lookout:
                 stack.enter_context(self._follower.watching(self.hint))
             while not self._ending:
                 self._hinted.clear()
-                hints = self._hints
+                hints, first = self._hints, not self._looks
                 before, self.tip = self.tip, self._look()
                 self._polling = self._polling.after(failed=bool(self.tip.problem))
                 self._looks = hints + 1
-                self._seen(self.tip, before != self.tip)
+                self._seen(self.tip, first or before != self.tip)
                 self._hinted.wait(self._polling.pause(random.random()))  # noqa: S311 - no secret hangs on it
 
     def _look(self) -> Tip:

@@ -28,6 +28,8 @@ from reconciler.source import SourceError
 
 _SPREAD = 0.1
 """Part of the time between looks at everything by which that varies, so that many controllers do it at many times."""
+FIRST_LOOK = 5.0
+"""Seconds for which the first look at the branch is waited for, before what was in force last is taken up again."""
 LOCKED = 10.0
 """Seconds after which a host's lock is asked for again: a person's run ends before long."""
 _HOST = "Host/"
@@ -53,7 +55,7 @@ class Worker:
         conditions: Conditions,
         resync: float,
     ) -> None:
-        self.next_resync = 0.0
+        self.next_resync = time.monotonic() + FIRST_LOOK
         self.standing_by = False
         self.failures = 0
         self._course, self._lookout, self._links, self._runner = course, lookout, links, runner

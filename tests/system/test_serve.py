@@ -74,6 +74,15 @@ def test_a_commit_with_a_mistake_leaves_the_last_good_one_in_force_and_is_told_o
     serving.until_done(desk.commit())
 
 
+def test_after_a_start_the_newest_commit_is_looked_for_before_anything_is_planned(desk: Desk, serving: Serving) -> None:
+    assert serving.stop() == 0
+    commit = another_instance(desk, "web-2")
+    with Serving(desk) as again:
+        again.until_done(commit)
+        assert [each.commit for each in again.told("CommitInForce")] == [commit]
+        assert {each.commit for each in again.told("RunFinished")} == {commit}
+
+
 def test_after_a_start_with_a_bad_commit_what_was_in_force_is_so_again(desk: Desk, serving: Serving) -> None:
     good = head(desk)
     assert serving.stop() == 0

@@ -6,8 +6,8 @@ import os
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from reconciler.confined import MIB, Confined, Limits
 from reconciler.diagnostic import DiagnosticError, error
+from reconciler.limited import MIB, LimitedProcess, Limits
 from reconciler.xdg import cache_home
 
 if TYPE_CHECKING:
@@ -24,7 +24,9 @@ class Apart:
     """A process that is about to compare. It is started first, so that both sides import at the same time."""
 
     def __init__(self, limits: Limits = LIMITS) -> None:
-        self._child = Confined("reconciler.apart.child:answered", limits, environment=_environment(), cwd=os.curdir)
+        self._child = LimitedProcess(
+            "reconciler.apart.child:answered", limits, environment=_environment(), cwd=os.curdir
+        )
 
     def compare(self, question: Question) -> Plan:
         """The plan. Raises `DiagnosticError` when one of the two commits has errors, or a limit was met."""

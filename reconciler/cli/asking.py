@@ -11,7 +11,7 @@ import click
 from reconciler.cli.naming import enclosing_repository
 
 if TYPE_CHECKING:
-    from reconciler.serve.protocol import Answer, Question
+    from reconciler.serve.socket.protocol import Answer, Question
 
 PATIENCE = 10.0
 """Seconds in which a controller that runs has answered what it knows by heart."""
@@ -39,8 +39,8 @@ def answers(
     number. Raises `DiagnosticError` when nobody answers, or the controller refuses.
     """
     from reconciler.diagnostic import DiagnosticError, error
-    from reconciler.serve.protocol import End
-    from reconciler.serve.socket_client import HungUp, NoController, Unclear, ask
+    from reconciler.serve.socket.client import HungUp, NoController, Unclear, ask
+    from reconciler.serve.socket.protocol import End
 
     try:
         for answer in ask(socket or usual_socket(repo), question, patience):
@@ -56,7 +56,7 @@ def answers(
 
 def usual_socket(repo: Path | None) -> Path:
     """Where the controller of a repository listens. Raises `SourceError` when it is none."""
-    from reconciler.serve.socket_place import socket_of
+    from reconciler.serve.socket.place import socket_of
     from reconciler.source import open_repository
 
     return socket_of(Path(open_repository(repo or repository_here()).common_dir))

@@ -59,12 +59,12 @@ def machine_checks() -> Iterator[Check]:
 
 def _confinement() -> Check:
     """Whether `plan --base` and the check of a push can be kept from the network; the other limits hold anyway."""
-    from reconciler.confined import MIB, Confined, Limits
-    from reconciler.confined.child import NETWORK
+    from reconciler.limited import MIB, LimitedProcess, Limits
+    from reconciler.limited.child import NETWORK
 
     limits = Limits(seconds=20, cpu=10, memory=1024 * MIB, file=MIB)
     try:
-        with Confined("reconciler.confined.child:alone", limits) as process:
+        with LimitedProcess("reconciler.limited.child:alone", limits) as process:
             alone = process.ask(bytes(NETWORK.readlink())) == b"yes"
     except DiagnosticError as problem:
         return Check(False, "limited processes", problem.diagnostics[0].detail)

@@ -30,8 +30,8 @@ def command(screen: Screen, /, repo: Path | None, socket: Path | None, follow: b
 
     import msgspec
 
-    from reconciler.serve.protocol import AskEvents, Happened
-    from reconciler.serve.shown import entry_line
+    from reconciler.serve.socket.protocol import AskEvents, Happened
+    from reconciler.serve.telling.shown import entry_line
 
     for answer in asking.answers(AskEvents(follow=follow), repo, socket, None if follow else asking.PATIENCE):
         if isinstance(answer, Happened) and output == "json":

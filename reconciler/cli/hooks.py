@@ -87,7 +87,7 @@ def run() -> None:
 @click.pass_obj
 def pre_receive(screen: Screen, /, **values: Any) -> Exit:
     """Judge a push that is not accepted yet."""
-    from reconciler.hooks.receiving import received
+    from reconciler.hooks.pre_receive import received
     from reconciler.hooks.updates import read
 
     return received(_site(**values), read(sys.stdin), os.environ, screen)
@@ -98,7 +98,7 @@ def pre_receive(screen: Screen, /, **values: Any) -> Exit:
 @click.pass_obj
 def post_receive(screen: Screen, /, **values: Any) -> Exit:
     """Follow what becomes of a push."""
-    from reconciler.hooks.following import accepted
+    from reconciler.hooks.post_receive import accepted
     from reconciler.hooks.updates import read
 
     return accepted(_site(**values), read(sys.stdin), os.environ, screen)
@@ -107,8 +107,8 @@ def post_receive(screen: Screen, /, **values: Any) -> Exit:
 def _site(branch: str | None, path: str | None, config: Path | None, socket: Path | None) -> Site:
     """Git runs hooks in its directory, and says in the environment which one it is."""
     from reconciler.hooks.site import USUAL_BRANCH, Site
-    from reconciler.serve.judging import Deployment
-    from reconciler.serve.socket_place import socket_of
+    from reconciler.serve.checking import Deployment
+    from reconciler.serve.socket.place import socket_of
 
     repository = Path(os.environ.get("GIT_DIR", "")).absolute()
     deployment = Deployment(

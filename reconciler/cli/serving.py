@@ -21,17 +21,17 @@ from reconciler.diagnostic import DiagnosticError, error
 from reconciler.reconcile import Options, load
 from reconciler.report.line import Span, line
 from reconciler.report.screen import Screen
-from reconciler.serve.answering import Answering
+from reconciler.serve.checking import ChildChecker, Deployment
 from reconciler.serve.controller import Controller
 from reconciler.serve.following import follower
-from reconciler.serve.journal import Severity
-from reconciler.serve.judging import ChildJudge, Deployment
-from reconciler.serve.log import Format
+from reconciler.serve.service.surroundings import surrounded
+from reconciler.serve.service.unit import unit
 from reconciler.serve.settings import Settings
-from reconciler.serve.socket_place import Taken, folder_of, socket_of
-from reconciler.serve.socket_server import listening
-from reconciler.serve.surroundings import surrounded
-from reconciler.serve.unit import unit
+from reconciler.serve.socket.answering import Answering
+from reconciler.serve.socket.place import Taken, folder_of, socket_of
+from reconciler.serve.socket.server import listening
+from reconciler.serve.telling.journal import Severity
+from reconciler.serve.telling.log import Format
 from reconciler.source import open_repository
 from reconciler.trust import Trust
 from reconciler.trust.fields import FleetTrust, RepositoryTrust
@@ -171,9 +171,9 @@ def serve(served: Service, screen: Screen) -> Exit:
             section = msgspec.structs.replace(section, listen=None)
         least: Severity = "debug" if screen.verbose else "warning" if screen.quiet else "info"
         stack.enter_context(surrounded(controller, section, controller.pulse, screen.talk, served.log_format, least))
-        judge = ChildJudge(served.deployment, attended=True)
+        checker = ChildChecker(served.deployment, attended=True)
         try:
-            stack.enter_context(listening(served.socket, Answering(controller, judge).answer, _TO_LEAVE))
+            stack.enter_context(listening(served.socket, Answering(controller, checker).answer, _TO_LEAVE))
         except Taken as taken:
             screen.warn([line(Span("error", "bold red"), f": {taken}; `reconciler status` asks it")])
             return Exit.STALE

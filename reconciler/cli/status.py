@@ -27,8 +27,8 @@ def command(screen: Screen, /, repo: Path | None, socket: Path | None, output: s
     import msgspec
 
     from reconciler.report.data import dump
-    from reconciler.serve.protocol import AskStatus, Told
-    from reconciler.serve.shown import status_lines
+    from reconciler.serve.socket.protocol import AskStatus, Told
+    from reconciler.serve.telling.shown import status_lines
 
     for answer in asking.answers(AskStatus(), repo, socket):
         if isinstance(answer, Told) and output == "json":

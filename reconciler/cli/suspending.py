@@ -38,7 +38,7 @@ def is_commit(what: str) -> bool:
 
 def meant(what: str) -> str:
     """What is meant by what people write: `fleet`, or an address. Raises `click.BadParameter` (wrong usage)."""
-    from reconciler.serve import suspension
+    from reconciler.serve.patience import suspension
 
     try:
         return suspension.named(what if what == suspension.FLEET else str(address_of(what)))
@@ -49,8 +49,8 @@ def meant(what: str) -> str:
 def send(order: Order, screen: Screen) -> None:
     """Have it done. Raises `DiagnosticError` when that is refused."""
     from reconciler.record import whoever
-    from reconciler.serve.protocol import Command
-    from reconciler.serve.socket_client import NoController
+    from reconciler.serve.socket.client import NoController
+    from reconciler.serve.socket.protocol import Command
 
     question = Command(verb=order.verb, what=order.what, by=whoever(), reason=order.reason)
     try:
@@ -74,8 +74,9 @@ _DONE = {
 
 def _write(order: Order) -> None:
     from reconciler.record import RecordError, now, whoever
-    from reconciler.serve import kept, suspension
-    from reconciler.serve.status import Suspension
+    from reconciler.serve import kept
+    from reconciler.serve.patience import suspension
+    from reconciler.serve.telling.status import Suspension
     from reconciler.source import open_repository
 
     repo = open_repository(order.repo or repository_here())
@@ -92,7 +93,8 @@ def _write(order: Order) -> None:
 
 def _resume(repo: Repo, fleet_id: str, what: str) -> None:
     from reconciler.record import RecordError
-    from reconciler.serve import kept, suspension
+    from reconciler.serve import kept
+    from reconciler.serve.patience import suspension
 
     try:
         known = kept.suspensions(repo, fleet_id)

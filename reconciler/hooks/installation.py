@@ -15,7 +15,7 @@ from reconciler import trust
 from reconciler.diagnostic import DiagnosticError, error
 from reconciler.hooks.site import USUAL_BRANCH
 from reconciler.hooks.worker import without_git
-from reconciler.serve.judging import Deployment
+from reconciler.serve.checking import Deployment
 from reconciler.trust.fields import FleetTrust
 
 HOOKS = ("pre-receive", "post-receive")

@@ -9,9 +9,9 @@ import msgspec
 from reconciler.report.exits import Exit
 from reconciler.report.line import Span, escape, line
 from reconciler.report.screen import Screen
-from reconciler.serve.judging import Deployment
-from reconciler.serve.protocol import End, Question, Text
-from reconciler.serve.socket_client import HungUp, Unclear, ask
+from reconciler.serve.checking import Deployment
+from reconciler.serve.socket.client import HungUp, Unclear, ask
+from reconciler.serve.socket.protocol import End, Question, Text
 
 USUAL_BRANCH = "main"
 """The branch that deploys where nobody says another one."""

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from reconciler.serve.judging import Deployment
-from reconciler.serve.socket_place import folder_of
+from reconciler.serve.checking import Deployment
+from reconciler.serve.socket.place import folder_of
 
 LOG = "worker.log"
 _MOST_LOG = 1 << 20

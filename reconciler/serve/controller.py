@@ -11,25 +11,26 @@ from reconciler.installed import driver_type
 from reconciler.reconcile import Options
 from reconciler.record import RecordError
 from reconciler.report.exits import Exit
-from reconciler.serve import kept, overview, suspension
+from reconciler.serve import kept
 from reconciler.serve.audience import Audience
-from reconciler.serve.conditions import Conditions
 from reconciler.serve.controls import Refusal, Tell
 from reconciler.serve.course import Course
 from reconciler.serve.following import Follower, Tip
+from reconciler.serve.following.lookout import Lookout
 from reconciler.serve.inbox import Inbox
-from reconciler.serve.journal import Journal
 from reconciler.serve.leadership import Leadership
 from reconciler.serve.links import Links, now
-from reconciler.serve.lookout import Lookout
-from reconciler.serve.patience import Patience
+from reconciler.serve.loop import Loop, show_suspended
+from reconciler.serve.patience import Patience, suspension
 from reconciler.serve.publishing import Publisher
 from reconciler.serve.pulse import Pulse
 from reconciler.serve.rounds import Rounds
 from reconciler.serve.runner import Runner
 from reconciler.serve.settings import Settings
-from reconciler.serve.status import Condition, Status, Suspension
-from reconciler.serve.worker import Worker, show_suspended
+from reconciler.serve.telling import overview
+from reconciler.serve.telling.conditions import Conditions
+from reconciler.serve.telling.journal import Journal
+from reconciler.serve.telling.status import Condition, Status, Suspension
 from reconciler.source import SourceError
 
 LINGER = 1.0
@@ -66,7 +67,7 @@ class Controller:
             self.pulse,
             self._publisher,
         )
-        self._worker = Worker(
+        self._loop = Loop(
             self._course,
             self._lookout,
             self._links,
@@ -92,7 +93,7 @@ class Controller:
         self._lookout.start()
         while not self._ending.is_set():
             self.pulse.beat()
-            due = self._worker.due()
+            due = self._loop.due()
             told = self._inbox.take(min(due, time.monotonic() + (LINGER if self._settings.until_idle else BEAT)))
             if self._ending.is_set():
                 break
@@ -100,7 +101,7 @@ class Controller:
                 if self._settings.until_idle and self._idle:
                     break
             else:
-                self._worker.act(told)
+                self._loop.act(told)
                 self._told_conditions()
         return self._end()
 
@@ -117,7 +118,7 @@ class Controller:
         if not (self._lookout.up_to_date and self._inbox.empty and self._audience.empty):
             return False
         done = self._course.commit in ("", self._runner.settled) or not self._leadership.leads
-        return self._course.tip == self._lookout.tip.commit and (done or self._worker.failures >= _TRIES)
+        return self._course.tip == self._lookout.tip.commit and (done or self._loop.failures >= _TRIES)
 
     def _end(self) -> Exit:
         self._audience.close("The controller ends. What is left to do is done by the next one.\n")
@@ -127,7 +128,7 @@ class Controller:
         self.journal.tell("Stopped", "the controller has ended")
         if not self._settings.until_idle:
             return Exit.OK
-        bad = self._worker.failures or self._course.turned or not self._course.commit
+        bad = self._loop.failures or self._course.turned or not self._course.commit
         return Exit.ERROR if bad else self._runner.shown.code
 
     def status(self) -> Status:
@@ -148,7 +149,7 @@ class Controller:
             suspensions=self._patience.suspensions,
             summary=shown.summary,
             last_run=shown.last_run,
-            next_resync=overview.in_seconds(self._worker.next_resync - time.monotonic()),
+            next_resync=overview.in_seconds(self._loop.next_resync - time.monotonic()),
         )
 
     def _told_conditions(self) -> tuple[Condition, ...]:
@@ -235,7 +236,7 @@ class Controller:
 
     def _led(self, leads: bool) -> None:
         """Whether we lead has changed; told by the leadership's thread."""
-        if leads and self._worker.standing_by:
+        if leads and self._loop.standing_by:
             self._inbox.whole("it leads")
         elif not leads:
             self._runner.interrupt()

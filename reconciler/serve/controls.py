@@ -7,8 +7,8 @@ from typing import Protocol
 
 import msgspec
 
-from reconciler.serve.journal import Journal
-from reconciler.serve.status import Status
+from reconciler.serve.telling.journal import Journal
+from reconciler.serve.telling.status import Status
 
 Tell = Callable[[str], None]
 """Takes text for whoever asked, as it comes; it never waits, and a reader that left is no error."""

@@ -12,9 +12,9 @@ from reconciler.diagnostic import Diagnostic, DiagnosticError, error, failed
 from reconciler.reconcile import Around, Loaded, Options, around, load
 from reconciler.record import RecordError
 from reconciler.serve import kept
-from reconciler.serve.conditions import Conditions
 from reconciler.serve.following import Follower, Tip
-from reconciler.serve.journal import Journal
+from reconciler.serve.telling.conditions import Conditions
+from reconciler.serve.telling.journal import Journal
 from reconciler.source import SourceError, open_repository
 
 if TYPE_CHECKING:

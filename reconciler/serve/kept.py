@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from reconciler.record.plumbing import RecordError, git, line, reference
-from reconciler.serve.status import Suspension
+from reconciler.serve.telling.status import Suspension
 
 if TYPE_CHECKING:
     from git import Repo

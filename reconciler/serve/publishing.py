@@ -17,7 +17,7 @@ from reconciler.published import Publication, publication
 from reconciler.publishing import SigningError, sealed, to_git
 from reconciler.reconcile import Loaded
 from reconciler.record import RecordError, now
-from reconciler.serve.journal import Journal
+from reconciler.serve.telling.journal import Journal
 
 if TYPE_CHECKING:
     from git import Repo

@@ -23,10 +23,10 @@ from reconciler.report.progress import Progress
 from reconciler.report.recording import write_down
 from reconciler.report.screen import Screen, Stream
 from reconciler.serve.audience import Transcript
-from reconciler.serve.journal import Journal
 from reconciler.serve.links import Links
-from reconciler.serve.telling import Both, Steps, finished
-from reconciler.serve.withholding import Why, narrowed, withhold
+from reconciler.serve.patience.withholding import Why, narrowed, withhold
+from reconciler.serve.telling.journal import Journal
+from reconciler.serve.telling.steps import Both, Steps, finished
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,21 +12,21 @@ from reconciler.observation import Failed
 from reconciler.reconcile import Round, files_of
 from reconciler.record import run_of, whoever
 from reconciler.report.exits import Exit
-from reconciler.serve import overview
 from reconciler.serve.audience import Audience, Transcript
-from reconciler.serve.conditions import Conditions
 from reconciler.serve.course import Course
 from reconciler.serve.files import LatestFiles
 from reconciler.serve.following.reading import comes_after
 from reconciler.serve.inbox import Inbox
-from reconciler.serve.journal import Journal
 from reconciler.serve.links import Links, Look, now
 from reconciler.serve.patience import Patience
 from reconciler.serve.publishing import Publisher
 from reconciler.serve.pulse import BeatingStop, Pulse
 from reconciler.serve.rounds import Done, Rounds
-from reconciler.serve.status import HostStatus, ResourceStatus
-from reconciler.serve.telling import stays_so
+from reconciler.serve.telling import overview
+from reconciler.serve.telling.conditions import Conditions
+from reconciler.serve.telling.journal import Journal
+from reconciler.serve.telling.status import HostStatus, ResourceStatus
+from reconciler.serve.telling.steps import stays_so
 
 
 class Shown:

@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 
 from reconciler.report.screen import Stream
-from reconciler.serve.journal import Journal
 from reconciler.serve.pulse import Pulse
-from reconciler.serve.surroundings import surrounded
+from reconciler.serve.service.surroundings import surrounded
+from reconciler.serve.telling.journal import Journal
 from reconciler.trust.fields import ControllerTrust
 from tests.support.controls import Remembering
 

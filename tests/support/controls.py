@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable
 
 from reconciler.serve.controls import Ending, Refusal, Tell
-from reconciler.serve.journal import Journal
-from reconciler.serve.status import Status
+from reconciler.serve.telling.journal import Journal
+from reconciler.serve.telling.status import Status
 
 
 class Remembering:

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from reconciler.serve.journal import Entry
-from reconciler.serve.protocol import AskEvents, AskStatus, Command, Follow, Happened, Question, Text, Told
-from reconciler.serve.socket_client import HungUp, NoController, ask
-from reconciler.serve.status import Condition, ResourceStatus, Status
+from reconciler.serve.socket.client import HungUp, NoController, ask
+from reconciler.serve.socket.protocol import AskEvents, AskStatus, Command, Follow, Happened, Question, Text, Told
+from reconciler.serve.telling.journal import Entry
+from reconciler.serve.telling.status import Condition, ResourceStatus, Status
 from tests.support.command import Desk
 
 PATIENCE = 30.0

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from reconciler import record
-from reconciler.confined import MIB
+from reconciler.limited import MIB
 from reconciler.record.run import Run
 from reconciler.secret import SecretSource
 from reconciler.serve.following.branch import Tip

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.serve.answering import Answering
+from reconciler.serve.checking import ChildChecker, Deployment, quarantined
 from reconciler.serve.controls import Push, Refusal, Tell
-from reconciler.serve.judging import ChildJudge, Deployment, quarantined
-from reconciler.serve.socket_place import folder_of, socket_of
-from reconciler.serve.socket_server import listening
+from reconciler.serve.socket.answering import Answering
+from reconciler.serve.socket.place import folder_of, socket_of
+from reconciler.serve.socket.server import listening
 from tests.support.command import Desk
 from tests.support.controls import Remembering
 from tests.support.pushing import Bare
@@ -34,8 +34,8 @@ def bare(desk: Desk, tmp_path: Path) -> Bare:
 def controller(bare: Bare, controls: Remembering) -> Iterator[None]:
     """A controller that listens for a repository's hooks, and does nothing."""
     folder_of(bare.path)
-    judge = ChildJudge(Deployment(repository=str(bare.path), branch="main"), attended=True)
-    with listening(socket_of(bare.path), Answering(controls, judge).answer):
+    checker = ChildChecker(Deployment(repository=str(bare.path), branch="main"), attended=True)
+    with listening(socket_of(bare.path), Answering(controls, checker).answer):
         yield
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.serve.socket_place import socket_of
+from reconciler.serve.socket.place import socket_of
 from tests.support.command import Desk
 from tests.support.hosts import until
 from tests.support.pushing import Bare, ran

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.publishing import opened
-from reconciler.serve.contention import MOST
-from reconciler.serve.protocol import AskObservation, Text
+from reconciler.serve.patience.contention import MOST
+from reconciler.serve.socket.protocol import AskObservation, Text
 from reconciler_simulator.store import Store
 from tests.support import crash
 from tests.support.command import Desk

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from reconciler.confined import MIB, Limits, Process, broken
+from reconciler.limited import MIB, Limits, Process, broken
 from reconciler.report.line import escape
 from reconciler.secret import SecretError, resolve
 from reconciler.trust.fields import RepositoryTrust

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from reconciler.confined import MIB, Limits
+from reconciler.limited import MIB, Limits
 from reconciler.record import applied_name, notes_name
 from reconciler.record.plumbing import RecordError, git, line, reference
 from reconciler.serve.following.branch import Tip

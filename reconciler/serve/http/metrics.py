@@ -16,8 +16,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from reconciler import __version__
-from reconciler.serve.journal import Entry
-from reconciler.serve.status import Condition, Status
+from reconciler.serve.telling.journal import Entry
+from reconciler.serve.telling.status import Condition, Status
 
 _ROUND_SECONDS = (0.1, 0.3, 1, 3, 10, 30, 60, 180, 600, 1800)
 _REACTION_SECONDS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)

@@ -11,7 +11,7 @@ from reconciler.report.data import dump
 from reconciler.serve.controls import Controls
 from reconciler.serve.http.request import Refused, Reply, Request, check_origin, text
 from reconciler.serve.http.webhooks import Webhooks
-from reconciler.serve.status import FORMAT_VERSION
+from reconciler.serve.telling.status import FORMAT_VERSION
 
 if TYPE_CHECKING:
     from reconciler.serve.http.metrics import Metrics

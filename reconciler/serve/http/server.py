@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
 from reconciler.serve.http.request import Refused, Reply, Request, text
-from reconciler.serve.journal import Journal
+from reconciler.serve.telling.journal import Journal
 
 MOST_AT_ONCE = 32
 MOST_BYTES = 1 << 20

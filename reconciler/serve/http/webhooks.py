@@ -21,7 +21,7 @@ import msgspec
 from reconciler.secret import SecretError, SecretSource, resolve
 from reconciler.serve.http.allowance import Allowance, Heard
 from reconciler.serve.http.request import Refused, Reply, Request, text
-from reconciler.serve.journal import Journal
+from reconciler.serve.telling.journal import Journal
 from reconciler.trust.fields import WebhookTrust
 
 _BURST, _EVERY = 30, 1.0

@@ -7,7 +7,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.serve.backoff import FIRST, LONGEST, Backoff
+from reconciler.serve.patience.backoff import FIRST, LONGEST, Backoff
 
 MINUTE = 60.0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.serve.contention import MOST, WINDOW, Contention
+from reconciler.serve.patience.contention import MOST, WINDOW, Contention
 
 
 def test_a_few_reverts_are_made_and_one_more_is_once_too_often() -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from reconciler.record import RecordError
-from reconciler.serve import kept, suspension
-from reconciler.serve.status import Suspension
+from reconciler.serve import kept
+from reconciler.serve.patience import suspension
+from reconciler.serve.telling.status import Suspension
 from reconciler.source import open_repository
 from tests.support.repository import Repository
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from reconciler.serve.following import Tip
-from reconciler.serve.lookout import Lookout
+from reconciler.serve.following.lookout import Lookout
 
 PATIENCE = 20.0
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from reconciler.plan import Outcome
-from reconciler.serve.contention import MOST
-from reconciler.serve.journal import Journal
 from reconciler.serve.patience import Patience
-from reconciler.serve.status import Suspension
+from reconciler.serve.patience.contention import MOST
+from reconciler.serve.telling.journal import Journal
+from reconciler.serve.telling.status import Suspension
 from tests.support.memory_driver import plan, step
 
 WEB = step("web-1", verb="update")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
-from reconciler.serve.standing import Reason
+from reconciler.serve.leadership.standing import Reason
 
 ROOT = Path(__file__).parents[3]
 TELLERS = {"tell", "_tell", "_later"}

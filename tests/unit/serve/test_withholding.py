@@ -8,9 +8,9 @@ import pytest
 from reconciler.address import Address, ObjectKey
 from reconciler.objects import Readiness
 from reconciler.plan import Plan, Source, Step
-from reconciler.serve import suspension
-from reconciler.serve.status import Suspension
-from reconciler.serve.withholding import narrowed, withhold
+from reconciler.serve.patience import suspension
+from reconciler.serve.patience.withholding import narrowed, withhold
+from reconciler.serve.telling.status import Suspension
 
 
 def step(name: str, *after: str, host: str = "kvm-01", project: str = "shop") -> Step:

@@ -1,0 +1,54 @@
+"""What is left alone until it is resumed: the fleet, a project, a host, or a resource."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from reconciler.address import Address
+from reconciler.plan import Step
+from reconciler.serve.telling.status import Suspension
+
+FLEET = "fleet"
+_KINDS = frozenset({"Host", "Project", "Image", "Network", "SecurityGroup", "Volume", "Instance"})
+"""Kinds of which something is ever done on a host, or to which that belongs."""
+
+
+def named(what: str) -> str:
+    """What is meant, as it is kept: `fleet`, `Host/NAME` or an address. Raises `ValueError` with what to write."""
+    if what == FLEET:
+        return what
+    try:
+        address = Address.parse(what)
+    except ValueError:
+        raise ValueError(f"{what!r} is none of `fleet`, Host/NAME, or an address such as Instance/shop/web-1") from None
+    if address.kind not in _KINDS:
+        raise ValueError(f"nothing of {what} stands on a host; suspend what uses it, Host/NAME, or `fleet`")
+    return str(address)
+
+
+def fleet_wide(suspensions: Iterable[Suspension]) -> Suspension | None:
+    """The suspension of the whole fleet, if there is one."""
+    return next((each for each in suspensions if each.what == FLEET), None)
+
+
+def why_not(suspensions: Iterable[Suspension], step: Step) -> str:
+    """Why a step is not done; empty when nothing that it is about is suspended."""
+    address = step.key.address
+    covered = {FLEET, f"Host/{step.key.host}", f"Project/{address.project}", str(address)}
+    return next((words(each) for each in suspensions if each.what in covered), "")
+
+
+def words(suspension: Suspension) -> str:
+    """`Host/kvm-01 is suspended by ann@desk since …: new disks`."""
+    said = f": {suspension.reason}" if suspension.reason else ""
+    return f"{suspension.what} is suspended by {suspension.by} since {suspension.time}{said}"
+
+
+def added(suspensions: Iterable[Suspension], new: Suspension) -> tuple[Suspension, ...]:
+    """With one more; of the same thing only the newest counts."""
+    return tuple(sorted((*removed(suspensions, new.what), new), key=lambda each: each.what))
+
+
+def removed(suspensions: Iterable[Suspension], what: str) -> tuple[Suspension, ...]:
+    """Without those of `what`."""
+    return tuple(each for each in suspensions if each.what != what)

@@ -81,11 +81,12 @@ class Rounds:
         """
         screen = _screen(transcript)
         left = withhold(round_.plan, why_not)
-        screen.show([*plan_lines(round_.plan), *consenting_lines(round_.plan.changes)])
+        screen.show(plan_lines(round_.plan))
         screen.show(_left_lines(left.reasons))
         outcomes = self._applied(round_, left.plan, screen, stop, heard)
         if left.plan.steps:
             screen.show(outcomes_lines(left.plan, outcomes))
+        screen.show(consenting_lines(round_.plan.changes))
         if outcomes or left.plan.extent == "whole":
             write_down(msgspec.structs.replace(round_, plan=left.plan), outcomes, by(), screen)
         code = verdict.of_outcomes(left.plan, outcomes, detailed=False, interrupted=stop.is_set())

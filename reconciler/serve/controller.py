@@ -230,7 +230,7 @@ class Controller:
     def _seen(self, tip: Tip, changed: bool) -> None:
         """The branch was looked at; told by the lookout's thread."""
         if tip.commit != self._course.tip:
-            self._runner.interrupt()
+            self._runner.overtake()
         if changed or not self._audience.empty:
             self._inbox.ask()
 

@@ -28,6 +28,11 @@ from reconciler.serve.telling.journal import Journal
 from reconciler.serve.telling.status import HostStatus, ResourceStatus
 from reconciler.serve.telling.steps import stays_so
 
+_MOST_IN_VAIN = 3
+"""Runs in a row that newer commits may break off before their first step: a branch that moves faster than is planned
+would else hold up everything for as long as it does.
+"""
+
 
 class Shown:
     """What the last rounds left, for the status; whole values are replaced, so that any thread may read it."""
@@ -71,12 +76,18 @@ class Runner:
         self._files = LatestFiles()
         self._stop: threading.Event = threading.Event()
         self._ending = self._fresh = False
+        self._in_vain = 0
         self._errors: dict[str, str] = {}
 
     def interrupt(self, *, ending: bool = False) -> None:
         """Let running steps finish, and start no other in this run; `ending`: nor in any further one."""
         self._ending = self._ending or ending
         self._stop.set()
+
+    def overtake(self) -> None:
+        """A newer commit is there: as `interrupt`, unless too many runs have come to nothing for that."""
+        if self._in_vain < _MOST_IN_VAIN:
+            self._stop.set()
 
     def take_up(self) -> None:
         """Make ready for the commit in force: its hosts, as the trusted configuration has them now, and its files.
@@ -155,8 +166,10 @@ class Runner:
             seconds=time.monotonic() - begun,
         )
         self._stop = BeatingStop(self._pulse)
-        if self._ending or self._overtaken:
+        if self._ending:
             self._stop.set()
+        elif self._overtaken:
+            self.overtake()
         if not targets:
             self._whole(round_)
         elif round_.plan.steps or round_.plan.changes:
@@ -169,8 +182,10 @@ class Runner:
         done = self._carried_out(round_, self._audience.begin(commit, self._older))
         self._remember(done, frozenset())
         if self._stop.is_set() and any(outcome.status == "not-run" for outcome in done.outcomes):
+            self._in_vain = 0 if done.begun else self._in_vain + 1
             self._broken_off()
             return
+        self._in_vain = 0
         self.settled, self.shown.code = commit, done.code
         self._patience.keep({step.key.address for step in done.plan.steps}, [each.name for each in self.shown.hosts])
         self._audience.end(done.code)

@@ -62,6 +62,15 @@ def test_the_manifest_page_lists_every_kind() -> None:
     assert sorted(listed) == sorted(REGISTRY)
 
 
+def test_the_index_of_decisions_lists_each_one_by_its_number() -> None:
+    listed = re.findall(r"^- \[(\d+)\. (.+)\]\((.+)\)$", text("docs/decisions/README.md"), re.MULTILINE)
+    pages = {path.name: path for path in (ROOT / "docs" / "decisions").glob("0*.md")}
+    assert sorted(name for _, _, name in listed) == sorted(pages)
+    for number, title, name in listed:
+        assert name.startswith(f"{int(number):04}-")
+        assert pages[name].read_text(encoding="utf-8").startswith(f"# {number}. {title}\n")
+
+
 @pytest.mark.parametrize("settings", [FleetTrust, Settings], ids=["fleet", "libvirt"])
 def test_the_trusted_configuration_is_documented_field_by_field(settings: type[msgspec.Struct]) -> None:
     page = text("docs/trusted-configuration.md")

@@ -35,9 +35,10 @@ def _figures(chosen: argparse.Namespace) -> Iterator[Figure]:
             with tempfile.TemporaryDirectory(prefix="reconciler-bench-") as folder:
                 yield from simulated.figures(Path(folder), size, one_file=one_file)
     if chosen.domains:
-        from benchmarks import real
+        from benchmarks import healing, real
 
         yield from real.figures(chosen.domains)
+        yield from healing.figures()
 
 
 main()

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from benchmarks.measure import Figure
 
+_LEAST_CPU = 0.01
+"""Seconds; to be so many times as much as less says nothing."""
 _HEAD = ("instances", "what", "wall s", "CPU s", "memory MB", "wall / floor", "CPU / floor")
 
 
@@ -60,5 +62,5 @@ def _row(figure: Figure) -> tuple[str, ...]:
         f"{cost.cpu:.2f}",
         f"{cost.memory / 1e6:.0f}",
         f"{cost.wall / floor.wall:.1f}" if floor else "",
-        f"{cost.cpu / floor.cpu:.1f}" if floor else "",
+        f"{cost.cpu / floor.cpu:.1f}" if floor and floor.cpu >= _LEAST_CPU else "",
     )

@@ -134,6 +134,7 @@ class Loop:
         looks = self._runner.look(hosts) if hosts else {}
         recovered = any(look.recovered for look in looks.values())
         if recovered:
+            self._runner.settled = ""  # it may have lost what is not on its disk
             self._leadership.tend()
         named = {address for host, names in told.hosts.items() if host in looks for address in names}
         moved = frozenset(named.union(*(look.moved for look in looks.values())))

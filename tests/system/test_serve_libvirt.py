@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import re
 import subprocess
-import time
 from collections.abc import Iterator
 
 import libvirt
@@ -15,12 +12,12 @@ import pytest
 from tests.support.command import Desk
 from tests.support.guests import GuestImage
 from tests.support.hosts import Host, until
+from tests.support.resident import STARTING, bare_start, first_fleet, healed, still
 from tests.support.serving import Serving, condition
 
 pytestmark = pytest.mark.libvirtd
 
 WEB = "Instance/default/web-1"
-STARTING = 30.0
 _LOG = logging.getLogger(__name__)
 
 
@@ -28,19 +25,7 @@ _LOG = logging.getLogger(__name__)
 def desk(tmp_path_factory: pytest.TempPathFactory, libvirt_host: Host, tiny_image: GuestImage) -> Iterator[Desk]:
     """The first fleet, on a real host, not applied yet."""
     desk = Desk(tmp_path_factory.mktemp("desk"))
-    assert desk.init().code == 0
-    fleet_id = re.findall(r"id: (\S+)", (desk.repo / "fleet.yaml").read_text(encoding="utf-8"))[-1]
-    desk.edit("hosts.yaml", "driver: simulator", "virtType: qemu")
-    desk.edit("flavors.yaml", "512Mi", "96Mi")
-    desk.edit("instances.yaml", "flavor: small", "flavor: small\n  restartPolicy: Always\n  readiness: running")
-    (desk.repo / "images.yaml").write_text(json.dumps(tiny_image.manifest()), encoding="utf-8")
-    file = desk.home / ".config" / "reconciler" / "config.yaml"
-    file.parent.mkdir(parents=True)
-    connection = {"driver": "libvirt", "stop_deadline": 0.2, **libvirt_host.connection}
-    section = {"folders": [str(tiny_image.folder)], "hosts": {"sim-01": connection}}
-    file.write_text(json.dumps({"fleets": {fleet_id: section}}), encoding="utf-8")
-    file.chmod(0o600)
-    desk.commit()
+    first_fleet(desk, libvirt_host, tiny_image)
     yield desk
     ran = desk.run("destroy", "--allow", "delete=4")
     assert ran.code == 0, ran.out + ran.err
@@ -65,36 +50,11 @@ def guest(libvirt_host: Host, serving: Serving) -> Iterator[libvirt.virDomain]:
 
 def test_a_guest_that_is_switched_off_runs_again_soon(guest: libvirt.virDomain, serving: Serving) -> None:
     floor = bare_start(guest, serving)
-    until(lambda: still(serving), STARTING, "the controller to have nothing to do")
-    begun = time.monotonic()
-    guest.destroy()
-    until(guest.isActive, STARTING, "the guest to run again")
-    took = time.monotonic() - begun
+    took = healed(guest, serving)
     _LOG.info("running again after %.2f s; a bare start took %.2f s", took, floor)
     assert took < 20 * floor
     (step,) = [each for each in serving.told("StepSucceeded") if each.address == WEB][-1:]
     assert "updated" in step.message
-
-
-def bare_start(guest: libvirt.virDomain, serving: Serving) -> float:
-    """How long the same start takes with nothing around it, in seconds."""
-    assert serving.command("suspend", "fleet") == ""
-    guest.destroy()
-    until(lambda: still(serving), STARTING, "the controller to have nothing to do")
-    begun = time.monotonic()
-    guest.create()
-    took = time.monotonic() - begun
-    assert serving.command("resume", "fleet") == ""
-    return took
-
-
-def still(serving: Serving) -> bool:
-    """Whether all is as it should be, and nothing has happened for a while."""
-    before = serving.events()[-1].number
-    time.sleep(0.5)
-    now = serving.status()
-    ready = condition(now, "Ready").status == "True"
-    return ready and not now.working and now.hosts[0].watching and serving.events()[-1].number == before
 
 
 def test_a_daemon_that_is_started_anew_is_connected_anew_and_all_is_looked_at(

@@ -45,4 +45,4 @@ def standing(held: Collection[str], refused: Mapping[str, str], silent: Mapping[
         others = f"; leaves to another controller: {', '.join(left)}" if left else ""
         return Standing(reason="Leads", message=f"has the lease of host {min(held)}{more}{others}", left=left)
     why = "; ".join(f"{host}: {text}" for host, text in sorted(silent.items()))
-    return Standing(reason="NoHostAnswers", message=why or "there is no host yet")
+    return Standing(reason="NoHostAnswers", message=why or "no host is connected")

@@ -32,7 +32,7 @@ def test_where_no_host_answers_nobody_is_kept_from_saying_so() -> None:
     now = standing((), {}, {"b": "down", "a": "no route"})
     assert now == Standing(reason="NoHostAnswers", message="a: no route; b: down")
     assert now.leads
-    assert standing((), {}, {}).message == "there is no host yet"
+    assert standing((), {}, {}).message == "no host is connected"
 
 
 @given(

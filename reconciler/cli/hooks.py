@@ -87,10 +87,12 @@ def run() -> None:
 @click.pass_obj
 def pre_receive(screen: Screen, /, **values: Any) -> Exit:
     """Judge a push that is not accepted yet."""
+    from reconciler.hooks.aliases import seen_through
     from reconciler.hooks.pre_receive import received
     from reconciler.hooks.updates import read
 
-    return received(_site(**values), read(sys.stdin), os.environ, screen)
+    site = _site(**values)
+    return received(site, seen_through(site.repository, read(sys.stdin)), os.environ, screen)
 
 
 @run.command("post-receive")
@@ -98,10 +100,12 @@ def pre_receive(screen: Screen, /, **values: Any) -> Exit:
 @click.pass_obj
 def post_receive(screen: Screen, /, **values: Any) -> Exit:
     """Follow what becomes of a push."""
+    from reconciler.hooks.aliases import seen_through
     from reconciler.hooks.post_receive import accepted
     from reconciler.hooks.updates import read
 
-    return accepted(_site(**values), read(sys.stdin), os.environ, screen)
+    site = _site(**values)
+    return accepted(site, seen_through(site.repository, read(sys.stdin)), os.environ, screen)
 
 
 def _site(branch: str | None, path: str | None, config: Path | None, socket: Path | None) -> Site:

@@ -140,6 +140,19 @@ def test_a_mistake_is_rejected_with_its_place_and_remedy(bare: Bare, attended: R
     assert [asked for asked in attended.asked if asked[0] == "follow"] == [("follow", before, attended.asked[0][2])]
 
 
+def test_a_name_that_stands_for_the_branch_that_deploys_is_that_branch(bare: Bare, attended: Remembering) -> None:
+    """So people go on who know it by the name that it had before; also where it has no commit yet."""
+    bare.git("symbolic-ref", "refs/heads/master", "refs/heads/main")
+    push = bare.push("HEAD:master")
+    assert push.code == 0, push.err
+    first = bare.tip()
+    assert [asked[:2] for asked in attended.asked] == [("follow", first)], push.err
+    bare.desk.edit("instances.yaml", *MISTAKE)
+    bare.desk.commit("Mistake")
+    assert "main is rejected: 1 mistake. Nothing changes." in bare.push("HEAD:master").out
+    assert bare.tip() == first
+
+
 def test_a_reference_in_the_way_of_the_record_or_in_place_of_a_commit_is_rejected(bare: Bare) -> None:
     """A commit that is to be taken for itself would end all further pushes."""
     assert "written by the controller alone" in bare.push("HEAD:refs/notes/reconciler").out

@@ -31,6 +31,7 @@ class GpgKey:
 
     def __init__(self, home: Path, email: str, expire: str = "never", clock: str = "") -> None:
         self.home, self.email = home, email
+        self._homes = [home]
         home.mkdir(mode=0o700)
         at = ["--faked-system-time", clock] if clock else []
         self.run(
@@ -63,6 +64,7 @@ class GpgKey:
     def lend_to(self, home: Path) -> None:
         """Put the public key into another home."""
         home.mkdir(mode=0o700, exist_ok=True)
+        self._homes.append(home)
         public = self.run("--export", self.email)
         environment = {"PATH": PATH, "GNUPGHOME": str(home)}
         subprocess.run(["gpg", "--batch", "--quiet", "--import"], env=environment, input=public, check=True, timeout=60)
@@ -76,6 +78,7 @@ class GpgKey:
         return ["-c", f"gpg.program={script}", "-c", f"user.signingkey={self.email}"]
 
     def close(self) -> None:
-        """End the agent that signing started."""
-        environment = {"PATH": PATH, "GNUPGHOME": str(self.home)}
-        subprocess.run(["gpgconf", "--kill", "all"], env=environment, check=False, timeout=60)
+        """End the agents that signing and lending started."""
+        for home in self._homes:
+            environment = {"PATH": PATH, "GNUPGHOME": str(home)}
+            subprocess.run(["gpgconf", "--kill", "all"], env=environment, check=False, timeout=60)

@@ -1,23 +1,19 @@
-"""Who signed what, with real keys of OpenSSH and GnuPG in real repositories; what is not verified is not believed."""
+"""Who signed what, with real keys of OpenSSH in real repositories; what is not verified is not believed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from reconciler.authority import gpg
 from reconciler.authority.commits import parsed
 from reconciler.authority.history import History
-from reconciler.authority.identity import Identity
-from reconciler.authority.programs import Unverified
 from reconciler.diagnostic import Untrusted
 from reconciler.source import open_repository
 from reconciler.trust.fields import FleetTrust
 from tests.support.court import Court, text
 from tests.support.fleet import FLEET_ID, fleet
-from tests.support.signing import GpgKey, SshKey
+from tests.support.signing import SshKey
 
 ADA, EVE = "ada@example.org", "eve@example.org"
 
@@ -299,75 +295,6 @@ def test_what_is_against_the_commit_below_a_work_tree_is_a_warning(court: Court)
     change(court, 1)
     judged = court.judge(rev=None)
     assert [(each.severity, each.code) for each in judged.diagnostics] == [("warning", "not-signed")] * 1
-
-
-@pytest.fixture(scope="module")
-def gpg_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, GpgKey]]:
-    folder = tmp_path_factory.mktemp("gpg")
-    made = {
-        "ada": GpgKey(folder / "a", ADA),
-        "eve": GpgKey(folder / "e", EVE),
-        "old": GpgKey(folder / "o", "old@example.org", "1d", "20240101T000000"),
-    }
-    made["ada"].lend_to(folder / "trusted")
-    made["old"].lend_to(folder / "trusted")
-    yield made
-    for key in made.values():
-        key.close()
-
-
-@pytest.fixture
-def with_gpg(tmp_path: Path, gpg_keys: dict[str, GpgKey]) -> Court:
-    home = gpg_keys["ada"].home.parent / "trusted"
-    return Court(tmp_path, signatures={"require": "all", "gnupg_home": str(home)})
-
-
-def test_a_commit_signed_by_a_gnupg_key_that_counts_is_trusted(
-    with_gpg: Court, gpg_keys: dict[str, GpgKey], tmp_path: Path
-) -> None:
-    with_gpg.commit(None, ADA, "First", gpg_keys["ada"].program(tmp_path))
-    assert with_gpg.refused() == []
-
-
-@pytest.mark.parametrize(
-    ("who", "clock", "why"), [("eve", "", "none of those that count"), ("old", "20240101T120000", "expired")]
-)
-def test_a_gnupg_key_that_is_unknown_or_has_expired_signs_nothing(
-    with_gpg: Court, gpg_keys: dict[str, GpgKey], tmp_path: Path, who: str, clock: str, why: str
-) -> None:
-    with_gpg.commit(None, ADA, "First", gpg_keys[who].program(tmp_path, clock))
-    (told,) = with_gpg.refused()
-    assert why in told.detail
-
-
-def test_a_gnupg_signature_of_another_commit_is_refused(
-    with_gpg: Court, gpg_keys: dict[str, GpgKey], tmp_path: Path
-) -> None:
-    with_gpg.commit(None, ADA, "First", gpg_keys["ada"].program(tmp_path))
-    git = with_gpg.repository.git
-    forged = git("cat-file", "commit", "HEAD").replace("First", "Worst") + "\n"
-    git("update-ref", "refs/heads/main", git("hash-object", "-w", "-t", "commit", "--stdin", data=forged.encode()))
-    (told,) = with_gpg.refused()
-    assert "not of this commit" in told.detail
-
-
-VALID = "[GNUPG:] VALIDSIG F1 2026-01-01 1 0 4 0 22 {digest} 00 F0"
-GOOD = "[GNUPG:] NEWSIG\n[GNUPG:] GOODSIG K1 Ada <ada@example.org>\n"
-
-
-def test_gnupgs_answer_counts_as_one_good_signature_only_when_it_is_that() -> None:
-    assert gpg.judged(GOOD + VALID.format(digest=10), 0) == Identity((ADA, "F0"), verified=True)
-    for status, code, why in [
-        (GOOD + VALID.format(digest=2), 0, "SHA-1"),
-        (GOOD, 0, "one good signature"),
-        (GOOD + VALID.format(digest=10), 1, "one good signature"),
-        (GOOD + GOOD + VALID.format(digest=10), 0, "one good signature"),
-        (GOOD + VALID.format(digest=10) + "\n[GNUPG:] REVKEYSIG K1 Ada", 0, "revoked"),
-        (GOOD.replace("GOODSIG", "EXPSIG") + VALID.format(digest=10), 0, "expired"),
-        ("", 0, "one good signature"),
-    ]:
-        with pytest.raises(Unverified, match=why):
-            gpg.judged(status, code)
 
 
 def test_what_is_signed_is_the_commit_without_its_signature_as_git_has_it(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reconciler.record.plumbing import RecordError
 from reconciler.serve.following.branch import Tip
-from reconciler.serve.following.reading import comes_after, exact
+from reconciler.serve.following.reading import exact, rewound
 from reconciler.serve.following.watch import watching
 from reconciler.source import SourceError, open_repository
 
@@ -42,10 +42,7 @@ class LocalBranch:
 
     def rewound(self, before: str, tip: str) -> bool:
         """Whether `tip` does not come after `before`, or that cannot be told."""
-        try:
-            return bool(before) and not comes_after(open_repository(self.repository), before, tip)
-        except SourceError:
-            return True
+        return rewound(self.repository, before, tip)
 
     @contextmanager
     def watching(self, hint: Callable[[], None]) -> Iterator[None]:

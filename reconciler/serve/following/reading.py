@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.record.plumbing import RecordError, git
+from reconciler.source import SourceError, open_repository
 
 if TYPE_CHECKING:
     from git import Repo
@@ -34,3 +36,11 @@ def comes_after(repo: Repo, before: str, tip: str) -> bool:
     except RecordError:
         return False
     return True
+
+
+def rewound(repository: Path, before: str, tip: str) -> bool:
+    """Whether `tip` does not come after `before`, or that cannot be told."""
+    try:
+        return bool(before) and not comes_after(open_repository(repository), before, tip)
+    except SourceError:
+        return True

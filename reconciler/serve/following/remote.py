@@ -20,7 +20,7 @@ from reconciler.record import applied_name, notes_name
 from reconciler.record.plumbing import RecordError, git, line, reference
 from reconciler.serve.following.branch import Tip
 from reconciler.serve.following.call import LIMITS, Call, RemoteError
-from reconciler.serve.following.reading import comes_after, exact
+from reconciler.serve.following.reading import exact, rewound
 from reconciler.source import SourceError, open_repository
 from reconciler.trust.fields import RepositoryTrust
 
@@ -159,10 +159,7 @@ class RemoteBranch:
 
     def rewound(self, before: str, tip: str) -> bool:
         """Whether `tip` does not come after `before`, or that cannot be told."""
-        try:
-            return bool(before) and not comes_after(open_repository(self.repository), before, tip)
-        except SourceError:
-            return True
+        return rewound(self.repository, before, tip)
 
     @contextmanager
     def watching(self, hint: Callable[[], None]) -> Iterator[None]:

@@ -182,6 +182,10 @@ class Controller:
     def suspend(self, what: str, by: str, reason: str) -> None:
         """Leave something alone until it is resumed. Raises `Refusal`."""
         new = Suspension(what=_named(what), by=by, time=now(), reason=reason)
+        loaded = self._course.loaded
+        known = {*loaded.desired.resources, *self._runner.shown.resources} if loaded else set()
+        if loaded and (why := suspension.unknown(new.what, known)):
+            raise Refusal(why)
         self._edit(lambda before: suspension.added(before, new))
         self.journal.tell("Suspended", suspension.words(new), "warning")
         self._runner.interrupt()

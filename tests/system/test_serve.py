@@ -206,6 +206,9 @@ def test_what_the_hosts_showed_is_handed_out_and_kept_in_git_where_it_can_be_sig
 
 
 def test_what_is_suspended_is_left_alone_over_restarts_until_it_is_resumed(desk: Desk, serving: Serving) -> None:
+    mistyped = desk.run("suspend", "instance/web-l")
+    assert (mistyped.code, f"Did you mean `{WEB}`?" in mistyped.err) == (1, True)
+    assert [desk.run("suspend", "host/sim-01").code, desk.run("resume", "host/sim-01").code] == [0, 0]
     assert desk.run("suspend", "instance/web-1", "--reason", "looking into it").code == 0
     desk.by_hand("crash", "web-1")
     left = serving.until(lambda now: resource(now, WEB))

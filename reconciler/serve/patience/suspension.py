@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from reconciler.address import Address
 from reconciler.plan import Step
 from reconciler.serve.telling.status import Suspension
+from reconciler.suggest import did_you_mean
 
 FLEET = "fleet"
 _KINDS = frozenset({"Host", "Project", "Image", "Network", "SecurityGroup", "Volume", "Instance"})
@@ -24,6 +25,15 @@ def named(what: str) -> str:
     if address.kind not in _KINDS:
         raise ValueError(f"nothing of {what} stands on a host; suspend what uses it, Host/NAME, or `fleet`")
     return str(address)
+
+
+def unknown(what: str, resources: Collection[Address]) -> str:
+    """Why a suspension of that would cover nothing, where these are all the resources; empty when it covers some."""
+    projects = {f"Project/{each.project}" for each in resources if each.project}
+    names = {FLEET, *projects, *map(str, resources)}
+    return (
+        "" if what in names else f"there is no {what}, so that nothing would be left alone.{did_you_mean(what, names)}"
+    )
 
 
 def fleet_wide(suspensions: Iterable[Suspension]) -> Suspension | None:

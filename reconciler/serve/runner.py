@@ -238,7 +238,8 @@ class Runner:
         before, clock = self.shown.resources, time.monotonic()
         kept = {address: each for address, each in before.items() if targets and address not in targets}
         self.shown.resources = overview.with_retries(kept | found, self._patience.backoff.waiting(clock), clock)
-        stays_so(self._journal, before, self.shown.resources)
+        seen = all(each.seen == "complete" for each in self.shown.hosts)
+        stays_so(self._journal, before, self.shown.resources, seen=seen)
 
     def _show_contended(self) -> None:
         if names := ", ".join(map(str, self._patience.contended)):

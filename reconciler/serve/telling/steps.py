@@ -113,10 +113,12 @@ def _fields(step: Step) -> str:
 
 
 def stays_so(
-    journal: Journal, before: Mapping[Address, ResourceStatus], after: Mapping[Address, ResourceStatus]
+    journal: Journal, before: Mapping[Address, ResourceStatus], after: Mapping[Address, ResourceStatus], *, seen: bool
 ) -> None:
-    """Tell of resources that stay from now on as nobody declared them, although nothing failed."""
-    quiet = ("waiting", "refused", "held", "left-down")
+    """Tell of resources that stay from now on as nobody declared them, although nothing failed. `seen`: all hosts were
+    completely seen; else what is held is so for that, which is told already.
+    """
+    quiet = ("waiting", "refused", "left-down", *(("held",) if seen else ()))
     new = [each for address, each in sorted(after.items()) if each.state in quiet and before.get(address) != each]
     for each in new[:MOST_TOLD]:
         journal.tell("LeftAlone", f"{each.address}: {each.message}", address=each.address)

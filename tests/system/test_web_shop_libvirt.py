@@ -234,10 +234,16 @@ def _destroy(story: Story) -> None:
     story.run("destroy", "--allow", f"delete={everything}")
 
 
-def _killed(story: Story, chance: random.Random) -> bool:
-    """Run `apply` and kill it in the middle of one of its next calls; false when it had come to its end before."""
-    calls = chance.randint(1, 5)
-    command = [sys.executable, "-m", "reconciler", "apply", "--verbose"]
+APPLY = (("apply", "--verbose"), "        call ")
+SERVE = (("serve", "--verbose", "--until-idle"), ": ")
+"""Commands that carry out what is wanted and then end, and what stands in the lines that they write as they do."""
+
+
+def _killed(story: Story, work: tuple[tuple[str, ...], str], chance: random.Random) -> bool:
+    """Run a command and kill it soon after one of its next lines; false when it had come to its end before."""
+    words, mark = work
+    calls = chance.randint(1, 5) if work is APPLY else chance.randint(4, 10)
+    command = [sys.executable, "-m", "reconciler", *words]
     with subprocess.Popen(
         command,
         cwd=story.desk.repo,
@@ -248,7 +254,7 @@ def _killed(story: Story, chance: random.Random) -> bool:
     ) as process:
         assert process.stderr
         for line in process.stderr:
-            calls -= line.startswith("        call ")
+            calls -= mark in line
             if not calls:
                 time.sleep(chance.uniform(0, 0.2))
                 process.kill()
@@ -257,7 +263,7 @@ def _killed(story: Story, chance: random.Random) -> bool:
 
 
 @pytest.mark.timeout(900)
-def test_ten_kills_at_random_moments_change_nothing_about_the_end(story: Story) -> None:
+def test_ten_kills_of_apply_and_serve_at_random_moments_change_nothing_about_the_end(story: Story) -> None:
     _destroy(story)
     story.run("apply")
     undisturbed = _standing(story)
@@ -265,7 +271,7 @@ def test_ten_kills_at_random_moments_change_nothing_about_the_end(story: Story) 
     chance = random.Random(13)
     kills = 0
     while kills < KILLS:
-        if _killed(story, chance):
+        if _killed(story, SERVE if kills % 2 else APPLY, chance):
             kills += 1
         else:  # it came to its end before: the next one begins anew
             _destroy(story)

@@ -26,7 +26,7 @@ _HARMLESS = (Exit.OK, Exit.STALE)
 """How a worker ends that had nothing to do, or found another one at work."""
 _MEANING = {
     Exit.STALE: "a host moved meanwhile, or is held by another run",
-    Exit.REFUSED: "something is refused",
+    Exit.REFUSED: "something is refused or left alone",
     Exit.INTERRUPTED: "it was interrupted",
 }
 _FAILED = "an error, a failed step, or a host that was not completely seen"

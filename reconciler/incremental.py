@@ -106,7 +106,7 @@ class _Hosts:
         self._fleet_id = ""
 
     def setup(self, common: Desired) -> str | None:
-        """What is trusted, when it is without mistakes, and binds no more than one project at a time."""
+        """What is trusted, when it is without mistakes, and says nothing of projects."""
         try:
             self._configuration = trust.load(self._options.config)
         except DiagnosticError:
@@ -114,7 +114,7 @@ class _Hosts:
         self._fleet_id = common.fleet_id
         self._hosts, mistakes = self._configuration.hosts(common)
         section = self._configuration.fleet(self._fleet_id)
-        if mistakes or section.rules or section.bounds.limits != Quotas():
+        if mistakes or section.rules or section.bounds.limits != Quotas() or section.projects:
             return None
         # What a work tree says of projects is compared with what is in force where it is read, and nowhere else.
         force = record.applied(self._tree.repository, self._fleet_id) if self._tree.source.work_tree else ""

@@ -9,7 +9,8 @@ import msgspec
 
 from reconciler import __version__
 from reconciler.observation import Snapshot
-from reconciler.once import elsewhere, taken
+from reconciler.once import elsewhere, made_once, taken
+from reconciler.placement import NONE_BARRED, Barred
 from reconciler.plan import Plan
 from reconciler.planning.basis import ABSENT
 from reconciler.snapshots import Snapshots
@@ -64,9 +65,9 @@ def load(data: bytes, fleet_id: str) -> Plan:
     return plan
 
 
-def moved(plan: Plan, snapshots: Sequence[Snapshot]) -> list[str]:
-    """The objects of the basis that are no longer as they were, or that cannot be seen to be; and what is to be made
-    and stands on another host by now.
+def moved(plan: Plan, snapshots: Sequence[Snapshot], barred: Barred = NONE_BARRED) -> list[str]:
+    """The objects of the basis that are no longer as they were, or that cannot be seen to be; what is to be made and
+    stands on another host by now; and what is to be made where its project is `barred` by now.
     """
     seen = Snapshots(snapshots)
     now = {str(key): observed.digest() for key, observed in seen.objects.items()}
@@ -77,7 +78,17 @@ def moved(plan: Plan, snapshots: Sequence[Snapshot]) -> list[str]:
     ]
     sure = () if plan.partial else [each.host for each in snapshots]
     once = {**taken(plan.steps, snapshots), **elsewhere(plan.steps, snapshots, sure)}
-    return [*moved, *sorted(once.values())]
+    return [*moved, *sorted(once.values()), *_barred(plan, barred)]
+
+
+def _barred(plan: Plan, barred: Barred) -> list[str]:
+    gone = {step.key for step in plan.steps if step.verb == "delete"}
+    new = sorted({step.key for step in made_once(plan.steps)} - gone)
+    return [
+        f"{key} is made where project {key.address.project} may not be by now; plan again"
+        for key in new
+        if key.host in barred.get(str(key.address.project), ())
+    ]
 
 
 def _envelope(data: bytes) -> _File:

@@ -177,6 +177,7 @@ def decide(loaded: Loaded, reached: Reached, options: Options, judged: Judgement
         options.targets,
         reached.undeclared,
         judged.budget,
+        judged.barred,
     )
     plan = msgspec.structs.replace(
         outcome.plan,
@@ -206,8 +207,9 @@ def saved_round(options: Options, data: bytes) -> Iterator[Round]:
     except ValueError as problem:
         raise DiagnosticError(error("plan-file", "saved plan cannot be used", str(problem))) from problem
     loaded = load(msgspec.structs.replace(options, rev=plan.source.commit))
-    with connect(loaded, options) as reached:
-        if moved := planfile.moved(plan, reached.snapshots):
+    known = around(loaded, options)
+    with _reaching(loaded, known, options) as reached:
+        if moved := planfile.moved(plan, reached.snapshots, known.judged.barred):
             raise StalePlan(moved)
         yield Round(loaded=loaded, snapshots=reached.snapshots, plan=plan, drivers=reached.drivers)
 

@@ -18,11 +18,13 @@ from reconciler.authority.policy import (
     owners_of,
 )
 from reconciler.authority.taking import refuse_another_id
+from reconciler.authority.uses import barred, beyond_uses
 from reconciler.desired import Desired
 from reconciler.diagnostic import Diagnostic, Untrusted, error
 from reconciler.guard import Allow
 from reconciler.kinds.fleet import DeletionBudget
 from reconciler.parsing import Memory
+from reconciler.placement import Barred
 from reconciler.source import Tree
 from reconciler.trust import Trust
 from reconciler.trust.fields import FleetTrust
@@ -31,13 +33,15 @@ _STRICTNESS: dict[Required, int] = {"none": 0, "tip": 1, "all": 2}
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
-    """What a source may do: the consent that its commits give, each part with who gave it, and how much it may delete.
-    `owners` are the Fleet and the Projects by which it was judged. `diagnostics` are warnings.
+    """What a source may do: the consent that its commits give, each part with who gave it, how much it may delete, and
+    the hosts from which its projects are `barred`. `owners` are the Fleet and the Projects by which it was judged.
+    `diagnostics` are warnings.
     """
 
     owners: Owners = {}
     given: tuple[tuple[Allow, str], ...] = ()
     budget: DeletionBudget | None = None
+    barred: Barred = {}
     diagnostics: tuple[Diagnostic, ...] = ()
 
     def allow(self, own: Allow) -> Allow:
@@ -52,9 +56,9 @@ def judge(tree: Tree, wanted: Desired, configuration: Trust, memory: Memory | No
     a work tree is only ever planned.
     """
     fleet = configuration.fleet(wanted.fleet_id)
-    source = tree.source
+    source, shut = tree.source, barred(wanted, fleet.projects)
     if not source.commit:
-        return Judgement(budget=budget(fleet_of(owners_of(wanted)), fleet.bounds))
+        return Judgement(budget=budget(fleet_of(owners_of(wanted)), fleet.bounds), barred=shut)
     try:
         refuse_another_id(tree, wanted, configuration, memory)
         history = History(tree.repository, source.commit, wanted.fleet_id, fleet)
@@ -63,9 +67,9 @@ def judge(tree: Tree, wanted: Desired, configuration: Trust, memory: Memory | No
     except Untrusted as refusal:
         if not source.work_tree:
             raise
-        return Judgement(diagnostics=tuple(map(_as_warning, refusal.diagnostics)))
+        return Judgement(barred=shut, diagnostics=tuple(map(_as_warning, refusal.diagnostics)))
     deletions = budget(fleet_of(owners), fleet.bounds)
-    return Judgement(owners=owners, given=given, budget=deletions, diagnostics=tuple(warnings))
+    return Judgement(owners=owners, given=given, budget=deletions, barred=shut, diagnostics=tuple(warnings))
 
 
 def _trusted(
@@ -75,6 +79,7 @@ def _trusted(
     beyond = [
         *(beyond_applied(wanted, owners, history.applied) if history.applied else ()),
         *beyond_bounds(wanted, fleet.bounds),
+        *beyond_uses(wanted, fleet.projects),
     ]
     if beyond:
         raise Untrusted(*beyond)

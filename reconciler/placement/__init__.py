@@ -13,13 +13,13 @@ from reconciler.kinds.base import Resource
 from reconciler.placement import words
 from reconciler.placement.capacity import Capacity, wanted_amounts
 from reconciler.placement.fit import Asks, Fitting, asks_of
-from reconciler.placement.hosts import Hosts, networks_of, of_kind, stands_once
+from reconciler.placement.hosts import NONE_BARRED, Barred, Hosts, networks_of, of_kind, stands_once
 from reconciler.placement.local import Local
 from reconciler.placement.overlaps import Taken, by_host, overlaps
 from reconciler.placement.spots import Spot, Standing, closed, declared_host, maybe_elsewhere
 from reconciler.snapshots import Snapshots
 
-__all__ = ["Placement", "placement", "stands_once"]
+__all__ = ["NONE_BARRED", "Barred", "Placement", "placement", "stands_once"]
 
 
 class Placement(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,11 +37,14 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
-def placement(desired: Desired, snapshots: Snapshots, undeclared: Sequence[str] = ()) -> Placement:
+def placement(
+    desired: Desired, snapshots: Snapshots, undeclared: Sequence[str] = (), barred: Barred = NONE_BARRED
+) -> Placement:
     """What stands stays; what says its host goes there; what is new goes, in order of address, on the first host by
     name that has all it asks for. On hosts that are `undeclared` things may stand as on those that could not be seen.
+    On hosts that a project is `barred` from nothing new of it is made.
     """
-    placing = _Placing(desired, snapshots, undeclared)
+    placing = _Placing(desired, snapshots, undeclared, barred)
     placing.run()
     spots = placing.spots
     held = {address: spot.held for address, spot in spots.items() if spot.held}
@@ -63,8 +66,8 @@ def placement(desired: Desired, snapshots: Snapshots, undeclared: Sequence[str] 
 
 
 class _Placing:
-    def __init__(self, desired: Desired, snapshots: Snapshots, undeclared: Sequence[str]) -> None:
-        self.hosts = Hosts(desired, snapshots, undeclared)
+    def __init__(self, desired: Desired, snapshots: Snapshots, undeclared: Sequence[str], barred: Barred) -> None:
+        self.hosts = Hosts(desired, snapshots, undeclared, barred)
         self._desired = desired
         self._capacity = Capacity(self.hosts)
         self._standing = Standing(desired, self.hosts, self._capacity)
@@ -112,7 +115,9 @@ class _Placing:
         pins = self._local.pins(instance)
         if declared:
             pins[Address("Host", None, declared)] = declared
-        return self._fitted(instance, asks_of(instance, self._desired, self._local.loose(instance)), pins)
+        loose = self._local.loose(instance)
+        asks = asks_of(instance, self._desired, loose, self.hosts.restricted([instance, *loose]))
+        return self._fitted(instance, asks, pins)
 
     def _fitted(self, instance: Resource, asks: Asks, pins: dict[Address, str]) -> Spot:
         """The host that its pins leave over, or the first that has all."""

@@ -20,8 +20,11 @@ MOST_IN_SHORT = 3
 
 
 class Asks(msgspec.Struct, frozen=True, kw_only=True):
-    """What an instance asks of any host. Instances that ask for the same are alike to every host."""
+    """What an instance asks of any host. Instances that ask for the same are alike to every host. `projects`: whose
+    things would come there, as far as these may not use every host.
+    """
 
+    projects: tuple[str, ...] = ()
     zone: str | None = None
     labels: tuple[tuple[str, str], ...] = ()
     wires: tuple[str, ...] = ()
@@ -30,17 +33,18 @@ class Asks(msgspec.Struct, frozen=True, kw_only=True):
     amounts: tuple[tuple[str, int], ...] = ()
 
 
-def asks_of(instance: Resource, desired: Desired, volumes: list[Resource]) -> Asks:
-    """What an instance asks for; `volumes` are those that are made with it."""
+def asks_of(instance: Resource, desired: Desired, loose: list[Resource], projects: tuple[str, ...]) -> Asks:
+    """What an instance asks for; `loose` is what is made with it, and `projects` are as in `Asks`."""
     placement = instance.spec.placement
     amounts: Amounts = wanted_amounts(instance, desired)
-    for volume in volumes:
+    for volume in (each for each in loose if each.address.kind == "Volume"):
         amounts = added(amounts, wanted_amounts(volume, desired))
     pools = {desired.resources[address].spec.pool for address in volumes_of(instance)} - {None}
     networks = (desired.resources[address].spec for address in networks_of(instance))
     image = desired.resources[Address("Image", None, instance.spec.image)].spec.properties
     firmware = ("uefi",) if image.firmware_type == "uefi" else ()
     return Asks(
+        projects=projects,
         zone=placement.zone,
         labels=tuple(sorted(placement.host_labels.items())),
         wires=tuple(sorted({each.physical_network for each in networks if each.mode == "bridge"} - {None})),
@@ -101,6 +105,7 @@ class Fitting:
     def unable(self, host: str, asks: Asks, choice: bool) -> Iterator[str]:
         """What a host is not, or has not, whatever else stands on it."""
         spec, labels, facts = self._hosts.spec(host), self._hosts.labels(host), self._hosts.facts(host)
+        yield from (f"project {each} may not use it" for each in asks.projects if self._hosts.bars(each, host))
         if asks.zone not in (None, spec.zone):
             yield f"it is in {f'zone {spec.zone}' if spec.zone else 'no zone'}, and {asks.zone} is asked for"
         for name, value in asks.labels:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from reconciler.address import Address
 from reconciler.desired import Desired
@@ -11,6 +11,10 @@ from reconciler.kinds.host import HostSpec
 from reconciler.kinds.instance import nic_network
 from reconciler.observation import HostFacts
 from reconciler.snapshots import Snapshots
+
+Barred = Mapping[str, Collection[str]]
+"""By project, the hosts that it may not use."""
+NONE_BARRED: Barred = {}
 
 
 def stands_once(resource: Resource) -> bool:
@@ -35,12 +39,13 @@ def networks_of(instance: Resource) -> list[Address]:
 class Hosts:
     """Every declared host, and those that nobody looked at. `active` take new things, in the order of their names."""
 
-    def __init__(self, desired: Desired, snapshots: Snapshots, undeclared: Sequence[str]) -> None:
+    def __init__(self, desired: Desired, snapshots: Snapshots, undeclared: Sequence[str], barred: Barred) -> None:
         self._resources = {each.address.name: each for each in of_kind(desired, "Host")}
         self.states = {name: each.spec.state for name, each in self._resources.items()}
         self.active = [name for name, state in self.states.items() if state == "Active"]
         self.unseen = (*(name for name in self.states if name not in snapshots.complete), *undeclared)
         self.snapshots = snapshots
+        self._barred = barred
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.states)
@@ -57,6 +62,14 @@ class Hosts:
     def facts(self, host: str) -> HostFacts | None:
         """What a host can do, when it said so."""
         return self.snapshots.facts(host)
+
+    def bars(self, project: str | None, host: str) -> bool:
+        """Whether a project may not use a host."""
+        return host in self._barred.get(str(project), ())
+
+    def restricted(self, resources: Iterable[Resource]) -> tuple[str, ...]:
+        """The projects of these that may not use every host."""
+        return tuple(sorted({str(each.address.project) for each in resources} & self._barred.keys()))
 
     def complete(self, host: str) -> bool:
         """Whether all of it was seen."""

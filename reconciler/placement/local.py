@@ -61,8 +61,8 @@ class Local:
         return {each: spot.host for each, spot in spots if spot and spot.host}
 
     def loose(self, instance: Resource) -> list[Resource]:
-        """The volumes that would be made where the instance is put."""
-        return [self._desired.resources[each] for each in volumes_of(instance) if each not in self.spots]
+        """The local networks and the volumes that would be made where the instance is put."""
+        return [self._desired.resources[each] for each in self.needs(instance) if each not in self.spots]
 
     def joining(self, instance: Resource) -> list[Resource]:
         """The networks that would come to where the instance is put: new local ones, and wires."""

@@ -38,6 +38,9 @@ def declared_host(resource: Resource) -> str | None:
 
 def closed(resource: Resource, host: str, hosts: Hosts, keeps: str | None = None) -> Spot | None:
     """Why nothing new is made on a host; None when it takes new things."""
+    if hosts.bars(resource.address.project, host):
+        line = f"project {resource.address.project} may not use {host}"
+        return Spot(host=keeps, held=line, diagnostic=words.barred(resource, host))
     if (state := hosts.states.get(host)) == "Active":
         return None
     line = f"{host} is {state or 'not declared'} and takes nothing new"
@@ -71,7 +74,12 @@ class Standing:
             return Spot(held=f"stands on {' and '.join(seen)}", diagnostic=told)
         self._grow(resource, seen[0])
         moved = declared not in (None, seen[0])
-        return Spot(host=seen[0], diagnostic=words.differs(resource, str(declared), seen[0]) if moved else None)
+        against = words.differs(resource, str(declared), seen[0]) if moved else self._against(resource, seen[0])
+        return Spot(host=seen[0], diagnostic=against)
+
+    def _against(self, resource: Resource, host: str) -> Diagnostic | None:
+        barred = self._hosts.bars(resource.address.project, host)
+        return words.barred(resource, host, stands=True) if barred else None
 
     def _grow(self, resource: Resource, host: str) -> None:
         if resource.address.kind not in ("Instance", "Volume"):

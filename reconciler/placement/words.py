@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from reconciler.address import Address
-from reconciler.diagnostic import Diagnostic, error
+from reconciler.diagnostic import Diagnostic, Severity, error
 from reconciler.kinds.base import Problem, Resource
 from reconciler.placement.fit import Reasons
 from reconciler.placement.hosts import Hosts
@@ -39,6 +39,19 @@ def closed(resource: Resource, host: str, hosts: Hosts) -> Diagnostic:
         "hosts take new instances, networks and volumes: name another host, or make this one Active."
     )
     return resource.mistake(Problem(field(resource), "host-closed", "the host takes nothing new", detail))
+
+
+def barred(resource: Resource, host: str, *, stands: bool = False) -> Diagnostic:
+    """It is to be made on a host that its project may not use; or it stands there, and stays."""
+    where = f"stands on {host}, and stays there" if stands else f"would be made on {host}, and is not"
+    remedy = "Delete it in one commit and declare it anew in the next" if stands else "Name another one"
+    detail = (
+        f"{resource.address} {where}: the trusted configuration does not let project {resource.address.project} use"
+        f" that host. {remedy}, or let whoever keeps that file add it to the project's entry in `projects`."
+    )
+    severity: Severity = "warning" if stands else "error"
+    problem = Problem(field(resource), "not-for-project", "project may not use that", detail, severity)
+    return resource.mistake(problem)
 
 
 def unplaced(resource: Resource, reasons: Reasons) -> Diagnostic:

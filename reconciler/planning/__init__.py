@@ -18,7 +18,7 @@ from reconciler.kinds.base import REGISTRY, World
 from reconciler.kinds.fleet import DeletionBudget
 from reconciler.objects import Observed, Wanted
 from reconciler.observation import Snapshot
-from reconciler.placement import Placement, placement
+from reconciler.placement import NONE_BARRED, Barred, Placement, placement
 from reconciler.plan import Change, Plan, Source
 from reconciler.planning.basis import basis
 from reconciler.planning.effect import will_stand
@@ -52,14 +52,16 @@ def plan(
     targets: frozenset[Address] = frozenset(),
     undeclared: Sequence[str] = (),
     bounds: DeletionBudget | None = None,
+    barred: Barred = NONE_BARRED,
 ) -> Plan:
     """What closes the difference, with the leave that is given.
 
     `impacts` has the impact table of each host's driver. `targets` restrict the plan to these resources and what
     they need. `undeclared` are hosts of the fleet that nobody looked at. `bounds` is the deletion budget, where it is
-    not that of `desired`. On hosts that were not completely seen, or are in maintenance, nothing is planned.
+    not that of `desired`. Projects make nothing new on hosts that they are `barred` from. On hosts that were not
+    completely seen, or are in maintenance, nothing is planned.
     """
-    return planned(desired, snapshots, impacts, source, allow, targets, undeclared, bounds).plan
+    return planned(desired, snapshots, impacts, source, allow, targets, undeclared, bounds, barred).plan
 
 
 def planned(
@@ -71,10 +73,11 @@ def planned(
     targets: frozenset[Address] = frozenset(),
     undeclared: Sequence[str] = (),
     bounds: DeletionBudget | None = None,
+    barred: Barred = NONE_BARRED,
 ) -> Planned:
     """The same, with what it leaves as it is."""
     seen = Snapshots(snapshots)
-    placed = placement(desired, seen, undeclared)
+    placed = placement(desired, seen, undeclared, barred)
     settled = addressing(desired, placed, seen)
     left = holding(desired, placed, settled, seen)
     scope = Scope(desired, seen, frozenset(left.held), targets)

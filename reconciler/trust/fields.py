@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from reconciler.address import NAME_PATTERN
 from reconciler.kinds.base import Duration, Name
 from reconciler.kinds.fleet import DeletionBudget, FleetId
 from reconciler.kinds.quotas import Quotas
@@ -83,6 +84,23 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     deletion_budget: Annotated[DeletionBudget, Meta(description="How much one run may delete at most.")] | None = None
 
 
+_Usable = tuple[Annotated[str, Meta(min_length=1, max_length=254)], ...]
+_ProjectKey = Annotated[
+    str, Meta(pattern=NAME_PATTERN.replace("^", r"^(\*|", 1).replace("$", ")$", 1), title="a project, or `*`")
+]
+
+
+class ProjectTrust(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the resources of a project may name of what stands in this file; `*` stands for any part of a name."""
+
+    secrets: Annotated[_Usable, Meta(description="Secrets that it may use; all if absent.")] = ("*",)
+    hosts: Annotated[_Usable, Meta(description="Hosts that it may stand on; all if absent.")] = ("*",)
+    pools: Annotated[_Usable, Meta(description="Storage pools that it may name; all if absent.")] = ("*",)
+    physical_networks: Annotated[_Usable, Meta(description="Physical networks that it may join; all if absent.")] = (
+        "*",
+    )
+
+
 class WebhookTrust(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whose calls are taken as a hint to look at the repository: each forge signs with a secret."""
 
@@ -129,6 +147,10 @@ class FleetTrust(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     rules: Annotated[tuple[Rule, ...], Meta(description="Who may change what, and consent to what.")] = ()
     baseline: Annotated[Commit, Meta(description="A commit that is believed as it is, with all before it.")] = ""
     bounds: Annotated[Bounds, Meta(description="What no commit can go beyond.")] = Bounds()
+    projects: Annotated[
+        dict[_ProjectKey, ProjectTrust],
+        Meta(description="What each project may use; the entry `*` is for those without one, who else may use all."),
+    ] = {}
     controller: Annotated[ControllerTrust, Meta(description="How a controller runs.")] = ControllerTrust()
 
 

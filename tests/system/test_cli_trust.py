@@ -118,7 +118,37 @@ def test_a_destroy_takes_no_consent_from_commits(office: Office) -> None:
     assert office.run("destroy").code == 4
 
 
-@pytest.mark.parametrize("code", ["not-signed", "not-permitted", "bad-trailer", "quota-as-applied", "bound-exceeded"])
+def test_a_guest_is_not_handed_the_secret_of_another_team(office: Office) -> None:
+    secrets = {"db-seed": {"environment": "DB_SEED"}, "web-seed": {"environment": "WEB_SEED"}}
+    office.trust({"secrets": secrets, "projects": {"default": {"secrets": ["web-*"]}}})
+    assert office.run("apply").code == 0
+    path = office.desk.repo / "instances.yaml"
+    manifest = path.read_text(encoding="utf-8")
+    path.write_text(manifest.rstrip() + "\n  userDataFrom: {secretRef: db-seed}\n", encoding="utf-8")
+    warned = office.run("plan")
+    assert "project may not use that" in warned.out, "of a work tree it is a warning"
+    office.desk.commit("Read what is not ours")
+    for command in (["apply"], ["plan", "--rev", "HEAD"]):
+        ran = office.run(*command)
+        assert (ran.code, ran.out) == (4, "")
+        assert "project may not use that" in ran.err
+        assert f"instances.yaml:{len(manifest.rstrip().splitlines()) + 1}:" in ran.err
+        assert "use of the secrets only `web-*`" in ran.err
+
+
+def test_a_project_is_not_placed_on_a_host_that_is_not_for_it(office: Office) -> None:
+    office.trust({"projects": {"*": {"hosts": ["other-*"]}}})
+    office.desk.edit("instances.yaml", "web-1", "web-2")
+    office.desk.commit("Another one")
+    ran = office.run("apply", "--allow", f"delete={WEB}")
+    assert ran.code != 0
+    assert "sim-01: project default may not use it." in ran.out + ran.err
+    assert "web-2" not in office.desk.by_hand("show")
+
+
+@pytest.mark.parametrize(
+    "code", ["not-signed", "not-permitted", "bad-trailer", "quota-as-applied", "bound-exceeded", "not-for-project"]
+)
 def test_every_refusal_can_be_explained(desk: Desk, code: str) -> None:
     ran = desk.run("explain", code)
     assert ran.code == 0

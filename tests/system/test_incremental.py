@@ -158,6 +158,19 @@ def test_whoever_asks_for_more_than_usual_gets_a_whole_plan(repository: Reposito
     assert seen(repository, destroy=True).whole
 
 
+def test_what_projects_may_use_is_not_overlooked(repository: Repository, tmp_path: Path) -> None:
+    with plan_round(options(repository)) as round_:
+        fleet_id = round_.plan.fleet_id
+    config = tmp_path / "config" / "reconciler" / "config.yaml"
+    config.parent.mkdir(parents=True)
+    config.write_text(f"fleets:\n  {fleet_id}:\n    projects: {{blog: {{hosts: [kvm-01]}}}}\n")
+    assert seen(repository).whole
+    assert seen(repository).whole
+    repository.commit({"blog/web.yaml": blob(web("blog", placement={"host": "kvm-02"})).data})
+    with pytest.raises(Untrusted):
+        look(options(repository))
+
+
 def test_consent_that_commits_give_is_not_overlooked(repository: Repository) -> None:
     text = "Stop it\n\nReconciler-Allow: restart Instance/shop/web\n"
     repository.commit({"shop/web.yaml": blob(web("shop", powerState="Stopped")).data}, message=text)

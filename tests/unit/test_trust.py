@@ -150,6 +150,9 @@ CASES = [
     (GOOD + "    secrets: {seed: {command: vault read}}\n", "wrong-type", 9, 31, "a list", "no shell splits a command"),
     (GOOD + "    secrets: {seed: {command: []}}\n", "out-of-bounds", 9, 22, "at least 1", "a command is a program"),
     (GOOD + "    secrets: {Seed: {file: /a}}\n", "malformed-value", 9, 15, "`seed`", "secrets have names"),
+    (GOOD + "    projects: {shop: {host: [a]}}\n", "unknown-field", 9, 23, "`hosts`", "a misspelt list"),
+    (GOOD + "    projects: {'shop-*': {}}\n", "malformed-value", 9, 16, "", "a project has a name"),
+    (GOOD + "    projects: {'*': {hosts: kvm-01}}\n", "wrong-type", 9, 29, "a list", "hosts are a list"),
 ]  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,12 +16,22 @@ if TYPE_CHECKING:
     from tests.support.libvirt_bench import LibvirtBench
 
 
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    """A user whose first fleet is committed and stands nowhere yet."""
-    desk = Desk(tmp_path)
+@pytest.fixture(scope="session")
+def first_desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """What `desk` is a copy of: making it takes a few processes, and most tests here want one."""
+    desk = Desk(tmp_path_factory.mktemp("first"))
     assert desk.init().code == 0
     desk.commit("First fleet")
+    return desk
+
+
+@pytest.fixture
+def desk(tmp_path: Path, first_desk: Desk) -> Desk:
+    """A user whose first fleet is committed and stands nowhere yet."""
+    desk = Desk(tmp_path)
+    shutil.copytree(first_desk.home, desk.home, dirs_exist_ok=True)
+    shutil.copytree(first_desk.repo, desk.repo)
+    desk.git("update-index", "--refresh")
     return desk
 
 

@@ -262,6 +262,16 @@ def test_no_commit_slips_out_of_the_rules_under_another_fleets_id(court: Court) 
     assert court.refused() == []
 
 
+def test_a_made_up_id_is_bound_by_no_rules_and_so_refused_where_others_are(court: Court) -> None:
+    """Before anything is recorded, nothing tells that the repository is another fleet's."""
+    court.repository.git("update-ref", "-d", f"refs/reconciler/{FLEET_ID}/applied")
+    renamed = text(FIRST["fleet.yaml"]).replace(FLEET_ID, FLEET_ID.replace("6b1f", "1111"))
+    court.commit({"fleet.yaml": renamed}, EVE)
+    assert court.codes() == ["other-fleet"]
+    court.trusted = {}
+    assert court.codes() == []
+
+
 def test_a_fleet_beside_another_one_is_none_of_its_affairs(tmp_path: Path) -> None:
     court = Court(tmp_path, path="cloud", rules=RULES)
     court.commit(None, ADA)

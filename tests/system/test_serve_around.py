@@ -8,6 +8,7 @@ import json
 import re
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,7 +39,8 @@ class Served:
         self.config.chmod(0o600)
         self.systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.systemd.bind(str(folder / "notify"))
-        self.systemd.settimeout(READY_SECONDS)
+        self.told: list[str] = []
+        threading.Thread(target=self._listen, daemon=True).start()
 
     def start(self) -> Session:
         """Start it; it is asked where it says that it listens."""
@@ -51,11 +53,14 @@ class Served:
         self.client = Client(Remembering(), place)
         return session
 
+    def _listen(self) -> None:
+        """Read all the time, as systemd does: what finds no room is lost."""
+        while data := self.systemd.recv(4096):
+            self.told += data.decode().splitlines()
+
     def heard(self, wanted: str) -> bool:
         """Wait until systemd has heard something."""
-        while wanted not in self.systemd.recv(4096).decode().splitlines():
-            pass
-        return True
+        return until(lambda: wanted in self.told, READY_SECONDS, f"systemd to hear {wanted}")
 
     def metric(self, name: str) -> float | None:
         """The first sample of a metric, if there is one."""
@@ -73,6 +78,7 @@ class Served:
 def served(desk: Desk, tmp_path: Path) -> Iterator[Served]:
     made = Served(desk, tmp_path)
     yield made
+    made.systemd.shutdown(socket.SHUT_RDWR)
     made.systemd.close()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.court import FIRST, Court, text
-from tests.support.fleet import host, instance, manifest, network, volume
+from tests.support.fleet import FLEET_ID, host, instance, manifest, network, volume
 
 SEED: dict[str, Any] = {"userDataFrom": {"secretRef": "db-seed"}}
 WIRE: dict[str, Any] = {"mode": "bridge", "physicalNetwork": "office"}
@@ -103,3 +103,13 @@ def test_before_the_first_commit_projects_are_barred_as_well(tmp_path: Path) -> 
     judged = Court(tmp_path, projects={"shop": {"hosts": []}})
     assert "shop/web.yaml" in FIRST
     assert judged.judge(rev=None).barred == {"shop": {"kvm-01"}}
+
+
+def test_no_commit_slips_out_under_another_fleets_id(tmp_path: Path) -> None:
+    judged = court(tmp_path, instance(), shop={"secrets": []})
+    judged.apply()
+    other = FLEET_ID.replace("6b1f", "1111")
+    judged.others[other] = {}
+    renamed = text(FIRST["fleet.yaml"]).replace(FLEET_ID, other)
+    judged.commit({"fleet.yaml": renamed, "shop/web.yaml": text([instance(**SEED)])})
+    assert judged.codes() == ["other-fleet"]

@@ -72,7 +72,7 @@ def parse_allow(texts: Iterable[str]) -> Allow:
     impacts, deletes, counts = set(), set(), set()
     for text in texts:
         what, _, target = text.partition("=")
-        if what == "delete" and target.isdecimal():
+        if what == "delete" and target.isascii() and target.isdecimal():
             counts.add(int(target))
         elif what == "delete":
             deletes.add(_address(text, target))

@@ -44,6 +44,7 @@ def test_consent_is_an_impact_and_an_exact_address(texts: list[str], allow: Allo
         ("restart=Instance/shop/*", "is no address"),
         ("delete=", "is no address"),
         ("delete=-1", "is no address"),
+        ("delete=\uff15", "is no address"),
     ],
 )
 def test_what_allows_nothing_is_told(text: str, told: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -125,6 +126,14 @@ class Desk:
     def init(self) -> Ran:
         """Write the first fleet."""
         return self.run("init", str(self.repo), cwd=self.home)
+
+    def copied(self, folder: Path) -> Desk:
+        """Another user, who has everything that this one has."""
+        copy = Desk(folder)
+        shutil.copytree(self.home, copy.home, dirs_exist_ok=True)
+        shutil.copytree(self.repo, copy.repo)
+        copy.git("update-index", "--refresh")
+        return copy
 
     def commit(self, message: str = "Change") -> str:
         """Commit everything in the work tree; returns the commit."""

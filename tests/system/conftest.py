@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,11 +27,7 @@ def first_desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
 @pytest.fixture
 def desk(tmp_path: Path, first_desk: Desk) -> Desk:
     """A user whose first fleet is committed and stands nowhere yet."""
-    desk = Desk(tmp_path)
-    shutil.copytree(first_desk.home, desk.home, dirs_exist_ok=True)
-    shutil.copytree(first_desk.repo, desk.repo)
-    desk.git("update-index", "--refresh")
-    return desk
+    return first_desk.copied(tmp_path)
 
 
 @pytest.fixture

@@ -18,12 +18,19 @@ from tests.support.publishing import Signer
 SCHEMA = Path(__file__).parents[2] / "schemas" / "plan-v1.json"
 
 
-@pytest.fixture
-def standing(desk: Desk) -> Desk:
-    """A user whose first fleet stands and is published in the repository."""
+@pytest.fixture(scope="module")
+def published_once(first_desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """What `standing` is a copy of."""
+    desk = first_desk.copied(tmp_path_factory.mktemp("standing"))
     assert desk.run("apply").code == 0
     assert desk.run("observe", "--publish", "git").code == 0
     return desk
+
+
+@pytest.fixture
+def standing(published_once: Desk, tmp_path: Path) -> Desk:
+    """A user whose first fleet stands and is published in the repository."""
+    return published_once.copied(tmp_path)
 
 
 def grown(desk: Desk) -> str:

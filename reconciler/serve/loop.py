@@ -12,6 +12,7 @@ from reconciler.diagnostic import DiagnosticError
 from reconciler.driver import DriverError
 from reconciler.record import RecordError
 from reconciler.report.exits import Exit
+from reconciler.report.line import counted
 from reconciler.serve import kept
 from reconciler.serve.audience import Audience
 from reconciler.serve.audience.answers import answer
@@ -144,7 +145,9 @@ class Loop:
             self._course.share()
             self.failures = 0
         elif moved:
-            self._journal.tell("Moved", f"{len(moved)} resources moved on {', '.join(sorted(looks))}", "debug")
+            self._journal.tell(
+                "Moved", f"{counted(len(moved), 'resource')} moved on {', '.join(sorted(looks))}", "debug"
+            )
             self._runner.run(moved, told.heard)
 
     def _worth_asking(self, why: str) -> list[str]:

@@ -12,6 +12,7 @@ from reconciler.observation import Failed
 from reconciler.reconcile import Round, files_of
 from reconciler.record import run_of, whoever
 from reconciler.report.exits import Exit
+from reconciler.report.line import counted
 from reconciler.serve.audience import Audience, Transcript
 from reconciler.serve.course import Course
 from reconciler.serve.files import LatestFiles
@@ -160,7 +161,7 @@ class Runner:
         round_ = self._rounds.plan(loaded, known, targets, judged=known.judged if fresh else None)
         self._journal.tell(
             "Planned",
-            f"{len(round_.plan.steps)} steps",
+            counted(len(round_.plan.steps), "step"),
             "debug",
             commit=self._course.commit,
             seconds=time.monotonic() - begun,

@@ -7,6 +7,7 @@ import copy
 import hashlib
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from reconciler_libvirt.ledger import NAMESPACE
 from tests.support.contract import FLEET_ID, OTHER_FLEET_ID, Damage, Folder, Thing, manifest
 from tests.support.guests import BOOT_SECONDS, GuestImage, open_port
 from tests.support.hosts import POOL, Host, until
+
+PRESS_SECONDS = 3.0
 
 POOL_NAME = f"reconciler-{FLEET_ID[:8]}"
 WIRE = "wire0"
@@ -131,9 +134,21 @@ class LibvirtBench:
         self._domain(name).destroy()
 
     def shut_guest_down(self, name: str) -> None:
+        """A guest that has only just come up may not see the power button, so it is pressed again."""
         self.await_guest(name)
-        self._domain(name).shutdown()
-        self._await_end(name)
+        pressed = 0.0
+
+        def down() -> bool:
+            nonlocal pressed
+            if not self._domain(name).isActive():
+                return True
+            if time.monotonic() > pressed + PRESS_SECONDS:
+                pressed = time.monotonic()
+                with contextlib.suppress(libvirt.libvirtError):  # it may end in this moment
+                    self._domain(name).shutdown()
+            return False
+
+        until(down, BOOT_SECONDS, f"{name} to end")
 
     def crash_guest(self, name: str) -> None:
         self.host.run("pkill", "-KILL", "-F", f"/run/libvirt/qemu/{name}.pid")

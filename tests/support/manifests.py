@@ -73,6 +73,7 @@ DEFAULTS = {
     "readiness": "tcp:22",
     "readinessDeadline": "10m",
     "updatePolicy": {"allow": ["restart", "interrupt"]},
+    "restartPolicy": "Always",
     "autostart": True,
 }
 CONTENT = {"source": "images/full.qcow2", "sha256": "ef" * 32}
@@ -84,6 +85,7 @@ FULL: dict[str, list[dict[str, Any]]] = {
             "deletionBudget": {"count": 5, "percent": 10},
             "limits": QUOTAS,
             "defaults": DEFAULTS,
+            "policy": {"signatures": "tip"},
         }
     ],
     "Host": [
@@ -194,6 +196,7 @@ FULL: dict[str, list[dict[str, Any]]] = {
             "readiness": "cloud-init",
             "readinessDeadline": "15m",
             "updatePolicy": {"allow": ["restart"]},
+            "restartPolicy": "Never",
             "autostart": True,
             "protected": True,
             "description": "",

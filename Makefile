@@ -18,6 +18,9 @@ lint: $(environment)/reconciler  ## Style, types and import contracts
 	$(environment)/mypy
 	$(environment)/lint-imports
 
+thorough:  ## Test with every cut, kill, push and example that a usual run takes a sample of (an hour)
+	RECONCILER_THOROUGH=1 scripts/test -n 2 --dist loadfile --no-loadscope-reorder --hypothesis-profile=thorough
+
 schemas: $(environment)/reconciler  ## Write the manifests' JSON Schemas, generated from the kinds
 	$(environment)/reconciler schema --out schemas/v1
 
@@ -30,4 +33,4 @@ bench-quick: $(environment)/reconciler  ## The same with 200 and 1,000 instances
 wheel: $(environment)/reconciler  ## Build the wheel into dist
 	$(environment)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
-.PHONY: help demo test lint schemas bench bench-quick wheel
+.PHONY: help demo test lint thorough schemas bench bench-quick wheel

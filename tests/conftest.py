@@ -41,10 +41,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 REASON = pytest.StashKey[str]()
+LONGEST = (
+    *("test_cloud_guest.py", "test_cut_off.py", "test_web_shop_libvirt.py", "test_push.py", "test_two_hosts.py"),
+    *("test_libvirt_disks.py", "test_silence.py", "test_crash_story.py", "test_web_shop.py", "test_serve.py"),
+    *("test_libvirt_networks.py", "test_libvirt_guest.py", "test_data_disks.py", "test_hooks.py", "test_hostile.py"),
+)
+"""The files that take longest, one after the other."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without a real libvirtd the tests on it are skipped, loudly."""
+    """The longest files first, so that no worker is left alone with one in the end. Without a real libvirtd the tests
+    on it are skipped, loudly.
+    """
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
     reason = config.stash[REASON]
     for item in items:
         if reason and item.get_closest_marker("libvirtd"):

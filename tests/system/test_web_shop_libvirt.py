@@ -18,6 +18,7 @@ from reconciler.address import Address
 from reconciler.identity import Identity
 from tests.support import guests
 from tests.support.command import Desk, Ran
+from tests.support.effort import times
 from tests.support.examples import Told, reached, settle
 from tests.support.guests import GuestImage, Keys
 from tests.support.hosts import POOL, Host, until
@@ -207,7 +208,7 @@ def test_the_orders_survive_the_database_and_come_back_with_the_next(story: Stor
     story.run("plan", "--detailed-exitcode")
 
 
-KILLS = 10
+KILLS = times(10, 4)
 
 
 def _standing(story: Story) -> dict[str, object]:
@@ -263,7 +264,7 @@ def _killed(story: Story, work: tuple[tuple[str, ...], str], chance: random.Rand
 
 
 @pytest.mark.timeout(900)
-def test_ten_kills_of_apply_and_serve_at_random_moments_change_nothing_about_the_end(story: Story) -> None:
+def test_kills_of_apply_and_serve_at_random_moments_change_nothing_about_the_end(story: Story) -> None:
     _destroy(story)
     story.run("apply")
     undisturbed = _standing(story)

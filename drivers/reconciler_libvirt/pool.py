@@ -44,8 +44,8 @@ class Volumes(abc.ABC):
             self._refresh(pool)
             with calls(f"listing the volumes of {self.name}"):
                 handles = [each for each in pool.listAllVolumes() if each.name().startswith(prefix)]
-                found = [xml.read_volume(parse(each.XMLDesc())) for each in handles]
-        return {volume.name: volume for volume in found}
+            found = [described(each) for each in handles]
+        return {volume.name: volume for volume in found if volume is not None}
 
     def look(self, prefix: str, needed: bool) -> dict[str, Volume]:
         """As `read`; a pool that is not there is seen to hold nothing, unless it is needed."""
@@ -68,9 +68,7 @@ class Volumes(abc.ABC):
         handle = self._volume(name)
         if handle is None:
             return None
-        with unless(ErrorClass.GONE), calls(f"reading the volume {name}"):
-            return xml.read_volume(parse(handle.XMLDesc()))
-        return None
+        return described(handle)
 
     def _volume(self, name: str) -> libvirt.virStorageVol | None:
         pool = self._open()
@@ -160,6 +158,15 @@ class NamedPool(Volumes):
         """What it is. Raises `DriverError`."""
         with calls(f"reading the storage pool {self.name}"):
             return xml.read_pool(parse(self._open().XMLDesc()))
+
+
+def described(handle: libvirt.virStorageVol) -> Volume | None:
+    """A volume that was listed or found a moment ago; None when it was deleted since, as another step may do. Raises
+    `DriverError`.
+    """
+    with unless(ErrorClass.GONE), calls(f"reading the volume {handle.name()}"):
+        return xml.read_volume(parse(handle.XMLDesc()))
+    return None
 
 
 def _feeder(chunks: Iterator[bytes]) -> Callable[[object, int, object], bytes]:

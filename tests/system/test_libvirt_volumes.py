@@ -12,6 +12,7 @@ from reconciler.impact import Impact
 from reconciler.objects import Wanted
 from reconciler_libvirt.driver import LibvirtDriver
 from reconciler_libvirt.objects import image
+from reconciler_libvirt.pool import described
 from reconciler_libvirt.site import Task
 from tests.support.contract import KEY, MIB, TINY, Cut, Rig, Watch, manifest, shown, with_fields
 from tests.support.hosts import POOL, Host
@@ -214,3 +215,14 @@ def test_an_image_that_several_need_at_once_is_uploaded_once(rig: Rig) -> None:
     uploads = [target for call, target in watch.calls if call == "volume.upload"]
     assert len(uploads) == len(set(uploads)) == 3
     assert shown(rig.look(wanted), wanted) == wanted.fields
+
+
+def test_a_volume_that_is_deleted_while_its_pool_is_listed_is_gone_and_no_failure(clean: LibvirtBench) -> None:
+    pool = clean.connection.storagePoolLookupByName(NAMED_POOL)
+    pool.createXML("<volume><name>short-lived</name><capacity>1024</capacity></volume>")
+    (listed,) = pool.listAllVolumes()
+    seen = described(listed)
+    assert seen is not None
+    assert seen.name == "short-lived"
+    listed.delete()
+    assert described(listed) is None

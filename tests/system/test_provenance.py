@@ -15,12 +15,7 @@ from tests.support.repository import Repository
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-@pytest.fixture(autouse=True)
-def homes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("RECONCILER_CONFIG", raising=False)
-    monkeypatch.delenv("RECONCILER_SIMULATOR", raising=False)
-    for name in ("config", "state", "cache"):
-        monkeypatch.setenv(f"XDG_{name.upper()}_HOME", str(tmp_path / name))
+pytestmark = pytest.mark.usefixtures("homes")
 
 
 def found(tmp_path: Path, example: str) -> dict[str, list[Root]]:

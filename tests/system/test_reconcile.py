@@ -47,12 +47,7 @@ def files(*instances: str) -> dict[str, bytes]:
     return found | {"images/disk.raw": DISK}
 
 
-@pytest.fixture(autouse=True)
-def homes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("RECONCILER_CONFIG", raising=False)
-    monkeypatch.delenv("RECONCILER_SIMULATOR", raising=False)
-    for name in ("config", "state", "cache"):
-        monkeypatch.setenv(f"XDG_{name.upper()}_HOME", str(tmp_path / name))
+pytestmark = pytest.mark.usefixtures("homes")
 
 
 @pytest.fixture

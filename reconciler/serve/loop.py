@@ -24,7 +24,7 @@ from reconciler.serve.links import Links
 from reconciler.serve.patience import ROUND, Patience, suspension
 from reconciler.serve.runner import Runner
 from reconciler.serve.telling.conditions import Conditions
-from reconciler.serve.telling.journal import Journal
+from reconciler.serve.telling.journal import Journal, Severity
 from reconciler.source import SourceError
 
 _SPREAD = 0.1
@@ -80,12 +80,12 @@ class Loop:
         except Exception as bug:
             self._later("RoundFailed", f"unexpected {type(bug).__name__}: {bug} ({_place(bug)})", "error")
 
-    def _later(self, reason: str, why: str, severity: str, longest: float | None = None) -> None:
+    def _later(self, reason: str, why: str, severity: Severity, longest: float | None = None) -> None:
         self.failures += 1
         now = time.monotonic()
         due = self._patience.backoff.failed(ROUND, now, longest)
         told = f"{why.rstrip('.')}. It is tried again in {due - now:.0f} s."
-        self._journal.tell(reason, told, severity)  # type: ignore[arg-type]
+        self._journal.tell(reason, told, severity)
         self._audience.trouble(f"{told}\n", Exit.ERROR if self.failures >= _MOST_HEARD else None)
         if now >= self.next_resync:
             self._put_off(now)

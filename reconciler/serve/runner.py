@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 from reconciler.address import Address
 from reconciler.driver import Notice
 from reconciler.observation import Failed
+from reconciler.plan import Step
 from reconciler.reconcile import Round, files_of
 from reconciler.record import run_of, whoever
 from reconciler.report.exits import Exit
@@ -208,8 +209,8 @@ class Runner:
         finally:
             self.shown.working = False
 
-    def _why_not(self, step: object) -> str:
-        return self._patience.why_not(step, time.monotonic())  # type: ignore[arg-type]
+    def _why_not(self, step: Step) -> str:
+        return self._patience.why_not(step, time.monotonic())
 
     def _by(self) -> str:
         return self._audience.pusher(self._course.commit) or whoever()

@@ -9,7 +9,7 @@ from reconciler.address import Address
 from reconciler.listener import Listener
 from reconciler.plan import Outcome, Plan, Step
 from reconciler.report.outcome import PAST, step_words, summary_words
-from reconciler.serve.telling.journal import Journal
+from reconciler.serve.telling.journal import Journal, Severity
 from reconciler.serve.telling.status import ResourceStatus
 
 MOST_PATHS = 5
@@ -82,11 +82,11 @@ class Steps:
         else:
             self._tell("StepLeft", f"{step_words(step)}: {outcome.status}", step, "debug")
 
-    def _tell(self, reason: str, text: str, step: Step, severity: str, seconds: float | None = None) -> None:
+    def _tell(self, reason: str, text: str, step: Step, severity: Severity, seconds: float | None = None) -> None:
         self._journal.tell(
             reason,
             text,
-            severity,  # type: ignore[arg-type]
+            severity,
             address=str(step.key.address),
             host=step.key.host,
             commit=self._commit,
@@ -100,8 +100,8 @@ def finished(journal: Journal, plan: Plan, outcomes: Sequence[Outcome], seconds:
     bad = any(outcome.status == "failed" for outcome in outcomes)
     words = summary_words(plan, outcomes) if outcomes else "Nothing to do."
     commit = plan.source.commit
-    severity = "warning" if bad else "info" if outcomes else "debug"
-    journal.tell("RunFinished", f"{commit[:12]}: {words}", severity, commit=commit, seconds=seconds)  # type: ignore[arg-type]
+    severity: Severity = "warning" if bad else "info" if outcomes else "debug"
+    journal.tell("RunFinished", f"{commit[:12]}: {words}", severity, commit=commit, seconds=seconds)
 
 
 def _fields(step: Step) -> str:

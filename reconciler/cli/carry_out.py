@@ -7,17 +7,19 @@ import click
 from reconciler.cli.exits import Exit
 from reconciler.cli.interruption import Interruption
 from reconciler.cli.showing import show_plan
+from reconciler.diagnostic import Diagnostic
 from reconciler.plan import Outcome, Plan
 from reconciler.reconcile import Round, apply_round
 from reconciler.record import whoever
 from reconciler.report import verdict
 from reconciler.report.data import dump
+from reconciler.report.diagnostics import diagnostic_lines
 from reconciler.report.grouping import carried_out
 from reconciler.report.line import counted
 from reconciler.report.outcome import outcomes_lines, outcomes_value
 from reconciler.report.plan_json import plan_value
 from reconciler.report.progress import Progress
-from reconciler.report.recording import write_down
+from reconciler.report.recording import written
 from reconciler.report.screen import Screen
 
 
@@ -33,13 +35,24 @@ def ask_and_apply(round_: Round, screen: Screen, *, asking: bool, detailed: bool
 
 
 def carry_out(round_: Round, screen: Screen, *, detailed: bool, output: str) -> Exit:
-    """Apply the plan and tell what became of it."""
+    """Apply the plan and tell what became of it. It is written down while the hosts are still locked: a controller that
+    had another commit in force would undo it in between.
+    """
     plan = round_.plan
+    unwritten: list[Diagnostic | None] = []
+
+    def close(outcomes: list[Outcome]) -> None:
+        unwritten.append(written(round_, outcomes, whoever()))
+
     with Progress(plan, screen) as progress, Interruption(screen, progress) as interruption:
-        outcomes = apply_round(round_, plan, progress, interruption.stop) if plan.steps else []
+        outcomes = apply_round(round_, plan, progress, interruption.stop, closing=close) if plan.steps else []
     screen.acted = bool(outcomes)
     _tell(plan, outcomes, screen, output)
-    write_down(round_, outcomes, whoever(), screen)
+    if not plan.steps:
+        close(outcomes)
+    for told in unwritten:
+        if told is not None:
+            screen.warn(diagnostic_lines(told))
     return verdict.of_outcomes(plan, outcomes, detailed=detailed, interrupted=interruption.stop.is_set())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 import pytest
 
@@ -31,6 +32,20 @@ def test_steps_run_after_what_they_need_and_outcomes_keep_the_plans_order() -> N
     assert [(outcome.step, outcome.status) for outcome in outcomes] == [
         ("web", "succeeded"), ("image", "succeeded"), ("network", "succeeded"),
     ]  # fmt: skip
+
+
+def test_a_run_is_closed_with_its_outcomes_before_another_writer_may_go_on() -> None:
+    order: list[str] = []
+    host = MemoryHost("kvm-01", order)
+    host.script["b"].append(DriverError(ErrorClass.YOURS, "no space"))
+    close = partial(_close, order)
+    outcomes = apply(plan(step("a"), step("b")), {"kvm-01": host}, Silent(), threading.Event(), closing=close)
+    assert order == ["lock kvm-01", "a", "a succeeded, b failed", "unlock kvm-01"]
+    assert statuses(outcomes) == {"a": "succeeded", "b": "failed"}
+
+
+def _close(order: list[str], outcomes: list[Outcome]) -> None:
+    order.append(", ".join(f"{each.step} {each.status}" for each in outcomes))
 
 
 def test_the_commit_is_passed_to_every_step(host: MemoryHost) -> None:

@@ -10,13 +10,15 @@ import random
 import re
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from reconciler.record import notes
+from reconciler.record.notes import Damaged
 from reconciler.record.plumbing import RecordError, git, reference
 from reconciler.record.run import Done, Run, read, run_of, written
 
@@ -75,9 +77,10 @@ def applied(repo: Repo, fleet_id: str) -> str:
 def records(repo: Repo, fleet_id: str, commits: Iterable[str] | None = None) -> Record:
     """What is recorded, of these commits or of all. Raises `RecordError` when there is one that cannot be read."""
     tip = reference(repo, notes_name(fleet_id))
-    places = notes.places(repo, tip) if tip else {}
-    asked = places.keys() if commits is None else places.keys() & set(commits)
-    runs = {commit: read(notes.contents(repo, places[commit])) for commit in asked}
+    with _remedied(fleet_id):
+        places = notes.places(repo, tip) if tip else {}
+        asked = places.keys() if commits is None else places.keys() & set(commits)
+        runs = {commit: read(notes.contents(repo, places[commit])) for commit in asked}
     return Record(applied=applied(repo, fleet_id), runs=runs)
 
 
@@ -91,8 +94,9 @@ def write(repo: Repo, commit: str, run: Run, patience: float = PATIENCE) -> None
     end = time.monotonic() + patience
     while True:
         tip = reference(repo, notes_name(run.fleet_id))
-        old = notes.places(repo, tip).get(commit, []) if tip else []
-        known = read(notes.contents(repo, old))
+        with _remedied(run.fleet_id):
+            old = notes.places(repo, tip).get(commit, []) if tip else []
+            known = read(notes.contents(repo, old))
         if not run.steps and known and (not run.clean or applied(repo, run.fleet_id) == commit):
             return
         new = notes.replaced(repo, tip, commit, old, written([*known, run]), _signed(run))
@@ -104,6 +108,20 @@ def write(repo: Repo, commit: str, run: Run, patience: float = PATIENCE) -> None
             if time.monotonic() > end or not (overtaken or _HELD in str(problem)):
                 raise
             time.sleep(random.uniform(0, _LONGEST_PAUSE))  # noqa: S311 - no secret hangs on it
+
+
+@contextmanager
+def _remedied(fleet_id: str) -> Iterator[None]:
+    """What is damaged stays so until somebody acts: say how."""
+    try:
+        yield
+    except Damaged as problem:
+        name = notes_name(fleet_id)
+        raise RecordError(
+            f"{problem}. If another clone has {name}, fetch it from there. Else forget the notes: "
+            f"git update-ref -d {name}. That loses what `reconciler history` tells of earlier runs, and that consent "
+            "given in commits was spent by a run whose commit was taken back since; hosts and the applied commit stay"
+        ) from problem
 
 
 def _move(repo: Repo, run: Run, commit: str, tip: str, new: str) -> None:

@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 _NOBODY = "0" * 40
 
 
+class Damaged(RecordError):  # noqa: N818 - the notes are, by whatever error
+    """Something of the notes is missing or spoilt, and no later run makes it good."""
+
+
 def places(repo: Repo, tip: str) -> dict[str, list[tuple[str, str]]]:
     """Where the notes of each commit are: path and blob. Git spreads them over folders as it likes, and a merge may
-    leave two of one commit. Raises `RecordError` when they cannot be read.
+    leave two of one commit. Raises `Damaged`.
     """
     rows = bulk.listing(repo, tip)
     if rows is None:
-        raise RecordError(f"the notes in commit {tip} cannot be read")
+        raise Damaged(f"the notes in commit {tip} cannot be read")
     found: dict[str, list[tuple[str, str]]] = {}
     for row in rows:
         if row.size is not None:
@@ -31,11 +35,11 @@ def places(repo: Repo, tip: str) -> dict[str, list[tuple[str, str]]]:
 
 
 def contents(repo: Repo, blobs: Iterable[tuple[str, str]]) -> bytes:
-    """The text of one commit's notes, one after another."""
+    """The text of one commit's notes, one after another. Raises `Damaged`."""
     ids = [identity for _, identity in blobs]
     read = bulk.contents(repo, ids) if ids else {}
     if missing := [identity for identity in ids if identity not in read]:
-        raise RecordError(f"the note {missing[0]} cannot be read")
+        raise Damaged(f"the note {missing[0]} cannot be read")
     return b"".join(read[identity] for identity in ids)
 
 

@@ -177,6 +177,25 @@ def test_losing_the_references_loses_history_and_the_next_run_begins_it_anew(rep
     assert (applied(repository), runs(repository, commit)) == (commit, [IDLE])
 
 
+@pytest.mark.parametrize("lost", ["", "^{tree}", ":NOTE"], ids=["the commit", "its tree", "the note"])
+def test_notes_that_lack_an_object_say_how_to_forget_them_and_that_helps(repository: Repository, lost: str) -> None:
+    """As `git gc --prune=now` beside a run may leave them."""
+    commit = repository.commit({"a": "1"})
+    write(repository, commit, GOOD)
+    name = f"refs/notes/reconciler/{FLEET}"
+    place = lost.replace("NOTE", f"{commit[:2]}/{commit[2:]}")
+    identity = repository.git("rev-parse", f"{name}{place}")
+    (repository.path / ".git" / "objects" / identity[:2] / identity[2:]).unlink()
+    remedy = f"git update-ref -d {name}"
+    with pytest.raises(RecordError, match=remedy):
+        runs(repository, commit)
+    with pytest.raises(RecordError, match=remedy):
+        write(repository, commit, BAD)
+    repository.git(*remedy.split()[1:])
+    write(repository, commit, BAD)
+    assert (applied(repository), runs(repository, commit)) == (commit, [BAD])
+
+
 @pytest.mark.parametrize("place", ["refs/heads", "refs/tags"])
 def test_a_branch_or_tag_that_has_the_name_of_the_record_is_not_the_record(repository: Repository, place: str) -> None:
     """Whoever may push can make one, before there is a record and after it was lost."""

@@ -84,9 +84,12 @@ def _mistakes_in(mistakes: tuple[Diagnostic, ...], output: str) -> str:
     from reconciler.report.harmless import neutral_text
     from reconciler.report.line import plain
     from reconciler.report.markdown import failure_markdown
+    from reconciler.report.plan_json import diagnostic_value
     from reconciler.report.sarif import sarif_value
 
     match output:
+        case "json":
+            return dump({"formatVersion": 1, "diagnostics": [diagnostic_value(each) for each in mistakes]})
         case "text":
             return neutral_text(plain(diagnostics_lines(mistakes)))
         case "markdown":

@@ -116,6 +116,7 @@ def test_a_workflow_gets_annotations_on_its_log_and_the_comment_in_its_summary(d
         ("sarif", '"uri": "broken.yaml"'),
         ("gitlab-codequality", '"path": "broken.yaml"'),
         ("gitlab-terraform", ""),
+        ("json", '"path": "broken.yaml"'),
     ],
 )
 def test_mistakes_are_shown_in_the_format_of_the_check(desk: Desk, output: str, shown: str) -> None:
@@ -143,6 +144,18 @@ def test_a_format_that_has_nothing_to_say_of_mistakes_makes_no_file(desk: Desk) 
     assert desk.run("plan", "--base", base, "--rev", desk.commit("Broken"), *also).code == 1
     assert not (desk.repo / "counts.json").exists()
     assert "### No plan: 1 mistake" in (desk.repo / "comment.md").read_text(encoding="utf-8")
+
+
+def test_mistakes_as_json_are_diagnostics_as_a_plan_has_them(desk: Desk) -> None:
+    (desk.repo / "broken.yaml").write_text("kind: [\n")
+    ran = desk.run("plan", "--rev", desk.commit("Broken"), "-o", "json")
+    assert ran.code == 1
+    value = ran.value
+    assert (list(value), value["formatVersion"]) == (["formatVersion", "diagnostics"], 1)
+    (told,) = value["diagnostics"]
+    schema = msgspec.json.decode(SCHEMA.read_bytes())
+    jsonschema.validate(told, {**schema["$defs"]["diagnostic"], "$defs": schema["$defs"]})
+    assert (told["severity"], told["path"], told["line"]) == ("error", "broken.yaml", 2)
 
 
 @pytest.mark.parametrize("wrong", ["github=x", "markdown", "markdown=", "html=x"])

@@ -93,7 +93,7 @@ def _deploying(case: Case, update: Update) -> Finding:
         return _mistaken(update, refusal.diagnostics, "it is not trusted")
     except DiagnosticError as problem:
         return _mistaken(update, problem.diagnostics)
-    unseen = "The controller has not seen the hosts yet" if case.attended else "No controller runs"
+    unseen = "The controller has not seen the hosts yet" if case.attended else "No controller answers"
     valid = f"{name_of(update)}: {counted(len(loaded.desired.resources), 'resource')}, no mistakes."
     return _passed(line(f"{valid} {unseen}: what it changes is planned when it is deployed."))
 

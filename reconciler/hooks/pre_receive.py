@@ -15,23 +15,38 @@ from reconciler.serve.socket.client import HungUp, NoController
 from reconciler.serve.socket.peer import hinted
 from reconciler.serve.socket.protocol import Check, End
 
-_PATIENCE = 300.0
-"""Seconds in which a controller has checked a push, or hangs."""
+_PATIENCE = 30.0
+"""Seconds in which a controller that checks a push has given a sign of life, or it is stopped or hangs."""
+_LONGEST = 300.0
+"""Seconds in which it has checked a push."""
 
 
-def received(site: Site, updates: tuple[Update, ...], environment: Mapping[str, str], screen: Screen) -> Exit:
+def received(
+    site: Site,
+    updates: tuple[Update, ...],
+    environment: Mapping[str, str],
+    screen: Screen,
+    patience: float = _PATIENCE,
+) -> Exit:
     """Check a push that is not accepted yet; anything but `OK` rejects it."""
     push = Push(updates=updates, objects=environment.get("GIT_QUARANTINE_PATH", ""), by=hinted(environment))
     _let_read(site.repository, push.objects)
     try:
-        end = told(site, Check(push=push), screen, _PATIENCE)
+        end = told(site, Check(push=push), screen, patience, _LONGEST)
     except NoController as nobody:
         if nobody.forbidden:
             screen.say(f"You may not ask the controller: {nobody}.")
+        if nobody.stuck:
+            screen.say(_given_up(nobody))
         end = _checked_here(site, push, screen)
-    except HungUp:
+    except HungUp as silent:
+        screen.say(_given_up(silent))
         end = _checked_here(site, push, screen)
     return concluded(end, screen)
+
+
+def _given_up(why: Exception) -> str:
+    return f"The controller is given up on: {why}. Without it only mistakes are looked for."
 
 
 def _checked_here(site: Site, push: Push, screen: Screen) -> End:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import msgspec
@@ -29,10 +30,14 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
         return Path(self.deployment.repository)
 
 
-def told(site: Site, question: Question, screen: Screen, patience: float | None = None) -> End:
-    """Ask, and pass on what is said. Raises `NoController`, and `HungUp`: also after `patience` seconds of silence."""
+def told(
+    site: Site, question: Question, screen: Screen, patience: float | None = None, longest: float = math.inf
+) -> End:
+    """Ask, and pass on what is said. Raises `NoController`, and `HungUp`: also after `patience` seconds without a sign
+    of life, and `longest` without an end.
+    """
     try:
-        for answer in ask(site.socket, question, patience):
+        for answer in ask(site.socket, question, patience, longest):
             if isinstance(answer, Text):
                 say(answer.text, screen)
             elif isinstance(answer, End):

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
+from reconciler.hooks.pre_receive import received
+from reconciler.hooks.site import Site
+from reconciler.report.screen import Screen, Stream
 from reconciler.serve.checking import ChildChecker, Deployment, quarantined
-from reconciler.serve.controls import Push, Refusal, Tell
+from reconciler.serve.controls import Push, Refusal, Tell, Update
 from reconciler.serve.socket.answering import Answering
-from reconciler.serve.socket.place import folder_of, socket_of
+from reconciler.serve.socket.place import bound, connect, folder_of, socket_of
 from reconciler.serve.socket.server import listening
 from tests.support.command import Desk
 from tests.support.controls import Remembering
@@ -167,6 +171,23 @@ def test_without_a_controller_mistakes_are_found_as_well_and_it_says_that_no_mor
     push = bare.push("HEAD:main")
     assert "instances.yaml:6:3" in push.out
     assert bare.tip() == ""
+
+
+@pytest.mark.parametrize("stopped", ["silent", "full"])
+def test_a_push_waits_for_no_controller_that_is_stopped(bare: Bare, stopped: str) -> None:
+    folder_of(bare.path)
+    written = io.StringIO()
+    screen = Screen(Stream(written, {}), Stream(written, {}))
+    site = Site(deployment=Deployment(repository=str(bare.path), branch="main"), socket=socket_of(bare.path))
+    bare.desk.git("push", "--quiet", str(bare.path), "HEAD:refs/tags/there")
+    update = Update(old="0" * 40, new=bare.desk.git("rev-parse", "HEAD").strip(), ref="refs/heads/main")
+    with bound(site.socket) as server, ExitStack() as waiting:
+        if stopped == "full":
+            server.listen(0)
+            waiting.enter_context(connect(site.socket))
+        assert received(site, (update,), {}, screen, patience=0.2) == 0
+    assert "The controller is given up on" in written.getvalue()
+    assert "no mistakes. No controller answers" in written.getvalue()
 
 
 def test_what_is_pushed_is_followed_to_its_end(bare: Bare, attended: Remembering) -> None:

@@ -18,6 +18,8 @@ FOLDER = "reconciler"
 _LONGEST = 100
 """Bytes of a path that an address of a socket surely has room for (107 on Linux)."""
 _MODE = 0o660
+TO_BE_TAKEN = 10.0
+"""Seconds in which a controller that runs takes the connections that wait, however many they are."""
 
 
 class Taken(Exception):  # noqa: N818 - it is no error of the program
@@ -54,16 +56,33 @@ def address_of(path: Path) -> Iterator[str]:
         os.close(folder)
 
 
-def connect(path: Path) -> socket.socket:
-    """A connection to whoever listens there. Raises `OSError`."""
+def connect(path: Path, patience: float = TO_BE_TAKEN) -> socket.socket:
+    """A connection to whoever listens there. Raises `OSError`; `TimeoutError` when so many wait there already that no
+    other can, for `patience` seconds: who listens is stopped, or hangs.
+    """
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
+        connection.setblocking(False)
         with address_of(path) as address:
-            connection.connect(address)
+            _connect(connection, address, time.monotonic() + patience)
+        connection.setblocking(True)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _connect(connection: socket.socket, address: str, until: float) -> None:
+    """A connection to a socket of this machine is there at once, or the queue is full."""
+    while True:
+        try:
+            connection.connect(address)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                raise TimeoutError(errno.ETIMEDOUT, "it takes no connection: it is stopped, or hangs") from None
+            time.sleep(0.05)
+        else:
+            return
 
 
 @contextmanager

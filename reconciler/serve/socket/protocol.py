@@ -54,9 +54,15 @@ Question = Check | Follow | AskStatus | AskEvents | AskObservation | Command
 
 
 class Text(msgspec.Struct, frozen=True, kw_only=True, tag="text"):
-    """Text for whoever asked, safe for a terminal."""
+    """Text for whoever asked, safe for a terminal. An empty one is a sign of life (`ALIVE`), at any time."""
 
     text: str
+
+
+ALIVE = Text(text="")
+"""What the controller sends while there is nothing to say, so that one that hangs is told from one that works."""
+SIGN_OF_LIFE = 5.0
+"""Seconds after which it does."""
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True, tag="told"):

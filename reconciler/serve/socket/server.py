@@ -14,8 +14,11 @@ from pathlib import Path
 from reconciler.serve.outbox import Outbox
 from reconciler.serve.socket.peer import Peer, peer_of
 from reconciler.serve.socket.place import bound
+from reconciler.serve.socket.places import Places
 from reconciler.serve.socket.protocol import (
+    ALIVE,
     LONGEST_QUESTION,
+    SIGN_OF_LIFE,
     Answer,
     End,
     Question,
@@ -25,7 +28,6 @@ from reconciler.serve.socket.protocol import (
     question_of,
 )
 
-MOST_AT_ONCE = 128
 _TO_ASK = 10.0
 """Seconds in which a question must have come."""
 _TO_HEAR_THE_END = 10.0
@@ -40,14 +42,16 @@ says that the peer has left.
 
 
 @contextmanager
-def listening(path: Path, answer: Answerer, patience: float = 0.0) -> Iterator[None]:
+def listening(
+    path: Path, answer: Answerer, patience: float = 0.0, sign_of_life: float = SIGN_OF_LIFE
+) -> Iterator[None]:
     """Answer whoever connects to the socket at a path while the context lasts. At its end everybody is told what was
-    said until then.
+    said until then. Who waits for an answer gets a sign of life after so many seconds of silence.
 
     Raises `Taken` when another controller listens there and has not ended after `patience` seconds, and `OSError`.
     """
     with bound(path, patience) as server:
-        desk = _Desk(answer)
+        desk = _Desk(answer, sign_of_life)
         accepting = threading.Thread(target=desk.accept, args=(server,), name="socket", daemon=True)
         accepting.start()
         try:
@@ -60,9 +64,10 @@ def listening(path: Path, answer: Answerer, patience: float = 0.0) -> Iterator[N
 class _Desk:
     """All conversations, a thread for each one that speaks and one for each that sends."""
 
-    def __init__(self, answer: Answerer) -> None:
+    def __init__(self, answer: Answerer, sign_of_life: float) -> None:
         self._answer = answer
-        self._places = threading.BoundedSemaphore(MOST_AT_ONCE)
+        self._sign_of_life = sign_of_life
+        self._places = Places()
         self._closing = threading.Event()
         self._talks: set[threading.Thread] = set()
 
@@ -77,37 +82,44 @@ class _Desk:
                 self._begin(connection)
 
     def _begin(self, connection: socket.socket) -> None:
-        if not self._places.acquire(blocking=False):
+        try:
+            peer = peer_of(connection)
+        except OSError:
+            connection.close()
+            return
+        if why := self._places.take(peer):
             with contextlib.closing(connection), contextlib.suppress(OSError):
                 connection.setblocking(False)
-                connection.send(answered(End(code=1, message="too many are asking at once; try again in a moment")))
+                connection.send(answered(End(code=1, message=why)))
             return
-        talk = threading.Thread(target=self._talk, args=(connection,), name="conversation", daemon=True)
+        talk = threading.Thread(target=self._talk, args=(connection, peer), name="conversation", daemon=True)
         try:
             talk.start()
         except RuntimeError:  # no thread can be had; others end
             connection.close()
-            self._places.release()
+            self._places.leave(peer)
         else:
             self._talks = {each for each in self._talks if each.is_alive()} | {talk}
 
-    def _talk(self, connection: socket.socket) -> None:
+    def _talk(self, connection: socket.socket, peer: Peer) -> None:
         speaking, gone = None, threading.Event()
         try:
             with contextlib.closing(connection), contextlib.suppress(OSError):
                 outbox = Outbox(_left_out)
-                speaking = self._ask(connection, outbox, gone)
+                speaking = self._ask(connection, peer, outbox, gone)
                 self._send_all(connection, outbox)
         finally:
             gone.set()
             if speaking is not None:
                 speaking.join()
-            self._places.release()
+            self._places.leave(peer)
 
-    def _ask(self, connection: socket.socket, outbox: Outbox, gone: threading.Event) -> threading.Thread | None:
+    def _ask(
+        self, connection: socket.socket, peer: Peer, outbox: Outbox, gone: threading.Event
+    ) -> threading.Thread | None:
         """Read the question, and let it be answered beside the sending."""
         try:
-            question, peer = question_of(_line(connection)), peer_of(connection)
+            question = question_of(_line(connection))
         except Unclear as unclear:
             outbox.close(answered(End(code=1, message=str(unclear))))
             return None
@@ -121,11 +133,16 @@ class _Desk:
 
     def _send_all(self, connection: socket.socket, outbox: Outbox) -> None:
         """Send what comes until there is no more, the other end has left, or we close."""
+        said = time.monotonic()
         try:
-            while (message := outbox.take(_LOOK)) is not None:
+            while (message := outbox.take(min(_LOOK, self._sign_of_life))) is not None:
                 if not message and (_left(connection) or self._closing.is_set()):
                     return
-                _send(connection, message, outbox)
+                if not message and time.monotonic() - said >= self._sign_of_life:
+                    message = answered(ALIVE)
+                if message:
+                    _send(connection, message, outbox)
+                    said = time.monotonic()
         finally:
             outbox.discard()
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import stat
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from reconciler.serve.outbox import Outbox
 from reconciler.serve.socket.answering import Answering
 from reconciler.serve.socket.client import HungUp, NoController, ask
 from reconciler.serve.socket.peer import Peer, hinted, user_name
-from reconciler.serve.socket.place import Taken, connect
+from reconciler.serve.socket.place import Taken, bound, connect
+from reconciler.serve.socket.places import KEPT, MOST_AT_ONCE, MOST_OF_A_USER, Places
 from reconciler.serve.socket.protocol import (
+    ALIVE,
     LONGEST_QUESTION,
     Answer,
     AskEvents,
@@ -38,7 +41,7 @@ from reconciler.serve.socket.protocol import (
     asked,
     question_of,
 )
-from reconciler.serve.socket.server import MOST_AT_ONCE, listening
+from reconciler.serve.socket.server import listening
 from tests.support.controls import Remembering
 from tests.support.hosts import until
 
@@ -294,6 +297,26 @@ def test_more_than_fit_are_turned_away_and_told_so(tmp_path: Path) -> None:
             each.close()
 
 
+def test_one_user_cannot_hold_all_places_and_gets_a_place_again_when_one_is_left() -> None:
+    places, greedy = Places(), Peer(os.geteuid() + 1)
+    assert [places.take(greedy) for _ in range(MOST_OF_A_USER)] == [""] * MOST_OF_A_USER
+    assert "at once" in places.take(greedy)
+    assert places.take(Peer(os.geteuid() + 2)) == ""
+    places.leave(greedy)
+    assert places.take(greedy) == ""
+    assert "at once" in places.take(greedy)
+
+
+def test_all_other_users_together_leave_places_to_root_and_to_the_controllers_own_user() -> None:
+    places = Places()
+    others = [Peer(os.geteuid() + 1 + number % 10) for number in range(MOST_AT_ONCE)]
+    assert [places.take(each) for each in others].count("") == MOST_AT_ONCE - KEPT
+    ours = [places.take(Peer(uid)) for uid in (0, os.geteuid()) for _ in range(KEPT // 2)]
+    assert ours == [""] * KEPT
+    assert "too many" in places.take(Peer(0))
+    assert "too many" in places.take(Peer(os.geteuid()))
+
+
 def test_the_socket_is_for_its_user_and_group_and_goes_with_its_controller(tmp_path: Path) -> None:
     with desk(tmp_path / "s", Remembering()) as path:
         assert stat.S_IMODE(path.stat().st_mode) == 0o660
@@ -302,6 +325,46 @@ def test_the_socket_is_for_its_user_and_group_and_goes_with_its_controller(tmp_p
     with pytest.raises(NoController) as nobody:
         list(ask(path, AskStatus(), 20))
     assert not nobody.value.forbidden
+
+
+def test_a_controller_that_takes_no_connection_is_waited_for_so_long_and_no_longer(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with bound(path), ExitStack() as waiting:
+        with contextlib.suppress(TimeoutError):
+            for _ in range(MOST_AT_ONCE):
+                waiting.enter_context(connect(path, 0.0))
+        with pytest.raises(TimeoutError, match="it is stopped, or hangs"):
+            connect(path, 0.1)
+
+
+def test_a_controller_that_works_gives_signs_of_life_that_nobody_is_shown(tmp_path: Path) -> None:
+    controls = Remembering("begun\n")
+    controls.going.clear()
+    answering = Answering(controls, pass_on).answer
+    with listening(tmp_path / "s", answering, sign_of_life=0.05), connect(tmp_path / "s") as connection:
+        connection.settimeout(20)
+        connection.sendall(asked(Follow(commit=COMMIT, by="")))
+        stream = connection.makefile("rb")
+        assert [answer_of(stream.readline()) for _ in range(3)] == [Text(text="begun\n"), ALIVE, ALIVE]
+        shown = ask(tmp_path / "s", Follow(commit=COMMIT, by=""), 20)
+        assert next(shown) == Text(text="begun\n")
+        assert answer_of(stream.readline()) == ALIVE
+        controls.going.set()
+        assert list(shown) == [End(code=0)]
+
+
+def test_a_controller_that_works_for_ever_is_given_up(tmp_path: Path) -> None:
+    controls = Remembering()
+    controls.going.clear()
+    with listening(tmp_path / "s", Answering(controls, pass_on).answer, sign_of_life=0.05):
+        with pytest.raises(HungUp, match="too long"):
+            list(ask(tmp_path / "s", Follow(commit=COMMIT, by=""), 20, longest=0.2))
+        controls.going.set()
+
+
+def test_a_controller_that_gives_no_sign_of_life_is_given_up(tmp_path: Path) -> None:
+    with bound(tmp_path / "s"), pytest.raises(HungUp, match="does not answer"):
+        list(ask(tmp_path / "s", AskStatus(), 0.1))
 
 
 def test_there_is_one_controller_for_each_socket(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from reconciler.serve.loop import Loop, show_suspended
 from reconciler.serve.patience import Patience, suspension
 from reconciler.serve.publishing import Publisher
 from reconciler.serve.pulse import Pulse
+from reconciler.serve.readying import Readying
 from reconciler.serve.rounds import Rounds
 from reconciler.serve.runner import Runner
 from reconciler.serve.settings import Settings
@@ -54,10 +55,11 @@ class Controller:
         self._course = Course(follower, options, settings.fleet_id, self.journal, self._conditions)
         self._patience = Patience(self.journal)
         self._publisher = Publisher(settings.publish_key, self.journal)
+        readying = Readying(lambda: self._links.connected, self._inbox.ask)
         self._runner = Runner(
             self._course,
             self._links,
-            Rounds(self._links, options, self.journal, self._leadership.check),
+            Rounds(self._links, options, self.journal, self._leadership.check, readying),
             self._patience,
             self._audience,
             self._inbox,
@@ -66,6 +68,7 @@ class Controller:
             lambda: self._lookout.tip.commit,
             self.pulse,
             self._publisher,
+            readying,
         )
         self._loop = Loop(
             self._course,
@@ -117,7 +120,8 @@ class Controller:
         """Whether there is nothing left to do for now."""
         if not (self._lookout.up_to_date and self._inbox.empty and self._audience.empty):
             return False
-        done = self._course.commit in ("", self._runner.settled) or not self._leadership.leads
+        settled = self._course.commit == self._runner.settled and not self._runner.becoming_ready
+        done = not self._course.commit or settled or not self._leadership.leads
         return self._course.tip == self._lookout.tip.commit and (done or self._loop.failures >= _TRIES)
 
     def _end(self) -> Exit:

@@ -67,7 +67,8 @@ class Loop:
     def due(self) -> float:
         """When there is something to do if nothing is told before, on the monotonic clock."""
         retry = self._patience.backoff.next()
-        return self.next_resync if retry is None else min(self.next_resync, retry)
+        times = (self.next_resync, retry, self._runner.next_look)
+        return min(each for each in times if each is not None)
 
     def act(self, told: Told) -> None:
         """Act on what was told, and on what is due. What goes wrong is told, and tried again later."""
@@ -103,12 +104,20 @@ class Loop:
         if self._course.consider(self._lookout.tip, afresh=bool(whole)):
             whole = f"{self._course.commit[:12]} is in force"
             self._patience.anew()
+            self._runner.anew()
         if self._course.loaded is not None:
+            self._look_who_is_ready()
             hosts = {key.removeprefix(_HOST) for key in due if key.startswith(_HOST)} | told.hosts.keys() - told.lost
             self._look_and_run(whole, hosts, told)
         elif whole:
             self._put_off(now)
         self._answer()
+
+    def _look_who_is_ready(self) -> None:
+        if self._leadership.leads:
+            self._runner.look_who_is_ready()
+        elif self._led:
+            self._runner.forget_who_is_ready()
 
     def _answer(self) -> None:
         """Tell those who wait for a commit of which nothing comes; not before the branch was looked at."""

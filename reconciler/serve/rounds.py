@@ -24,7 +24,8 @@ from reconciler.report.recording import write_down
 from reconciler.report.screen import Screen, Stream
 from reconciler.serve.audience import Transcript
 from reconciler.serve.links import Links
-from reconciler.serve.patience.withholding import Why, narrowed, withhold
+from reconciler.serve.patience.withholding import Why, narrowed, unhurried, withhold
+from reconciler.serve.readying import Readying
 from reconciler.serve.telling.journal import Journal
 from reconciler.serve.telling.steps import Both, Steps, finished
 
@@ -50,8 +51,11 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
 class Rounds:
     """Runs rounds on hosts that are kept open. `leading` is asked, with the host, in front of each step."""
 
-    def __init__(self, links: Links, options: Options, journal: Journal, leading: Callable[[str], None]) -> None:
+    def __init__(
+        self, links: Links, options: Options, journal: Journal, leading: Callable[[str], None], readying: Readying
+    ) -> None:
         self._links, self._options, self._journal, self._leading = links, options, journal, leading
+        self._readying = readying
 
     def plan(self, loaded: Loaded, known: Around, targets: frozenset[Address], judged: Judgement | None) -> Round:
         """Plan on what hosts showed last; `targets` empty: all. What the commit may do is as it was `judged`, or is
@@ -83,15 +87,32 @@ class Rounds:
         left = withhold(round_.plan, why_not)
         screen.show(plan_lines(round_.plan))
         screen.show(_left_lines(left.reasons))
-        outcomes = self._applied(round_, left.plan, screen, stop, heard)
-        if left.plan.steps:
-            screen.show(outcomes_lines(left.plan, outcomes))
+        outcomes = self._applied(round_, unhurried(left.plan), screen, stop, heard)
+        self._readying.learn(left.plan, outcomes, stopped=stop.is_set())
+        run, all_ = self._with_late(left.plan, outcomes) if round_.plan.extent == "whole" else (left.plan, outcomes)
+        if run.steps:
+            screen.show(outcomes_lines(run, all_))
         screen.show(consenting_lines(round_.plan.changes))
-        if outcomes or left.plan.extent == "whole":
-            write_down(msgspec.structs.replace(round_, plan=left.plan), outcomes, by(), screen)
-        code = verdict.of_outcomes(left.plan, outcomes, detailed=False, interrupted=stop.is_set())
+        untold = self._readying.becoming.untold() if len(all_) > len(outcomes) else set()
+        new = [*outcomes, *(each for each in all_ if each.step in untold)]  # that one is not ready is written down once
+        if new or run.extent == "whole":
+            write_down(msgspec.structs.replace(round_, plan=run), new, by(), screen)
+        code = verdict.of_outcomes(run, all_, detailed=False, interrupted=stop.is_set())
         code = Exit.REFUSED if left.reasons and code is Exit.OK else code
         return Done(plan=round_.plan, run=left.plan, outcomes=outcomes, reasons=left.reasons, code=code)
+
+    def _with_late(self, plan: Plan, outcomes: list[Outcome]) -> tuple[Plan, list[Outcome]]:
+        """With the guests of earlier runs that did not become ready in time. While a guest is not ready, its commit
+        does not count as applied.
+        """
+        becoming = self._readying.becoming
+        if not becoming.guests:
+            return plan, outcomes
+        steps = {step.id: step.key for step in plan.steps}
+        known = {steps[each.step] for each in outcomes if each.unready}
+        late = [(step, outcome) for step, outcome in becoming.late if step.key not in known]
+        run = msgspec.structs.replace(plan, steps=(*plan.steps, *(step for step, _ in late)), extent="targeted")
+        return run, [*outcomes, *(outcome for _, outcome in late)]
 
     def _applied(
         self, round_: Round, plan: Plan, screen: Screen, stop: threading.Event, heard: float | None

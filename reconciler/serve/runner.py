@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 from reconciler.address import Address
 from reconciler.driver import Notice
@@ -13,7 +13,8 @@ from reconciler.plan import Step
 from reconciler.reconcile import Round, files_of
 from reconciler.record import run_of, whoever
 from reconciler.report.exits import Exit
-from reconciler.report.line import counted
+from reconciler.report.line import counted, escape
+from reconciler.report.outcome import step_words
 from reconciler.serve.audience import Audience, Transcript
 from reconciler.serve.course import Course
 from reconciler.serve.files import LatestFiles
@@ -23,6 +24,7 @@ from reconciler.serve.links import Links, Look, now
 from reconciler.serve.patience import Patience
 from reconciler.serve.publishing import Publisher
 from reconciler.serve.pulse import BeatingStop, Pulse
+from reconciler.serve.readying import Readying
 from reconciler.serve.rounds import Done, Rounds
 from reconciler.serve.telling import overview
 from reconciler.serve.telling.conditions import Conditions
@@ -68,17 +70,20 @@ class Runner:
         newest: Callable[[], str],
         pulse: Pulse,
         publisher: Publisher,
+        readying: Readying,
     ) -> None:
         self.shown = Shown()
         self.settled = ""
         self._course, self._links, self._rounds = course, links, rounds
         self._patience, self._audience, self._inbox = patience, audience, inbox
         self._journal, self._conditions, self._newest = journal, conditions, newest
-        self._pulse, self._publisher = pulse, publisher
+        self._pulse, self._publisher, self._readying = pulse, publisher, readying
         self._files = LatestFiles()
         self._stop: threading.Event = threading.Event()
         self._ending = self._fresh = False
         self._in_vain = 0
+        self._waited_for = False
+        self._accounted: dict[Address, bool] = {}
         self._errors: dict[str, str] = {}
 
     def interrupt(self, *, ending: bool = False) -> None:
@@ -181,8 +186,12 @@ class Runner:
 
     def _whole(self, round_: Round) -> None:
         commit = self._course.commit
+        if self._waited_for:
+            self._audience.overtaken("")  # they go on to hear of this round
+            self._waited_for = False
         done = self._carried_out(round_, self._audience.begin(commit, self._older))
         self._remember(done, frozenset())
+        self._accounted = self._readying.becoming.states
         if self._stop.is_set() and any(outcome.status == "not-run" for outcome in done.outcomes):
             self._in_vain = 0 if done.begun else self._in_vain + 1
             self._broken_off()
@@ -190,8 +199,58 @@ class Runner:
         self._in_vain = 0
         self.settled, self.shown.code = commit, done.code
         self._patience.keep({step.key.address for step in done.plan.steps}, [each.name for each in self.shown.hosts])
-        self._audience.end(done.code)
+        if self._readying.becoming.pending and done.code in (Exit.OK, Exit.REFUSED):
+            self._waited_for = True
+        else:
+            self._audience.end(done.code)
         self._publisher.publish(self._course.repository)
+
+    @property
+    def next_look(self) -> float | None:
+        """When a guest that is becoming ready is looked at next, on the monotonic clock; None when none is."""
+        return self._readying.next()
+
+    @property
+    def becoming_ready(self) -> bool:
+        """Whether guests are still waited for."""
+        return bool(self._readying.becoming.pending)
+
+    def look_who_is_ready(self) -> None:
+        """Hear of guests that are becoming ready, and tell. Once none is waited for any more, everything is planned
+        again: the commit counts as applied then, or those who follow it hear what is not ready.
+        """
+        becoming, before = self._readying.becoming, self._accounted
+        for text in self._readying.look():
+            self._journal.tell("BecomingReady", text, "debug", commit=self._course.commit)
+            self._audience.add(f"{escape(text)}\n")
+        if before == becoming.states:
+            return
+        self._tell_late(before)
+        others = {address: each for address, each in self.shown.resources.items() if address not in before}
+        self.shown.resources = others | becoming.shown
+        self._accounted = becoming.states
+        if not becoming.pending:
+            self._inbox.whole("no guest is becoming ready any more")
+
+    def _tell_late(self, before: Mapping[Address, bool]) -> None:
+        for step, outcome in self._readying.becoming.late:
+            address = step.key.address
+            if not before.get(address) and not self._readying.becoming.guests[address].told:
+                text = f"{step_words(step)} is not ready: {outcome.error}"
+                self._journal.tell("NotReady", text, "error", address=str(address), host=step.key.host)
+
+    def forget_who_is_ready(self) -> None:
+        """Another controller works, and looks at guests."""
+        self._readying.forget()
+        self._accounted = {}
+        if self._waited_for:
+            self._audience.overtaken("")
+            self._waited_for = False
+
+    def anew(self) -> None:
+        """Another commit is in force: what is not ready has all its time again."""
+        assert self._course.loaded is not None, "a commit is in force"
+        self._readying.anew(self._course.loaded.desired)
 
     def _broken_off(self) -> None:
         why = "It goes on in a moment."
@@ -239,6 +298,8 @@ class Runner:
         """What is said about resources from now on; `targets` empty: a round found out about all of them."""
         before, clock = self.shown.resources, time.monotonic()
         kept = {address: each for address, each in before.items() if targets and address not in targets}
+        worse = {address for address, each in found.items() if each.state in ("failed", "contended")}
+        found |= {address: each for address, each in self._readying.becoming.shown.items() if address not in worse}
         self.shown.resources = overview.with_retries(kept | found, self._patience.backoff.waiting(clock), clock)
         seen = all(each.seen == "complete" for each in self.shown.hosts)
         stays_so(self._journal, before, self.shown.resources, seen=seen)

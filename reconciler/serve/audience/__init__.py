@@ -106,6 +106,12 @@ class Audience:
                     each.tell(f"A newer commit took over: {commit[:12]} is planned, which has {each.commit[:12]}.\n")
             return self._current
 
+    def add(self, text: str) -> None:
+        """Say something more of the round that went last, where it is not over for those who hear it."""
+        with self._turn:
+            if self._current is not None:
+                self._current.write(text)
+
     def end(self, code: int, text: str = "") -> None:
         """The round is over, and so is following it."""
         with self._turn:

@@ -23,7 +23,7 @@ _ROUND_SECONDS = (0.1, 0.3, 1, 3, 10, 30, 60, 180, 600, 1800)
 _REACTION_SECONDS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
 _STEPS = {"StepSucceeded": "succeeded", "StepFailed": "failed", "NotReady": "unready", "StepLeft": "not-run"}
 _SEEN = ("complete", "partial", "failed", "unknown")
-_STATES = ("waiting", "refused", "held", "left-down", "failed", "contended", "suspended")
+_STATES = ("waiting", "refused", "held", "left-down", "becoming-ready", "failed", "contended", "suspended")
 _TRUE = {"True": 1.0, "False": 0.0, "Unknown": float("nan")}
 
 

@@ -43,8 +43,7 @@ def withhold(plan: Plan, why: Why) -> Withheld:
 def narrowed(plan: Plan, targets: Collection[Address]) -> Plan:
     """The plan for some resources only: their steps, and those that these come after.
 
-    It is decided for everything all the same: what a security group lists follows from instances that nobody named. A
-    guest is waited for only where a step comes after it: what else happens on the hosts shall not wait for that.
+    It is decided for everything all the same: what a security group lists follows from instances that nobody named.
     """
     steps = {step.id: step for step in plan.steps}
     kept: set[str] = set()
@@ -55,17 +54,23 @@ def narrowed(plan: Plan, targets: Collection[Address]) -> Plan:
             kept.add(name)
             ahead.extend(steps[name].after)
     about = {steps[name].key.address for name in kept} | set(targets)
-    needed = {need for name in kept for need in steps[name].after}
-    return msgspec.structs.replace(
-        plan,
-        steps=tuple(
-            step if step.id in needed else msgspec.structs.replace(step, ready=None)
-            for step in plan.steps
-            if step.id in kept
-        ),
-        changes=tuple(change for change in plan.changes if change.key.address in about),
-        extent="targeted",
+    return unhurried(
+        msgspec.structs.replace(
+            plan,
+            steps=tuple(step for step in plan.steps if step.id in kept),
+            changes=tuple(change for change in plan.changes if change.key.address in about),
+            extent="targeted",
+        )
     )
+
+
+def unhurried(plan: Plan) -> Plan:
+    """The plan, in which a guest is waited for only where a step comes after it: what else happens on the hosts shall
+    not wait for that.
+    """
+    needed = {need for step in plan.steps for need in step.after}
+    steps = (step if step.id in needed else msgspec.structs.replace(step, ready=None) for step in plan.steps)
+    return msgspec.structs.replace(plan, steps=tuple(steps))
 
 
 def _in_order(plan: Plan) -> list[Step]:

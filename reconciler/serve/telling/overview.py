@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -68,7 +68,7 @@ def resources(
 
 
 def ready(
-    others: Iterable[Condition], commit: str, carried_out: bool, shown: Iterable[ResourceStatus]
+    others: Iterable[Condition], commit: str, carried_out: bool, shown: Collection[ResourceStatus]
 ) -> tuple[State, str, str]:
     """Whether what the branch says is in force and was carried out: a condition's status, reason and message."""
     wrong = next((each for each in others if each.status != "True" and each.type in MUST), None)
@@ -78,6 +78,8 @@ def ready(
         return "False", "NotCarriedOut", commit[:12]
     if failed := [each.address for each in shown if each.state in ("failed", "contended")]:
         return "False", "Failed", ", ".join(failed[:MOST_NAMES])
+    if coming := [each.address for each in shown if each.state == "becoming-ready"]:
+        return "False", "BecomingReady", ", ".join(coming[:MOST_NAMES])
     return "True", "InForce", commit[:12]
 
 

@@ -36,7 +36,7 @@ class ResourceStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A resource about which there is something to say. `retry` is when it is tried again (UTC, ISO 8601)."""
 
     address: str
-    state: Literal["waiting", "refused", "held", "left-down", "failed", "contended", "suspended"]
+    state: Literal["waiting", "refused", "held", "left-down", "becoming-ready", "failed", "contended", "suspended"]
     message: str = ""
     retry: str = ""
 

@@ -1,0 +1,81 @@
+"""Guests that are becoming ready, in virtual time: who is looked at when, and when waiting is over."""
+
+from __future__ import annotations
+
+from reconciler.address import Address, ObjectKey
+from reconciler.objects import Readiness
+from reconciler.plan import Step
+from reconciler.serve.patience.becoming import LOOK, LOOK_LATE, TELL, Becoming
+
+WEB = Address("Instance", "shop", "web-1")
+PORT = Readiness(check="tcp:22", deadline=30)
+
+
+def becoming(*, late: bool = False) -> Becoming:
+    """One guest, started at 100 s."""
+    made = Becoming()
+    made.begin(Step(id="1", key=ObjectKey("kvm-01", WEB), verb="create", ready=PORT), 100.0, late=late)
+    return made
+
+
+def state(of: Becoming) -> str:
+    return of.shown[WEB].state
+
+
+def test_a_guest_is_looked_at_at_once_and_then_once_a_second_until_it_is_ready() -> None:
+    waiting = becoming()
+    assert [each.step.key.address for each in waiting.due(100.0)] == [WEB]
+    waiting.looked(WEB, "nothing answers", 100.0)
+    assert (waiting.due(100.5), waiting.next()) == ([], 100.0 + LOOK)
+    assert (waiting.pending, state(waiting)) == ([WEB], "becoming-ready")
+    assert waiting.looked(WEB, "", 101.0) == "Instance/shop/web-1 is ready"
+    assert (waiting.pending, waiting.late, waiting.shown, waiting.next()) == ([], [], {}, None)
+
+
+def test_what_is_missing_is_told_when_it_is_new_and_now_and_then() -> None:
+    waiting = becoming()
+    text = "waiting until Instance/shop/web-1 is ready (tcp:22): nothing answers; 30 s left"
+    assert waiting.looked(WEB, "nothing answers", 100.0) == text
+    assert waiting.looked(WEB, "nothing answers", 101.0) == ""
+    assert "no address; 28 s left" in waiting.looked(WEB, "no address", 102.0)
+    assert "no address; 18 s left" in waiting.looked(WEB, "no address", 102.0 + TELL)
+
+
+def test_one_that_is_not_ready_in_time_has_failed_until_it_is_ready_after_all() -> None:
+    waiting = becoming()
+    waiting.looked(WEB, "nothing answers", 129.9)
+    assert not waiting.late
+    waiting.looked(WEB, "nothing answers", 130.0)
+    ((_, outcome),) = waiting.late
+    assert (outcome.status, outcome.unready, waiting.pending, state(waiting)) == ("failed", True, [], "failed")
+    assert "nothing answers, 30 s after it was started" in outcome.error
+    waiting.looked(WEB, "nothing answers", 131.0)
+    assert waiting.next() == 131.0 + LOOK_LATE
+    assert waiting.looked(WEB, "", 500.0)
+    assert not waiting.guests
+
+
+def test_one_that_never_will_be_ready_is_not_waited_for() -> None:
+    waiting = becoming()
+    waiting.looked(WEB, "it has no guest agent", 100.0, hopeless=True)
+    assert (waiting.pending, len(waiting.late)) == ([], 1)
+
+
+def test_that_one_is_not_ready_is_written_down_once() -> None:
+    waiting = becoming()
+    assert waiting.untold() == set()
+    waiting.looked(WEB, "nothing answers", 130.0)
+    assert waiting.untold() == {step.id for step, _ in waiting.late}
+    assert waiting.untold() == set()
+    assert becoming(late=True).untold() == set(), "the run in which it was waited for said so"
+
+
+def test_another_commit_gives_it_all_its_time_again_unless_it_need_not_be_ready_any_more() -> None:
+    waiting = becoming(late=True)
+    waiting.anew({WEB: Readiness(check="tcp:80", deadline=60)}, 200.0)
+    assert (waiting.pending, waiting.due(200.0)[0].end) == ([WEB], 260.0)
+    waiting.anew({WEB: Readiness(check="running")}, 201.0)
+    assert not waiting.guests
+    gone = becoming()
+    gone.anew({}, 200.0)
+    assert not gone.guests

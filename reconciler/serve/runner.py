@@ -237,7 +237,7 @@ class Runner:
             address = step.key.address
             if not before.get(address) and not self._readying.becoming.guests[address].told:
                 text = f"{step_words(step)} is not ready: {outcome.error}"
-                self._journal.tell("NotReady", text, "error", address=str(address), host=step.key.host)
+                self._journal.tell("NotReady", text, "error", address=str(address), host=step.key.host, verb=step.verb)
 
     def forget_who_is_ready(self) -> None:
         """Another controller works, and looks at guests."""

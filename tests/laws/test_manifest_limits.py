@@ -18,8 +18,10 @@ from tests.support.manifests import SPECS, blob, manifest
 MEBIBYTE = 1 << 20
 MEMORY = 512 * MEBIBYTE
 """Address space of the whole process, interpreter and libraries included."""
-SECONDS = 60
-"""CPU time for the whole corpus; about eight are needed."""
+SECONDS = 120
+"""CPU time for the whole corpus; about 20 are needed."""
+TIMES_AN_HONEST_ONE = 60
+"""How many times what an honest file of a mebibyte takes a hostile one may take; it was 18 for the worst."""
 
 UNITS = [
     *("[", "{", "- ", "? ", "[a: ", "{a: ", "a: ", '"', "'", "&a ", "*a ", "! ", "|", ">", "#", "\n", " ", "\t", "\0"),
@@ -67,6 +69,12 @@ def long_path() -> str:
     return f"{head}  networks:\n    ? {'n' * 500_000}\n    :\n{fields}"
 
 
+def honest() -> bytes:
+    """A mebibyte of keypairs."""
+    one = json.dumps(manifest("Keypair", "key-%06d")) + "\n---\n"
+    return "".join(one % number for number in range(MEBIBYTE // len(one))).encode()
+
+
 def corpus() -> Iterator[tuple[str, bytes]]:
     """Each hostile file, named."""
     for unit in UNITS:
@@ -104,10 +112,10 @@ CHILD = """
 import json, resource, sys
 resource.setrlimit(resource.RLIMIT_AS, ({memory}, {memory}))
 resource.setrlimit(resource.RLIMIT_CPU, ({seconds}, {seconds}))
-from tests.laws.test_manifest_limits import corpus
+from tests.laws.test_manifest_limits import corpus, honest
 from reconciler.desired import load
 from reconciler.manifest import Blob
-for name, data in corpus():
+for name, data in [("honest", honest()), *corpus()]:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_utime
     _, diagnostics = load([Blob("hostile.yaml", data)], lambda path: None)
     took = resource.getrusage(resource.RUSAGE_SELF).ru_utime - before
@@ -120,14 +128,15 @@ def test_hostile_files_are_refused_in_bounded_time_and_memory(request: pytest.Fi
     script = CHILD.format(memory=MEMORY, seconds=SECONDS)
     root = request.config.rootpath
     done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=False)
-    seen = [json.loads(line) for line in done.stdout.splitlines()]
+    honest, *seen = [json.loads(line) for line in done.stdout.splitlines()]
     names = [name for name, _ in corpus()]
+    assert honest[1] == ["no-fleet"]
     assert done.returncode == 0, f"died after {seen[-1:]} at {names[len(seen) :][:1]}: {done.stderr[-2000:]}"
     assert [name for name, *_ in seen] == names
     for name, codes, count, _, took in seen:
         assert codes, f"{name}: nothing was said"
         assert count <= 1002, f"{name}: {count} diagnostics"
-        assert took < 10, f"{name} took {took} s"
+        assert took < TIMES_AN_HONEST_ONE * honest[-1], f"{name} took {took} s, an honest file {honest[-1]} s"
 
 
 @pytest.mark.parametrize("unit", ["[", "- ", "? ", "{", "[a: "])

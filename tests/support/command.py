@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import IO, Any
 
@@ -50,6 +51,15 @@ class Session:
     def type(self, line: str) -> None:
         """Type a line, on a terminal."""
         os.write(self._reading, f"{line}\n".encode())
+
+    def type_until_over(self, line: str) -> int:
+        """Type a line again and again until the command ends: what is typed before it has set up the terminal is lost.
+        Returns the exit code.
+        """
+        while self._process.poll() is None:
+            self.type(line)
+            time.sleep(0.2)
+        return self.end()
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the command."""

@@ -102,12 +102,14 @@ class Serving:
         return str(self.answers(Command(verb=verb, what=what, by="ann", reason=reason))[-1].message)  # type: ignore[attr-defined]
 
     def answers(self, question: Question) -> list[object]:
-        """All that it says to a question, as soon as it listens."""
+        """All that it says to a question, as soon as it listens. What was forked by one that was killed may hold the
+        old socket until it becomes another program, and hangs up then.
+        """
         end = time.monotonic() + PATIENCE
         while True:
             try:
                 return list(ask(self.socket, question, PATIENCE))
-            except NoController:
+            except (NoController, HungUp):
                 assert self.process.poll() is None, self.log.read_text(encoding="utf-8")
                 assert time.monotonic() < end, "it does not listen"
                 time.sleep(0.02)

@@ -89,8 +89,7 @@ def test_doctor_passes_on_a_host_that_works(desk: Desk) -> None:
 def test_the_console_is_that_of_the_guest(desk: Desk) -> None:
     session = desk.start("console", WEB, terminal=True, TERM="xterm")
     session.wait_for("Escape character")
-    session.type("\x1d")
-    session.end()
+    assert session.type_until_over("\x1d") == 0
 
 
 def test_a_second_plan_is_empty(desk: Desk) -> None:

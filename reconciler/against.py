@@ -70,7 +70,7 @@ def against(
     new = {name: driver for name, driver in names.items() if name not in shown}
     hosts = [shown[name] for name in names if name in shown]
     drivers = new | {each.host: each.facts.driver if each.facts else names[each.host] for each in hosts}
-    plan = planning.plan(
+    plan = planning.planned(
         desired,
         [*hosts, *assumed(_nothing(desired), new, desired)],
         {name: impacts(driver) for name, driver in drivers.items()},
@@ -78,7 +78,7 @@ def against(
         options.allow,
         options.targets,
         _unseen(seen, shown.values(), names),
-    )
+    ).plan
     told = (*missing_drivers(drivers), *_new_hosts(new), *plan.diagnostics)
     return msgspec.structs.replace(plan, changes=tuple(_marked(plan, new)), diagnostics=told)
 

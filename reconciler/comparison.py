@@ -57,7 +57,7 @@ def between(
     snapshots = assumed(before, hosts, after)
     tables = {name: impacts(driver) for name, driver in hosts.items()}
     budget = before.fleet.spec.deletion_budget if before.fleet else None
-    plan = planning.plan(after, snapshots, tables, source, allow, targets, _left(before, after), budget)
+    plan = planning.planned(after, snapshots, tables, source, allow, targets, _left(before, after), budget).plan
     plan = marked(plan, before, after, snapshots)
     return msgspec.structs.replace(plan, diagnostics=(*missing_drivers(hosts), *plan.diagnostics))
 

@@ -43,27 +43,6 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     unchanged: Mapping[str, int]
 
 
-def plan(
-    desired: Desired,
-    snapshots: Sequence[Snapshot],
-    impacts: Mapping[str, ImpactTable],
-    source: Source,
-    allow: Allow = Allow(),  # noqa: B008 - frozen
-    targets: frozenset[Address] = frozenset(),
-    undeclared: Sequence[str] = (),
-    bounds: DeletionBudget | None = None,
-    barred: Barred = NONE_BARRED,
-) -> Plan:
-    """What closes the difference, with the leave that is given.
-
-    `impacts` has the impact table of each host's driver. `targets` restrict the plan to these resources and what
-    they need. `undeclared` are hosts of the fleet that nobody looked at. `bounds` is the deletion budget, where it is
-    not that of `desired`. Projects make nothing new on hosts that they are `barred` from. On hosts that were not
-    completely seen, or are in maintenance, nothing is planned.
-    """
-    return planned(desired, snapshots, impacts, source, allow, targets, undeclared, bounds, barred).plan
-
-
 def planned(
     desired: Desired,
     snapshots: Sequence[Snapshot],
@@ -75,7 +54,13 @@ def planned(
     bounds: DeletionBudget | None = None,
     barred: Barred = NONE_BARRED,
 ) -> Planned:
-    """The same, with what it leaves as it is."""
+    """What closes the difference, with the leave that is given, and what stays as it is.
+
+    `impacts` has the impact table of each host's driver. `targets` restrict the plan to these resources and what
+    they need. `undeclared` are hosts of the fleet that nobody looked at. `bounds` is the deletion budget, where it is
+    not that of `desired`. Projects make nothing new on hosts that they are `barred` from. On hosts that were not
+    completely seen, or are in maintenance, nothing is planned.
+    """
     seen = Snapshots(snapshots)
     placed = placement(desired, seen, undeclared, barred)
     settled = addressing(desired, placed, seen)

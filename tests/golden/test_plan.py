@@ -14,6 +14,7 @@ import msgspec
 import pytest
 import yaml
 
+from reconciler import planning
 from reconciler.address import Address, ObjectKey
 from reconciler.desired import Desired, load
 from reconciler.diagnostic import failed
@@ -22,7 +23,6 @@ from reconciler.manifest import Blob
 from reconciler.objects import Observed, Value
 from reconciler.observation import Failed, Foreign, Partial, Snapshot
 from reconciler.plan import Plan, Source
-from reconciler.planning import plan
 from reconciler.report.data import dump
 from reconciler.report.line import plain
 from reconciler.report.plan_json import plan_value
@@ -87,7 +87,7 @@ def planned_in(folder: Path) -> Plan:
     snapshots = [_wrong(each, given.hosts.get(each.host, Wrong())) for each in world.snapshots()]
     targets = frozenset(Address.parse(target) for target in given.targets)
     impacts = dict.fromkeys(world.hosts, IMPACTS)
-    return plan(wanted, snapshots, impacts, Source(commit="c0ffee"), parse_allow(given.allow), targets)
+    return planning.planned(wanted, snapshots, impacts, Source(commit="c0ffee"), parse_allow(given.allow), targets).plan
 
 
 def read(path: Path) -> Desired:

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 from hypothesis import given, settings
 
+from reconciler import planning
 from reconciler.apply import apply
 from reconciler.desired import Desired
 from reconciler.driver import Driver, HostConfig
@@ -18,7 +19,6 @@ from reconciler.guard import Allow
 from reconciler.impact import Impact
 from reconciler.listener import Silent
 from reconciler.plan import Granted, Outcome, Plan, Source
-from reconciler.planning import plan
 from reconciler_simulator import DRIVER
 from tests.laws.strategies import HOSTS, WIRE, everything, fleets, without_choices
 from tests.support import fleet
@@ -43,7 +43,9 @@ class Hosts(msgspec.Struct, frozen=True):
 
     def plan(self, desired: Desired, allow: Allow = Allow()) -> Plan:  # noqa: B008 - frozen
         snapshots = [driver.observe() for driver in self.drivers.values()]
-        return plan(desired, snapshots, dict.fromkeys(self.drivers, DRIVER.impacts), Source(commit="c0ffee"), allow)
+        return planning.planned(
+            desired, snapshots, dict.fromkeys(self.drivers, DRIVER.impacts), Source(commit="c0ffee"), allow
+        ).plan
 
     def apply(self, planned: Plan) -> list[Outcome]:
         return apply(planned, self.drivers, Silent(), threading.Event())

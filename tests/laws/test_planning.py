@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from reconciler import planfile
+from reconciler import planfile, planning
 from reconciler.address import ObjectKey
 from reconciler.guard import Allow
 from reconciler.guard.allow import CONSENTABLE
@@ -14,7 +14,6 @@ from reconciler.impact import Impact
 from reconciler.objects import Observed
 from reconciler.observation import Failed, Partial, Status
 from reconciler.plan import Granted, Plan
-from reconciler.planning import plan
 from reconciler.realise import closure
 from tests.laws.strategies import HOSTS, built, everything, fleets, tampered, without_choices
 from tests.support import fleet
@@ -82,7 +81,7 @@ def test_the_order_of_files_hosts_and_objects_changes_nothing(
         for each in data.draw(st.permutations(world.snapshots()))
     ]
     shuffled = fleet.desired(*data.draw(st.permutations(after)))
-    other = plan(shuffled, snapshots, dict.fromkeys(HOSTS, world.impacts), usual.source)
+    other = planning.planned(shuffled, snapshots, dict.fromkeys(HOSTS, world.impacts), usual.source).plan
     assert planfile.dump(other) == planfile.dump(usual)
 
 

@@ -14,13 +14,13 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from reconciler import planning
 from reconciler.apply import Retry, apply
 from reconciler.driver import Driver, HostConfig
 from reconciler.guard import Allow
 from reconciler.listener import Silent
 from reconciler.objects import Ended
 from reconciler.plan import Outcome, Plan, Source, Step
-from reconciler.planning import plan
 from reconciler_simulator import DRIVER, admin, hypervisor
 from reconciler_simulator.driver import SimulatorDriver
 from reconciler_simulator.faults import Crash, Fault, Faults, Specification
@@ -99,7 +99,7 @@ class Story(RuleBasedStateMachine):
     def _plan(self, drivers: dict[str, Driver], allow: Allow) -> Plan:
         snapshots = [drivers[host].observe() for host in HOSTS]
         impacts = dict.fromkeys(HOSTS, DRIVER.impacts)
-        return plan(fleet.desired(*self.manifests), snapshots, impacts, Source(commit="c0ffee"), allow)
+        return planning.planned(fleet.desired(*self.manifests), snapshots, impacts, Source(commit="c0ffee"), allow).plan
 
     def _run(self, allow: Allow, faults: tuple[Fault, ...] = ()) -> tuple[list[Outcome], list[str]]:
         """One run; a `Crash` leaves it at once, as one worker per host leaves nobody else at work there."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from reconciler import planning
 from reconciler.address import Address, ObjectKey
 from reconciler.desired import Desired
 from reconciler.diff import WHETHER_IT_RUNS
@@ -21,7 +22,6 @@ from reconciler.impact import Impact, ImpactTable
 from reconciler.objects import Ended, Observed, Value, Wanted, digest
 from reconciler.observation import HostFacts, Partial, Snapshot, Status
 from reconciler.plan import Plan, Source, Step
-from reconciler.planning import plan
 from reconciler.snapshots import identity
 from reconciler_simulator.impacts import IMPACTS
 
@@ -67,7 +67,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
         """What closes the difference here."""
         impacts = dict.fromkeys(self.hosts, self.impacts)
         source = Source(commit="c0ffee")
-        return plan(desired, self.snapshots(statuses), impacts, source, allow, frozenset(targets))
+        return planning.planned(desired, self.snapshots(statuses), impacts, source, allow, frozenset(targets)).plan
 
     def applied(self, plan: Plan, broken: frozenset[str] = frozenset(), crash: str = "") -> World:
         """The world after a plan: `broken` steps fail and their dependents are skipped; `crash` stops in the middle."""

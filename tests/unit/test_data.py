@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from reconciler import planning
 from reconciler.address import Address, ObjectKey
 from reconciler.guard import Allow
 from reconciler.impact import Impact, Row
 from reconciler.observation import Foreign
 from reconciler.plan import Granted, Plan, Refused, Source, Waiting
-from reconciler.planning import plan
 from reconciler_simulator.impacts import IMPACTS
 from tests.support import fleet
 from tests.support.fleet import Manifest, web
@@ -219,7 +219,7 @@ def test_a_volume_is_not_said_to_be_gone_where_something_bears_its_name() -> Non
     namesake = Foreign("volume", "6b1f6f6e.shop.data", "nothing says that it is ours", KEY)
     snapshots = [msgspec.structs.replace(each, foreign=(namesake,)) for each in world.snapshots()]
     desired = fleet.usual(fleet.volume(), fleet.instance(**USED))
-    planned = plan(desired, snapshots, {"kvm-01": IMPACTS}, Source(commit="c0ffee"))
+    planned = planning.planned(desired, snapshots, {"kvm-01": IMPACTS}, Source(commit="c0ffee")).plan
     assert isinstance(change(planned, DATA).consent, Refused)
     assert "gone" not in change(planned, DATA).reason
 
@@ -229,6 +229,6 @@ def test_a_disk_that_waits_for_its_volume_waits_as_a_whole_and_alone() -> None:
     desired = fleet.usual(fleet.volume(), fleet.group("web"), fleet.instance(securityGroups=["web"], **USED))
     namesake = Foreign("volume", "6b1f6f6e.shop.data", "nothing says that it is ours", KEY)
     snapshots = [msgspec.structs.replace(each, foreign=(namesake,)) for each in world.snapshots()]
-    planned = plan(desired, snapshots, {"kvm-01": IMPACTS}, Source(commit="c0ffee"))
+    planned = planning.planned(desired, snapshots, {"kvm-01": IMPACTS}, Source(commit="c0ffee")).plan
     granted = [each.path for each in change(planned, web()).fields if isinstance(each.consent, Granted)]
     assert granted == ["nics.lan.securityGroups"]

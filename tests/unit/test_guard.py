@@ -5,13 +5,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from reconciler import planning
 from reconciler.address import Address, ObjectKey
 from reconciler.guard import Allow, parse_allow
 from reconciler.guard.needs import mentions
 from reconciler.impact import Impact
 from reconciler.objects import Value
 from reconciler.plan import Change, Granted, Plan, Refused, Source, Waiting
-from reconciler.planning import plan as plan_of
 from tests.support import fleet
 from tests.support.fleet import web
 from tests.support.world import World
@@ -176,7 +176,7 @@ def test_on_a_host_that_no_longer_enforces_guests_can_still_be_stopped_and_delet
     world = standing(fleet.instance(), fleet.instance("web-2"))
     snapshots = [_unenforced(each) for each in world.snapshots()]
     desired = fleet.usual(fleet.instance("web-2", powerState="Stopped", securityGroups=[]))
-    plan = plan_of(desired, snapshots, {"kvm-01": world.impacts}, Source())
+    plan = planning.planned(desired, snapshots, {"kvm-01": world.impacts}, Source()).plan
     assert [(step.id, step.paths) for step in plan.steps] == [
         ("delete Instance/shop/web-1@kvm-01", ()),
         ("update Instance/shop/web-2@kvm-01", ("powerState",)),
@@ -215,7 +215,7 @@ def test_a_group_stays_while_another_that_may_not_change_names_it() -> None:
     world = msgspec.structs.replace(world, objects={**world.objects, back: named})
     snapshots = [_unenforced(each) for each in world.snapshots()]
     desired = fleet.usual(fleet.group("back"), fleet.instance(securityGroups=["back"]))
-    plan = plan_of(desired, snapshots, {"kvm-01": world.impacts}, Source())
+    plan = planning.planned(desired, snapshots, {"kvm-01": world.impacts}, Source()).plan
     assert plan.steps == ()
     assert isinstance(change(plan, front.address).consent, Refused)
 

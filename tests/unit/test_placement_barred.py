@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from reconciler import planfile
+from reconciler import planfile, planning
 from reconciler.desired import Desired
 from reconciler.placement import Barred, Placement, placement
 from reconciler.plan import Source
-from reconciler.planning import plan
 from reconciler.snapshots import Snapshots
 from tests.support.fleet import instance as shops
 from tests.support.fleet import manifest, web
@@ -82,7 +81,9 @@ def test_other_projects_go_where_they_always_went() -> None:
 
 def test_a_saved_plan_that_makes_something_where_its_project_may_not_be_by_now_is_stale() -> None:
     world, wanted = World(hosts=PAIR), on_two_hosts(shops())
-    saved = plan(wanted, world.snapshots(), dict.fromkeys(PAIR, world.impacts), Source(commit="c0ffee"))
+    saved = planning.planned(
+        wanted, world.snapshots(), dict.fromkeys(PAIR, world.impacts), Source(commit="c0ffee")
+    ).plan
     assert planfile.moved(saved, world.snapshots(), {"shop": {"kvm-02"}}) == []
     (told,) = planfile.moved(saved, world.snapshots(), FIRST)
     assert told == "Instance/shop/web-1@kvm-01 is made where project shop may not be by now; plan again"

@@ -5,12 +5,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from reconciler import planning
 from reconciler.address import Address, ObjectKey
 from reconciler.guard import parse_allow
 from reconciler.objects import Value
 from reconciler.observation import Failed, Foreign, Partial
 from reconciler.plan import Plan, Source
-from reconciler.planning import plan
 from tests.support import fleet
 from tests.support.fleet import web
 from tests.support.world import World
@@ -79,7 +79,7 @@ def test_a_consent_that_allows_nothing_is_told() -> None:
 def test_everything_foreign_in_our_way_is_told() -> None:
     (shown,) = World().snapshots()
     shown = msgspec.structs.replace(shown, foreign=(Foreign("Network", "x.y.z", "it has no mark of ours"),))
-    planned = plan(fleet.usual(), [shown], {}, Source())
+    planned = planning.planned(fleet.usual(), [shown], {}, Source()).plan
     assert codes(planned) == ["foreign"]
     assert "Network x.y.z on kvm-01: it has no mark of ours" in planned.diagnostics[0].detail
 
@@ -100,7 +100,7 @@ def test_an_unseen_host_is_one_message_with_the_reason_and_who_waits(status: Any
 
 
 def test_a_declared_host_that_nobody_observed_counts_as_unseen() -> None:
-    planned = plan(fleet.usual(fleet.instance()), [], {}, Source())
+    planned = planning.planned(fleet.usual(fleet.instance()), [], {}, Source()).plan
     assert codes(planned) == ["host-unseen"]
     assert planned.partial
 
@@ -158,7 +158,9 @@ def test_members_stay_whose_host_shows_them_and_not_their_filters() -> None:
         if each.key.address.kind == "Instance"
     )
     far = msgspec.structs.replace(far, status=Partial(gaps=("nft",)), objects=unfiltered)
-    planned = plan(desired, [near, far], dict.fromkeys(world.hosts, world.impacts), Source(commit="c0ffee"))
+    planned = planning.planned(
+        desired, [near, far], dict.fromkeys(world.hosts, world.impacts), Source(commit="c0ffee")
+    ).plan
     assert planned.steps == ()
 
 

@@ -57,10 +57,6 @@ if TYPE_CHECKING:
 def command(
     screen: Screen,
     /,
-    base: str | None,
-    observed: str | None,
-    signers: Path | None,
-    signer: str,
     out: Path | None,
     detailed_exitcode: bool,
     output: str,
@@ -84,16 +80,9 @@ def command(
     from reconciler.report import verdict
 
     files = _files(also)
-    _refuse_two(base=base, observed=observed, out=out, config=values["config"])
-    if (signer and not signers) or (signers and not observed):
-        raise click.UsageError("--signer needs --signers, and --signers needs --observed.")
+    _refuse_misfits(out=out, **values)
     try:
-        if base is not None:
-            plan = comparing.compared(values, base)
-        elif observed is not None:
-            plan = comparing.against(values, observed, signers, signer)
-        else:
-            plan = _looked(screen, out, values)
+        plan = _plan(screen, out, **values)
     except DiagnosticError as failure:
         show_mistakes(screen, failure.diagnostics, output, files)
         raise
@@ -102,6 +91,23 @@ def command(
         _save(plan, out)
         screen.say(f"Saved. `reconciler apply {out}` does this, or nothing if the hosts moved meanwhile.")
     return verdict.of_plan(plan, detailed=detailed_exitcode)
+
+
+def _plan(
+    screen: Screen,
+    out: Path | None,
+    base: str | None,
+    observed: str | None,
+    signers: Path | None,
+    signer: str,
+    **values: Any,
+) -> Plan:
+    """The plan on what stands: as a commit declares it, as somebody published it, or as the hosts show it."""
+    if base is not None:
+        return comparing.compared(values, base)
+    if observed is not None:
+        return comparing.against(values, observed, signers, signer)
+    return _looked(screen, out, values)
 
 
 def _looked(screen: Screen, out: Path | None, values: dict[str, Any]) -> Plan:
@@ -146,15 +152,19 @@ def _files(also: tuple[str, ...]) -> dict[str, Path]:
     return found
 
 
-def _refuse_two(**given: Any) -> None:
-    """What stands in for the hosts excludes all that is about real ones: that is wrong usage."""
+def _refuse_misfits(**given: Any) -> None:
+    """What stands in for the hosts excludes all that is about real ones, and a signature is an observation's: anything
+    else is wrong usage.
+    """
     found = [name for name in ("base", "observed", "out", "config") if given[name] is not None]
     if found[0:1] not in ([], ["out"], ["config"]) and len(found) > 1:
         why = "what was not looked at now cannot be applied" if found[1] == "out" else "one of them says what stands"
         raise click.UsageError(f"--{found[0]} and --{found[1]} exclude each other: {why}.")
+    if (given["signer"] and not given["signers"]) or (given["signers"] and not given["observed"]):
+        raise click.UsageError("--signer needs --signers, and --signers needs --observed.")
 
 
-def _save(plan: Any, path: Path) -> None:
+def _save(plan: Plan, path: Path) -> None:
     from reconciler import planfile
     from reconciler.cli.writing import write_whole
 

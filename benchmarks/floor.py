@@ -17,7 +17,7 @@ def simulator(repository: str, folder: str) -> None:
     """The blobs of a commit in bulk, and the state of each simulated host."""
     import msgspec
 
-    from reconciler_simulator.model import Changes
+    from reconciler_simulator.state import Changes
 
     git = ["git", "-C", repository]
     listing = subprocess.run([*git, "ls-tree", "-r", "HEAD"], capture_output=True, check=True).stdout

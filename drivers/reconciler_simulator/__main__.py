@@ -14,7 +14,7 @@ import msgspec
 
 from reconciler import quantity
 from reconciler_simulator import admin, hypervisor
-from reconciler_simulator.model import State
+from reconciler_simulator.state import State
 from reconciler_simulator.store import Store
 
 

@@ -11,7 +11,8 @@ from typing import Literal
 from msgspec.structs import replace
 
 from reconciler_simulator.hypervisor import end_domain
-from reconciler_simulator.model import Domain, Form, Network, NetworkForm, State, Table, Volume
+from reconciler_simulator.model import Domain, Form, Network, NetworkForm, Table, Volume
+from reconciler_simulator.state import State
 from reconciler_simulator.store import Store
 
 FOREIGN_UUID = "f0e1e900-0000-4000-8000-000000000000"

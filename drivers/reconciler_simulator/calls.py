@@ -8,7 +8,7 @@ from typing import Concatenate, ParamSpec
 from reconciler.driver import DriverError, ErrorClass, Progress
 from reconciler_simulator.faults import Faults
 from reconciler_simulator.hypervisor import Code, RefusalError
-from reconciler_simulator.model import State
+from reconciler_simulator.state import State
 from reconciler_simulator.store import Store
 
 P = ParamSpec("P")

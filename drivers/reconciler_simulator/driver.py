@@ -22,10 +22,10 @@ from reconciler_simulator.calls import Calls
 from reconciler_simulator.faults import Faults
 from reconciler_simulator.impacts import IMPACTS
 from reconciler_simulator.lease import holding
-from reconciler_simulator.model import State
 from reconciler_simulator.objects import image, instance, network, security_group, volume
 from reconciler_simulator.settings import settings
 from reconciler_simulator.site import Site, Task
+from reconciler_simulator.state import State
 from reconciler_simulator.store import Store
 from reconciler_simulator.watching import Watch
 

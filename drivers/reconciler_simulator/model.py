@@ -1,4 +1,4 @@
-"""What the make-believe hypervisor holds.
+"""The things that the make-believe hypervisor holds.
 
 It follows libvirt: domains and networks have a stored and a running form and carry metadata; volumes have nothing but
 a name and what is in them; what filters the guests' traffic are tables of the kernel, which know no domains.
@@ -11,10 +11,7 @@ from collections.abc import Iterator
 import msgspec
 
 from reconciler.objects import Ended, Value
-from reconciler.prepared import prepared
-from reconciler_simulator.collection import Things
 
-FORMAT = 2
 MARK = ".mark."
 """Stands in the name of a volume that says something about another one, whose name begins alike."""
 
@@ -163,97 +160,3 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     address: str
     address6: str | None = None
     groups: tuple[str, ...]
-
-
-def _words(name: str, thing: Domain | Network) -> Iterator[str]:
-    return thing.words()
-
-
-def _words_of_volume(name: str, volume: Volume) -> Iterator[str]:
-    if volume.backing:
-        yield f"backing {volume.backing}"
-    beside, mark, _ = name.partition(MARK)
-    if mark:
-        yield f"beside {beside}"
-
-
-def _words_of_name(name: str, host: str) -> Iterator[str]:
-    yield f"network {name.partition('/')[0]}"
-
-
-def _words_of_group(name: str, group: Group) -> Iterator[str]:
-    yield f"table {name.partition('/')[0]}"
-
-
-def _words_of_filter(name: str, entry: Entry) -> Iterator[str]:
-    table = name.partition("/")[0]
-    yield f"table {table}"
-    yield f"domain {entry.domain}"
-    yield from (f"group {table}/{group}" for group in entry.groups)
-
-
-@prepared
-class Changes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What one call changed, as it is written down: things by name, None for what is gone.
-
-    The names of networks' resolvers go by `NETWORK/ADDRESS`, groups and filters by `TABLE/NAME`.
-    """
-
-    format: int = 0
-    domains: dict[str, Domain | None] = {}
-    networks: dict[str, Network | None] = {}
-    names: dict[str, str | None] = {}
-    volumes: dict[str, Volume | None] = {}
-    tables: dict[str, Table | None] = {}
-    groups: dict[str, Group | None] = {}
-    filters: dict[str, Entry | None] = {}
-
-
-KINDS = tuple(name for name in Changes.__struct_fields__ if name != "format")
-
-
-class State:
-    """All that a host has. Its things are frozen values, which are replaced."""
-
-    def __init__(self) -> None:
-        self.domains: Things[Domain] = Things(_words)
-        self.networks: Things[Network] = Things(_words)
-        self.names: Things[str] = Things(_words_of_name)
-        self.volumes: Things[Volume] = Things(_words_of_volume)
-        self.tables: Things[Table] = Things()
-        self.groups: Things[Group] = Things(_words_of_group)
-        self.filters: Things[Entry] = Things(_words_of_filter)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, State) and all(self.of(kind) == other.of(kind) for kind in KINDS)
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def of(self, kind: str) -> Things[object]:
-        """The things of one of `KINDS`."""
-        things: Things[object] = getattr(self, kind)
-        return things
-
-    def whole(self) -> Changes:
-        """Everything, as the changes that lead here from an empty host."""
-        return Changes(format=FORMAT, **{kind: dict(self.of(kind)) for kind in KINDS})  # type: ignore[arg-type]
-
-    def changes(self) -> Changes:
-        """What changed since it was last kept."""
-        return Changes(**{kind: self.of(kind).changes() for kind in KINDS})  # type: ignore[arg-type]
-
-    def accept(self, changes: Changes) -> None:
-        """Take over what somebody else has changed."""
-        for kind in KINDS:
-            if found := getattr(changes, kind):
-                self.of(kind).accept(found)
-
-    def keep(self) -> None:
-        """What changed is how it is."""
-        for kind in KINDS:
-            self.of(kind).keep()
-
-    def take_back(self) -> None:
-        """Nothing has changed after all."""
-        for kind in KINDS:
-            self.of(kind).take_back()

@@ -10,13 +10,14 @@ from reconciler.firewall.rule import Rule, parse
 from reconciler.objects import Value
 from reconciler.observation import HostFacts, Sighting
 from reconciler_simulator import ownership
-from reconciler_simulator.model import Domain, Entry, Form, State
+from reconciler_simulator.model import Domain, Entry, Form
 from reconciler_simulator.objects import image, instance, volume_marks
 from reconciler_simulator.objects.instance_fields import entries_of
 from reconciler_simulator.objects.security_group import address_of, is_ours
 from reconciler_simulator.ownership import Ledger
 from reconciler_simulator.settings import in_bytes
 from reconciler_simulator.site import Site
+from reconciler_simulator.state import State
 
 
 def facts(site: Site, state: State) -> HostFacts:

@@ -13,7 +13,7 @@ import msgspec
 
 from reconciler.driver import DriverError, ErrorClass
 from reconciler_simulator.journal import Journal
-from reconciler_simulator.model import FORMAT, Changes, State
+from reconciler_simulator.state import FORMAT, Changes, State
 
 
 class Store:

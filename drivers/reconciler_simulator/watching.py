@@ -17,9 +17,10 @@ from reconciler.driver import Notice
 from reconciler_simulator import ownership
 from reconciler_simulator.faults import Notices
 from reconciler_simulator.journal import Journal
-from reconciler_simulator.model import Changes, Domain, Network
+from reconciler_simulator.model import Domain, Network
 from reconciler_simulator.ownership import Ledger
 from reconciler_simulator.site import Site
+from reconciler_simulator.state import Changes
 
 LOOK = 0.05
 """Seconds between two looks at the file."""

@@ -13,7 +13,7 @@ import pytest
 
 from reconciler.driver import DriverType, Files, HostConfig
 from reconciler_simulator import DRIVER, admin, hypervisor, ownership
-from reconciler_simulator.model import State
+from reconciler_simulator.state import State
 from reconciler_simulator.store import Store
 from tests.support.contract import FLEET_ID, OTHER_FLEET_ID, Damage, Folder, Thing, manifest
 

@@ -10,7 +10,8 @@ from reconciler.driver import DriverError
 from reconciler_simulator import hypervisor
 from reconciler_simulator.faults import VARIABLE, Faults
 from reconciler_simulator.hypervisor import RefusalError
-from reconciler_simulator.model import Entry, Form, Group, NetworkForm, Nic, State, Volume
+from reconciler_simulator.model import Entry, Form, Group, NetworkForm, Nic, Volume
+from reconciler_simulator.state import State
 from reconciler_simulator.store import Store
 
 LAN = NetworkForm(mode="nat", cidr="10.0.0.0/24", gateway="10.0.0.1", addresses="10.0.0.2-10.0.0.9")

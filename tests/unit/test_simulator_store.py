@@ -11,7 +11,8 @@ import pytest
 
 from reconciler.driver import DriverError
 from reconciler_simulator import hypervisor, journal
-from reconciler_simulator.model import State, Volume
+from reconciler_simulator.model import Volume
+from reconciler_simulator.state import State
 from reconciler_simulator.store import Store
 
 KEEPER = """

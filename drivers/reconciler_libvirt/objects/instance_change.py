@@ -12,29 +12,26 @@ import libvirt
 from msgspec.structs import replace
 
 from reconciler.driver import DriverError, ErrorClass, Progress
-from reconciler.objects import Observed, Value
+from reconciler.objects import Observed
 from reconciler_libvirt import ledger, names, power
 from reconciler_libvirt.connection import calls, unless
-from reconciler_libvirt.ledger import Record
 from reconciler_libvirt.objects import instance_disks as disks
 from reconciler_libvirt.objects import instance_nics as nics
 from reconciler_libvirt.objects import instance_size as size
 from reconciler_libvirt.objects import instance_starting as starting
 from reconciler_libvirt.objects import instance_volumes as volumes
-from reconciler_libvirt.objects.instance_extras import AUTOSTART, MAX_MEMORY, with_extras
+from reconciler_libvirt.objects.instance_extras import AUTOSTART
 from reconciler_libvirt.objects.instance_form import SEED
-from reconciler_libvirt.objects.instance_work import Nic, Work, find, understood
+from reconciler_libvirt.objects.instance_spec import boot, spec_of
+from reconciler_libvirt.objects.instance_work import Work, find, understood
 from reconciler_libvirt.site import Site, Task
 from reconciler_libvirt.xml import domain as xml
-from reconciler_libvirt.xml.device import NicSpec
-from reconciler_libvirt.xml.disk import DiskSpec
-from reconciler_libvirt.xml.domain import BootSpec, DomainSpec
+from reconciler_libvirt.xml.domain import DomainSpec
 from reconciler_libvirt.xml.traits import nvram
 from reconciler_libvirt.xml.tree import parse, render
 
 _UNDEFINE = (55, 23, 0)
 """Managed save, snapshot and checkpoint metadata, NVRAM and TPM state go with the domain; older daemons know fewer."""
-_MIB = 1 << 20
 _VARIABLES = "/var/lib/libvirt/qemu/nvram"
 """Where libvirt keeps them unless told otherwise; it may leave that out of the stored form."""
 
@@ -55,7 +52,7 @@ def ensure(task: Task) -> None:
     disks.ensure_root(work, anew)
     told = _tell_first(work, anew, seed)
     nics.forget_names(work)
-    spec = _spec(work, data, told)
+    spec = spec_of(work, data, told)
     domain = _ensure_defined(work, starting.marked(spec) if marked else spec)
     _ensure_autostart(work, domain)
     if task.may_restart or not work.wants_running:
@@ -92,7 +89,7 @@ def _leftover_gives_way(work: Work) -> bool:
 
 
 def _boots_else(work: Work) -> bool:
-    stored, wanted = work.stored, _boot(work)
+    stored, wanted = work.stored, boot(work)
     return stored is not None and (stored.boot and stored.boot.kernel) != (wanted and wanted.kernel)
 
 
@@ -156,79 +153,6 @@ def _ensure_autostart(work: Work, domain: libvirt.virDomain) -> None:
     work.task.progress.call("domain.autostart", work.task.name)
     with calls(f"setting whether {work.task.name} starts with its host"):
         domain.setAutostart(int(bool(wanted)))
-
-
-def _spec(work: Work, data: tuple[DiskSpec, ...], told: bool) -> DomainSpec:
-    task, site, fields = work.task, work.site, work.fields
-    virt_type, cpu = str(fields["virtType"]), fields.get("cpu")
-    spec = DomainSpec(
-        name=task.name,
-        uuid=task.uuid,
-        record=_record(work, told),
-        virt_type=virt_type,
-        machine=str(fields["machine"]),
-        vcpus=_number(fields["vcpus"]),
-        memory=_memory(work),
-        root=f"{site.storage.path}/{names.root(site.identity, work.origin)}",
-        seed=f"{site.storage.path}/{names.seed(site.identity, work.origin)}",
-        nics=tuple(_nic(work, nic) for nic in work.nics),
-        disks=data,
-        cpu=str(cpu) if cpu else "host-model" if virt_type == "kvm" else None,
-        boot=_boot(work),
-    )
-    return with_extras(spec, fields, work.stored)
-
-
-def _number(value: Value) -> int:
-    assert isinstance(value, int)
-    return value
-
-
-def _memory(work: Work) -> int:
-    memory = _number(work.fields["memory"])
-    if memory % _MIB:
-        raise DriverError(ErrorClass.YOURS, f"{work.task.name}: libvirt gives memory in whole MiB, not {memory} bytes")
-    return memory
-
-
-def _nic(work: Work, nic: Nic) -> NicSpec:
-    return NicSpec(name=nic.name, mac=nic.mac, network=work.networks[nic.network].name, tap=nic.tap)
-
-
-def _boot(work: Work) -> BootSpec | None:
-    line = work.fields.get("boot.commandLine")
-    if line is None:
-        return None
-    if work.fields.get("image") is None:
-        found = work.stored.boot if work.stored else None
-        return found and replace(found, command_line=str(line))
-    kernel, initrd = disks.image_file(work, "kernel"), disks.image_file(work, "initrd")
-    if kernel is None:
-        raise DriverError(ErrorClass.YOURS, f"{work.task.name}: the image's kernel is not on this host")
-    return BootSpec(kernel=kernel.path, initrd=initrd.path if initrd else None, command_line=str(line))
-
-
-def _record(work: Work, told: bool) -> Record:
-    """What the seed said is noted until there is another: the guest was told that, whatever is wanted."""
-    wanted, last = work.task.wanted, work.stored.record if work.stored else None
-    source = wanted.fields if told or last is None else last.noted
-    noted = {path: source[path] for path in SEED if path in source}
-    if wanted.fields.get(MAX_MEMORY) is not None:
-        noted["memory"] = wanted.fields["memory"]  # what the guest is asked to take at its start
-    return Record(
-        fleet_id=work.site.identity.fleet_id,
-        address=wanted.key.address,
-        origin=wanted.origin,
-        commit=work.task.commit,
-        owned=ledger.owned(wanted.fields, work.task.waiting, last),
-        guards=tuple(sorted(wanted.guards)),
-        noted={**noted, **_noted_addresses(work)},
-    )
-
-
-def _noted_addresses(work: Work) -> dict[str, Value]:
-    noted: dict[str, Value] = {f"nics.{nic.name}.address": nic.address for nic in work.nics}
-    return noted | {f"nics.{nic.name}.address6": nic.address6 for nic in work.nics if nic.address6}
 
 
 def delete(site: Site, observed: Observed, progress: Progress) -> None:

@@ -6,7 +6,8 @@ from msgspec.structs import replace
 
 from reconciler.objects import Ended
 from reconciler_simulator.hypervisor.refusal import RefusalError, no_clash
-from reconciler_simulator.model import Disk, Domain, Form, State
+from reconciler_simulator.model import Disk, Domain, Form
+from reconciler_simulator.state import State
 
 
 def _domain(state: State, name: str) -> Domain:

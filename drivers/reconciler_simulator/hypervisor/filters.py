@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from reconciler_simulator.hypervisor.refusal import RefusalError
-from reconciler_simulator.model import Entry, Group, State, Table
+from reconciler_simulator.model import Entry, Group, Table
+from reconciler_simulator.state import State
 
 
 def _table(state: State, name: str, comment: str) -> None:

@@ -7,7 +7,8 @@ import ipaddress
 from msgspec.structs import replace
 
 from reconciler_simulator.hypervisor.refusal import RefusalError, no_clash
-from reconciler_simulator.model import Network, NetworkForm, State
+from reconciler_simulator.model import Network, NetworkForm
+from reconciler_simulator.state import State
 
 
 def _network(state: State, name: str) -> Network:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from reconciler_simulator.hypervisor.refusal import RefusalError
-from reconciler_simulator.model import State, Volume
+from reconciler_simulator.model import Volume
+from reconciler_simulator.state import State
 
 
 def _volume(state: State, name: str) -> Volume:

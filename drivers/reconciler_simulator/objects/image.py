@@ -11,8 +11,9 @@ from reconciler.objects import Observed
 from reconciler.observation import Foreign
 from reconciler_simulator import hypervisor
 from reconciler_simulator.calls import Calls
-from reconciler_simulator.model import State, Volume
+from reconciler_simulator.model import Volume
 from reconciler_simulator.site import PARTIAL, Site, Task
+from reconciler_simulator.state import State
 
 _PART = re.compile(r"(?P<content>[0-9a-f]{12})\.(?P<role>disk|kernel|initrd)(?:\.partial)?")
 

@@ -8,7 +8,7 @@ from reconciler.address import Address, ObjectKey
 from reconciler.objects import Observed, Value
 from reconciler.observation import Foreign
 from reconciler_simulator import ownership, seed
-from reconciler_simulator.model import State, Volume
+from reconciler_simulator.model import Volume
 from reconciler_simulator.objects import image, volume_marks
 from reconciler_simulator.objects.instance_change import delete, ensure
 from reconciler_simulator.objects.instance_fields import (
@@ -23,6 +23,7 @@ from reconciler_simulator.objects.instance_fields import (
 )
 from reconciler_simulator.ownership import Ledger
 from reconciler_simulator.site import Site
+from reconciler_simulator.state import State
 
 __all__ = ["delete", "ensure", "look", "observe"]
 

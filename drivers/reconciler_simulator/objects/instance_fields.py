@@ -9,10 +9,11 @@ from msgspec.structs import replace
 from reconciler.address import Address, ObjectKey
 from reconciler.objects import Fields, Value
 from reconciler_simulator import seed
-from reconciler_simulator.model import Domain, Entry, Form, Nic, State
+from reconciler_simulator.model import Domain, Entry, Form, Nic
 from reconciler_simulator.objects import image, volume_marks
 from reconciler_simulator.objects.security_group import address_of, is_ours
 from reconciler_simulator.site import Site
+from reconciler_simulator.state import State
 
 PATHS = {
     "vcpus": "vcpus",

@@ -6,10 +6,11 @@ from reconciler.address import Address
 from reconciler.driver import DriverError, ErrorClass
 from reconciler.objects import Fields, Value, Wanted
 from reconciler_simulator import ownership
-from reconciler_simulator.model import Disk, Form, Nic, State
+from reconciler_simulator.model import Disk, Form, Nic
 from reconciler_simulator.objects import image, volume_marks
 from reconciler_simulator.objects.instance_fields import EXTRA, OPTIONAL, PATHS, entries, root_name, seed_name
 from reconciler_simulator.site import Site
+from reconciler_simulator.state import State
 
 
 def form_of(site: Site, state: State, wanted: Wanted) -> Form:

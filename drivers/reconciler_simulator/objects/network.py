@@ -12,8 +12,9 @@ from reconciler.objects import Fields, Observed, Value, Wanted
 from reconciler.observation import Foreign
 from reconciler_simulator import hypervisor, ownership
 from reconciler_simulator.calls import Calls
-from reconciler_simulator.model import Network, NetworkForm, State
+from reconciler_simulator.model import Network, NetworkForm
 from reconciler_simulator.site import Site, Task
+from reconciler_simulator.state import State
 
 PATHS = {
     "mode": "mode",

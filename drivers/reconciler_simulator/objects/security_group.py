@@ -9,8 +9,9 @@ from reconciler.objects import Observed, Value, digest
 from reconciler.observation import Foreign
 from reconciler_simulator import hypervisor
 from reconciler_simulator.calls import Calls
-from reconciler_simulator.model import Group, State
+from reconciler_simulator.model import Group
 from reconciler_simulator.site import Site, Task
+from reconciler_simulator.state import State
 
 
 def is_ours(site: Site, state: State) -> bool:

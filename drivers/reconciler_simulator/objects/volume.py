@@ -11,7 +11,7 @@ from reconciler.objects import Fields, Observed, Value, Wanted
 from reconciler.observation import Foreign
 from reconciler_simulator import hypervisor
 from reconciler_simulator.calls import Calls
-from reconciler_simulator.model import State, Volume
+from reconciler_simulator.model import Volume
 from reconciler_simulator.objects import image
 from reconciler_simulator.objects.volume_marks import (
     GUARDS,
@@ -27,6 +27,7 @@ from reconciler_simulator.objects.volume_marks import (
     read_mark,
 )
 from reconciler_simulator.site import PARTIAL, Site, Task
+from reconciler_simulator.state import State
 
 UNMARKED = "has the name of a volume of ours, and no mark of ours"
 

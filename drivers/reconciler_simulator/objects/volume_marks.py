@@ -10,8 +10,9 @@ from __future__ import annotations
 import msgspec
 
 from reconciler.address import Address
-from reconciler_simulator.model import MARK, State
+from reconciler_simulator.model import MARK
 from reconciler_simulator.site import PARTIAL, Site
+from reconciler_simulator.state import State
 
 FORMATS = ("qcow2", "raw")
 GUARDS = ("deletable", "protected")

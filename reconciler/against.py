@@ -62,7 +62,7 @@ def against(
     seen: Publication,
     declared: UserData,
     source: Source,
-    options: Options = Options(),  # noqa: B008 - frozen
+    options: Options = Options(),
 ) -> Plan:
     """The plan. `declared` has the user data that the observation's commit declares."""
     names = drivers_of(desired)

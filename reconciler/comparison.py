@@ -47,7 +47,7 @@ def between(
     before: Desired,
     after: Desired,
     source: Source,
-    allow: Allow = Allow(),  # noqa: B008 - frozen
+    allow: Allow = Allow(),
     targets: frozenset[Address] = frozenset(),
 ) -> Plan:
     """The plan for `after` on hosts on which `before` was carried out; what follows from no manifest is marked. It may

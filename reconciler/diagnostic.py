@@ -64,5 +64,5 @@ class DiagnosticError(Exception):
         self.diagnostics = diagnostics
 
 
-class Untrusted(DiagnosticError):  # noqa: N818 - it is a verdict on commits, and no error of the program
+class Untrusted(DiagnosticError):
     """A commit is not trusted: it is not signed as it must be, changes what it may not, or cannot be judged at all."""

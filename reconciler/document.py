@@ -40,11 +40,12 @@ def span(document: Node, path: Path, at_key: bool = False) -> Span:
 
 
 def _child(node: Node, part: str | int) -> Node | None:
+    child: Node | None = None
     if node.keys is not None:
-        return node.value.get(str(part))  # type: ignore[no-any-return]
-    if isinstance(node.value, list) and str(part).isdecimal() and int(part) < len(node.value):
-        return node.value[int(part)]  # type: ignore[no-any-return]
-    return None
+        child = node.value.get(str(part))
+    elif isinstance(node.value, list) and str(part).isdecimal() and int(part) < len(node.value):
+        child = node.value[int(part)]
+    return child
 
 
 @functools.lru_cache(maxsize=4)

@@ -19,7 +19,8 @@ class Resources(Protocol):
     """Anything that holds resources by address, as `desired.Desired` does."""
 
     @property
-    def resources(self) -> Mapping[Address, Resource]: ...  # noqa: D102
+    def resources(self) -> Mapping[Address, Resource]:
+        """Each by its address."""
 
 
 def dependencies(desired: Resources) -> nx.DiGraph[Address]:

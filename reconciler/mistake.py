@@ -57,8 +57,8 @@ def _validator_type() -> Any:
     import jsonschema
 
     draft: Any = jsonschema.Draft202012Validator
-    checker = draft.TYPE_CHECKER.redefine("integer", _is_integer)
-    return jsonschema.validators.extend(draft, type_checker=checker)  # type: ignore[no-untyped-call]
+    validators: Any = jsonschema.validators
+    return validators.extend(draft, type_checker=draft.TYPE_CHECKER.redefine("integer", _is_integer))
 
 
 def mistakes(document: Any, schema: dict[str, Any]) -> Iterator[Mistake]:

@@ -20,6 +20,18 @@ Fields = Mapping[str, Value]
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 
 
+def number(value: Value) -> int:
+    """A value that can be nothing but a number, as a field's meaning has it."""
+    assert isinstance(value, int)
+    return value
+
+
+def texts(value: Value) -> tuple[str, ...]:
+    """A value that can be nothing but a list of texts; None is an empty one."""
+    assert value is None or isinstance(value, tuple)
+    return value or ()
+
+
 def digest(value: object) -> str:
     """A short, stable digest of any value of the core (16 hex digits of SHA-256 over canonical JSON)."""
     return hashlib.sha256(_ENCODER.encode(value)).hexdigest()[:16]

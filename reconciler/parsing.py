@@ -40,18 +40,23 @@ class Memory(Protocol):
 
 
 class File(Protocol):
-    """A file. `id` names its content (a Git blob id), and is empty where that is not known. `data` has
-    `size` bytes, and may have to be fetched first.
-    """
+    """A file that can be read."""
 
     @property
-    def path(self) -> str: ...  # noqa: D102
+    def path(self) -> str:
+        """Where it is, from the folder that is the fleet."""
+
     @property
-    def id(self) -> str: ...  # noqa: D102
+    def id(self) -> str:
+        """The name of its content (a Git blob id); empty where that is not known."""
+
     @property
-    def size(self) -> int: ...  # noqa: D102
+    def size(self) -> int:
+        """How many bytes it has."""
+
     @property
-    def data(self) -> bytes: ...  # noqa: D102
+    def data(self) -> bytes:
+        """What is in it, which may have to be fetched first."""
 
 
 class _Row(msgspec.Struct, frozen=True, array_like=True):

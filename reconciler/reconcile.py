@@ -68,7 +68,7 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     unchanged: Mapping[str, int] | None = None
 
 
-class StalePlan(Exception):  # noqa: N818 - it is no error of the program
+class StalePlan(Exception):
     """The hosts are no longer what a saved plan was made for; `moved` names what differs. Nothing was done."""
 
     def __init__(self, moved: Sequence[str]) -> None:

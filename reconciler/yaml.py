@@ -76,7 +76,7 @@ class File:
         self.complete = source is not None
 
 
-class _Stop(Exception):  # noqa: N818  (it is no error: the diagnostic says what is)
+class _Stop(Exception):
     """The rest of the file is not read."""
 
 

@@ -36,7 +36,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     noted: dict[str, Value] = {}
 
 
-class NotOurs(Exception):  # noqa: N818 - a verdict rather than an error
+class NotOurs(Exception):
     """The object does not belong to the fleet; the text says why."""
 
 

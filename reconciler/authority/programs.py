@@ -17,7 +17,7 @@ _KEPT = ("TZ",)
 """What of our own environment they are given: times in a list of signers are local ones, unless they end in Z."""
 
 
-class Unverified(Exception):  # noqa: N818 - it is no error of the program
+class Unverified(Exception):
     """A signature is not good; the message says why, as an end of "…: "."""
 
 

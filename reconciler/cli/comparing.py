@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,5 +51,5 @@ def _asked(values: dict[str, Any], **what: Any) -> Plan:
 
 def _import_reports() -> None:
     """What will show the plan, while it is made."""
-    import reconciler.report.plan_json
-    import reconciler.report.plan_text  # noqa: F401
+    for each in ("plan_json", "plan_text"):
+        import_module(f"reconciler.report.{each}")

@@ -75,7 +75,7 @@ def _init_repository(folder: Path) -> bool:
     """Make the folder a repository unless it is in one."""
     if _repository(folder):
         return False
-    subprocess.run(["git", "init", "--quiet", "--initial-branch=main", str(folder)], check=True)  # noqa: S607
+    subprocess.run(["git", "init", "--quiet", "--initial-branch=main", str(folder)], check=True)  # noqa: S607 - whichever the user has
     return True
 
 

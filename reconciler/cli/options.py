@@ -36,11 +36,11 @@ def _combined(*decorators: Callable[[F], F]) -> Callable[[F], F]:
 
 
 def _set_quiet(ctx: click.Context, param: click.Parameter, value: bool) -> None:
-    ctx.find_object(Screen).quiet = value  # type: ignore[union-attr]
+    ctx.ensure_object(Screen).quiet = value
 
 
 def _set_verbose(ctx: click.Context, param: click.Parameter, value: bool) -> None:
-    ctx.find_object(Screen).verbose = value  # type: ignore[union-attr]
+    ctx.ensure_object(Screen).verbose = value
 
 
 talk = _combined(

@@ -59,10 +59,9 @@ def _remote(wide: Rule, narrow: Rule) -> bool:
     if not narrow.cidr:
         return False
     outer, inner = ipaddress.ip_network(wide.cidr), ipaddress.ip_network(narrow.cidr)
-    if isinstance(outer, ipaddress.IPv4Network) and isinstance(inner, ipaddress.IPv4Network):
-        return inner.subnet_of(outer)
-    both6 = isinstance(outer, ipaddress.IPv6Network) and isinstance(inner, ipaddress.IPv6Network)
-    return both6 and inner.subnet_of(outer)  # type: ignore[arg-type]
+    if isinstance(outer, ipaddress.IPv4Network):
+        return isinstance(inner, ipaddress.IPv4Network) and inner.subnet_of(outer)
+    return isinstance(inner, ipaddress.IPv6Network) and inner.subnet_of(outer)
 
 
 def _cover(rule: str, others: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ _ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _LONGEST = 100
 
 
-class NotGit(ValueError):  # noqa: N818 - it is no error of the program
+class NotGit(ValueError):
     """What came is not what Git tells its hooks."""
 
 

@@ -106,14 +106,14 @@ class _Taken:
         with selectors.DefaultSelector() as selector:
             for stream in (self._in, *self._outputs):
                 os.set_blocking(stream.fileno(), False)
-                selector.register(stream, selectors.EVENT_WRITE if stream is self._in else selectors.EVENT_READ)
+                selector.register(stream, selectors.EVENT_WRITE if stream is self._in else selectors.EVENT_READ, stream)
             while selector.get_map():
                 if time.monotonic() > end:
                     return "time"
                 for key, _ in selector.select(max(0.0, end - time.monotonic())):
-                    if key.fileobj is self._in:
+                    if key.data is self._in:
                         left = self._give(selector, left)
-                    elif not self._take(selector, key.fileobj):  # type: ignore[arg-type]
+                    elif not self._take(selector, key.data):
                         return "output"
         return ""
 

@@ -48,7 +48,7 @@ def planned(
     snapshots: Sequence[Snapshot],
     impacts: Mapping[str, ImpactTable],
     source: Source,
-    allow: Allow = Allow(),  # noqa: B008 - frozen
+    allow: Allow = Allow(),
     targets: frozenset[Address] = frozenset(),
     undeclared: Sequence[str] = (),
     bounds: DeletionBudget | None = None,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _NOBODY = "0" * 40
 
 
-class Damaged(RecordError):  # noqa: N818 - the notes are, by whatever error
+class Damaged(RecordError):
     """Something of the notes is missing or spoilt, and no later run makes it good."""
 
 

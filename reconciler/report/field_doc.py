@@ -44,7 +44,7 @@ KINDS = {
 _PLURALS = {"": "", "item": "items", "entry": "entries", "character": "characters"}
 
 
-class UnknownField(Exception):  # noqa: N818 - it is the caller who decides whether it is an error
+class UnknownField(Exception):
     """There is no such field; the message says which there are."""
 
 

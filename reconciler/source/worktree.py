@@ -74,7 +74,7 @@ class WorkTree:
     def _open(self, entry: Entry) -> BinaryIO:
         folder, _, name = entry.path.rpartition("/")
         with _reading(entry.path), self._folder(folder) as descriptor:
-            file = open(name, "rb", opener=lambda path, _: os.open(path, _FILE, dir_fd=descriptor))  # noqa: SIM115
+            file = open(name, "rb", opener=lambda path, _: os.open(path, _FILE, dir_fd=descriptor))  # noqa: SIM115 - it is handed on
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 file.close()
                 raise OSError("It is no longer a plain file")

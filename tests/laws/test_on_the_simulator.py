@@ -41,7 +41,7 @@ class Hosts(msgspec.Struct, frozen=True):
 
     drivers: dict[str, Driver]
 
-    def plan(self, desired: Desired, allow: Allow = Allow()) -> Plan:  # noqa: B008 - frozen
+    def plan(self, desired: Desired, allow: Allow = Allow()) -> Plan:
         snapshots = [driver.observe() for driver in self.drivers.values()]
         return planning.planned(
             desired, snapshots, dict.fromkeys(self.drivers, DRIVER.impacts), Source(commit="c0ffee"), allow

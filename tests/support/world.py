@@ -31,7 +31,7 @@ MARKED = LEDGER | {"Volume"}
 """Kinds that carry their guards: a volume in marks beside it."""
 
 
-class Broken(Exception):  # noqa: N818 - a verdict
+class Broken(Exception):
     """A step that no hypervisor would carry out, or that did more than its plan said."""
 
 
@@ -60,7 +60,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
         self,
         desired: Desired,
         *,
-        allow: Allow = Allow(),  # noqa: B008 - frozen
+        allow: Allow = Allow(),
         targets: Iterable[Address] = (),
         statuses: Mapping[str, Status] | None = None,
     ) -> Plan:

@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from reconciler.firewall.rule import PORT_PROTOCOLS, PROTOCOLS, Ethertype, Rule, canonical, parse, render
+from reconciler.firewall.rule import PORT_PROTOCOLS, PROTOCOLS, Direction, Ethertype, Rule, canonical, parse, render
 from reconciler_libvirt.enforcement.expression import ACCEPT, FAMILIES, field, meta
 from reconciler_libvirt.enforcement.ruleset import Expression, Statement, same, stem, unrecognised
 
@@ -59,13 +59,13 @@ def _protocol(rule: Rule) -> list[Statement]:
     return [meta("l4proto", PROTOCOLS.get(rule.protocol) or int(rule.protocol))]
 
 
-def line(direction: str, rule: Expression, groups: Mapping[str, str], stem_of: Callable[[str], str]) -> str:
+def line(direction: Direction, rule: Expression, groups: Mapping[str, str], stem_of: Callable[[str], str]) -> str:
     """The rule as a line; `groups` maps the stems of groups to their addresses as text, and `stem_of` back."""
     try:
-        facts = {**_ANY, **_facts(rule)}
+        facts: dict[str, Any] = {**_ANY, **_facts(rule)}
         if facts["group"]:
             facts["group"] = groups[facts["group"]]
-        text = render(canonical(direction=direction, **facts))  # type: ignore[arg-type]
+        text = render(canonical(direction=direction, **facts))
         if same((expression(parse(text), stem_of),), (rule,)):
             return text
     except (KeyError, ValueError, TypeError, AttributeError, IndexError):

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from reconciler.firewall.rule import in_order
+from reconciler.firewall.rule import Direction, in_order
 from reconciler_libvirt.enforcement.allowance import line, members_of
 from reconciler_libvirt.enforcement.confinement import (
     bridge_chains,
@@ -23,7 +23,7 @@ from reconciler_libvirt.enforcement.layout import Names, Tables, flaws, standing
 from reconciler_libvirt.enforcement.ruleset import Chain, Collection, Ruleset, same, stem, targets, unrecognised
 from reconciler_libvirt.enforcement.state import GroupState, NicFilter, NicState, TableState
 
-_DIRECTIONS = {"ingress": "in", "egress": "out"}
+_DIRECTIONS: dict[Direction, str] = {"ingress": "in", "egress": "out"}
 _WAYS = tuple(_DIRECTIONS.values())
 _FAMILIES = {"IPv4": "ipv4_addr", "IPv6": "ipv6_addr"}
 

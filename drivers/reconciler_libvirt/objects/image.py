@@ -9,7 +9,7 @@ from pathlib import Path
 from reconciler.address import Address
 from reconciler.driver import DriverError, ErrorClass, Progress
 from reconciler.imageformat import inspect
-from reconciler.objects import Observed, Value
+from reconciler.objects import Observed, Value, texts
 from reconciler.observation import Foreign
 from reconciler_libvirt import names
 from reconciler_libvirt.names import PARTIAL, ROLES, VolumeName
@@ -44,9 +44,7 @@ def _observed(site: Site, address: Address, part: str, whole: list[VolumeName]) 
 
 def ensure(task: Task) -> None:
     """Upload what is missing, once all of it was looked at. The disk comes last: an image that has one is whole."""
-    files = task.wanted.fields["files"]
-    assert isinstance(files, tuple)
-    roles = sorted(files, key=ROLES.index, reverse=True)
+    roles = sorted(texts(task.wanted.fields["files"]), key=ROLES.index, reverse=True)
     with task.site.storage.making(task.name + task.wanted.key.part):  # who needs it meanwhile finds it whole
         missing = [role for role in roles if task.site.storage.volume(_volume_name(task, role)) is None]
         for role, path in [(role, _fetched(task, role)) for role in missing]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from reconciler.driver import DriverError, ErrorClass
-from reconciler.objects import Value
+from reconciler.objects import Value, number
 from reconciler_libvirt import ledger, names
 from reconciler_libvirt.ledger import Record
 from reconciler_libvirt.objects import instance_disks as disks
@@ -29,7 +29,7 @@ def spec_of(work: Work, data: tuple[DiskSpec, ...], told: bool) -> DomainSpec:
         record=_record(work, told),
         virt_type=virt_type,
         machine=str(fields["machine"]),
-        vcpus=_number(fields["vcpus"]),
+        vcpus=number(fields["vcpus"]),
         memory=_memory(work),
         root=f"{site.storage.path}/{names.root(site.identity, work.origin)}",
         seed=f"{site.storage.path}/{names.seed(site.identity, work.origin)}",
@@ -41,13 +41,8 @@ def spec_of(work: Work, data: tuple[DiskSpec, ...], told: bool) -> DomainSpec:
     return with_extras(spec, fields, work.stored)
 
 
-def _number(value: Value) -> int:
-    assert isinstance(value, int)
-    return value
-
-
 def _memory(work: Work) -> int:
-    memory = _number(work.fields["memory"])
+    memory = number(work.fields["memory"])
     if memory % _MIB:
         raise DriverError(ErrorClass.YOURS, f"{work.task.name}: libvirt gives memory in whole MiB, not {memory} bytes")
     return memory

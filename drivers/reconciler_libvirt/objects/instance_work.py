@@ -10,7 +10,7 @@ import msgspec
 
 from reconciler.address import Address
 from reconciler.driver import DriverError, ErrorClass
-from reconciler.objects import Value
+from reconciler.objects import Value, texts
 from reconciler_libvirt import names
 from reconciler_libvirt.connection import calls, unless
 from reconciler_libvirt.ledger import NotOurs
@@ -106,8 +106,7 @@ def _nic_names(task: Task) -> list[str]:
 def _nic(task: Task, name: str) -> Nic:
     fields, base = task.wanted.fields, f"nics.{name}"
     dns_name = fields.get(f"{base}.dnsName")
-    groups = fields.get(f"{base}.securityGroups") or ()
-    assert isinstance(groups, tuple)
+    groups = texts(fields.get(f"{base}.securityGroups"))
     return Nic(
         name=name,
         network=Address.parse(str(fields[f"{base}.network"])),

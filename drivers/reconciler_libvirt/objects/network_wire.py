@@ -12,7 +12,7 @@ import msgspec
 
 from reconciler.address import Address
 from reconciler.driver import DriverError, ErrorClass, Progress
-from reconciler.objects import Value
+from reconciler.objects import Value, number
 from reconciler_libvirt import links, names
 from reconciler_libvirt.channel import CommandError
 from reconciler_libvirt.links import Link, Links
@@ -52,8 +52,7 @@ def wire(site: Site, origin: Address, physical: Value, vlan: Value) -> Wire:
     base, bridge = chosen.bridge or chosen.interface or "", names.bridge(site.identity, origin)
     if vlan is None:
         return Wire(bridge=bridge, base=base, port=base)
-    assert isinstance(vlan, int)
-    return Wire(bridge=bridge, base=base, port=names.vlan(site.identity, origin), vlan=vlan)
+    return Wire(bridge=bridge, base=base, port=names.vlan(site.identity, origin), vlan=number(vlan))
 
 
 def stands(wanted: Wire, there: Links) -> bool:

@@ -9,7 +9,7 @@ import functools
 from collections.abc import Iterator
 
 from reconciler.driver import Progress
-from reconciler.objects import Observed, Value, digest
+from reconciler.objects import Observed, Value, digest, texts
 from reconciler.observation import Foreign
 from reconciler_libvirt.enforcement.layout import Names
 from reconciler_libvirt.reading import HostReading
@@ -32,9 +32,7 @@ def observe(site: Site, reading: HostReading) -> Iterator[Observed | Foreign]:
 
 def ensure(task: Task) -> None:
     """Make rules and members exactly what is wanted, in one transaction."""
-    rules, members = task.wanted.fields["rules"], task.wanted.fields["members"]
-    assert isinstance(rules, tuple)
-    assert isinstance(members, tuple)
+    rules, members = texts(task.wanted.fields["rules"]), texts(task.wanted.fields["members"])
     note = f"rules={digest(rules)} members={digest(members)}"
     origin = task.wanted.origin
     announce = functools.partial(task.progress.call, "group.write", str(origin))

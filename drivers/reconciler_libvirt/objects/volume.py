@@ -9,7 +9,7 @@ import msgspec
 from reconciler import quantity
 from reconciler.address import Address
 from reconciler.driver import DriverError, ErrorClass, Progress
-from reconciler.objects import Observed, Value
+from reconciler.objects import Observed, Value, number
 from reconciler.observation import Foreign
 from reconciler_libvirt import names
 from reconciler_libvirt.objects import image, volume_growth, volume_marks
@@ -97,9 +97,7 @@ def ensure(task: Task) -> None:
 
 
 def _wanted_size(task: Task) -> int:
-    wanted = task.wanted.fields["size"]
-    assert isinstance(wanted, int)
-    return wanted
+    return number(task.wanted.fields["size"])
 
 
 def _wanted_pool(task: Task) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from reconciler.address import Address, ObjectKey
 from reconciler.imageformat import inspect
-from reconciler.objects import Observed
+from reconciler.objects import Observed, texts
 from reconciler.observation import Foreign
 from reconciler_simulator import hypervisor
 from reconciler_simulator.calls import Calls
@@ -64,7 +64,7 @@ def _seen(site: Site, state: State, names: list[str]) -> Iterator[Observed]:
 def ensure(site: Site, calls: Calls, task: Task) -> None:
     """Upload what is missing. The disk comes last: an image that has one is whole."""
     wanted = task.wanted
-    for role in sorted(wanted.fields["files"] or (), reverse=True):  # type: ignore[arg-type]
+    for role in sorted(texts(wanted.fields["files"]), reverse=True):
         name = volume_name(site, wanted.origin, wanted.key.part, role)
         state = calls.read()
         if name in state.volumes:

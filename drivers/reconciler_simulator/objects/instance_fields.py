@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from reconciler.address import Address, ObjectKey
-from reconciler.objects import Fields, Value
+from reconciler.objects import Fields, Value, texts
 from reconciler_simulator import seed
 from reconciler_simulator.model import Domain, Entry, Form, Nic
 from reconciler_simulator.objects import image, volume_marks
@@ -146,6 +146,6 @@ def needs_of(site: Site, fields: Fields) -> tuple[ObjectKey, ...]:
         found.add(site.key(Address("Image", None, name), content))
     named = [fields[f"volumes.{alias}.volume"] for alias in entries(fields, "volumes")]
     for nic in entries(fields, "nics"):
-        named += [fields.get(f"nics.{nic}.network"), *(fields.get(f"nics.{nic}.securityGroups") or ())]  # type: ignore[misc]
+        named += [fields.get(f"nics.{nic}.network"), *texts(fields.get(f"nics.{nic}.securityGroups"))]
     found.update(site.key(Address.parse(str(text))) for text in named if str(text).partition("/")[0] in NEEDED)
     return tuple(sorted(found))

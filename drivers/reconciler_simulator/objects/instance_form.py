@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from reconciler.address import Address
 from reconciler.driver import DriverError, ErrorClass
 from reconciler.objects import Fields, Value, Wanted
@@ -18,10 +20,11 @@ def form_of(site: Site, state: State, wanted: Wanted) -> Form:
     fields, known = wanted.fields, state.domains.get(site.identity.name(wanted.origin))
     kept = _kept(known.stored, ownership.owned(known.metadata)) if known else {}
     optional = {**kept, **{path: fields[path] for path in fields if path in OPTIONAL or path.startswith(EXTRA)}}
+    told: dict[str, Any] = {attribute: fields.get(path) for path, attribute in PATHS.items()}
+    told |= {OPTIONAL[path]: value for path, value in optional.items() if path in OPTIONAL}
     return Form(
-        **{attribute: fields.get(path) for path, attribute in PATHS.items()},  # type: ignore[arg-type]
-        **{OPTIONAL[path]: value for path, value in optional.items() if path in OPTIONAL},  # type: ignore[arg-type]
-        **_boot_files(site, state, wanted),  # type: ignore[arg-type]
+        **told,
+        **_boot_files(site, state, wanted),
         extra={path.removeprefix(EXTRA): value for path, value in optional.items() if path.startswith(EXTRA)},
         disks={"root": root_name(site, wanted.origin), "seed": seed_name(site, wanted.origin)},
         data={alias: _disk_of(site, state, fields, alias) for alias in entries(fields, "volumes")},
@@ -42,7 +45,7 @@ def image_volume(site: Site, fields: Fields, role: str) -> str:
     return image.volume_name(site, Address("Image", None, name), content, role)
 
 
-def _boot_files(site: Site, state: State, wanted: Wanted) -> dict[str, str | None]:
+def _boot_files(site: Site, state: State, wanted: Wanted) -> dict[str, Any]:
     """Kernel and initial RAM disk, as far as the image has them; those that are there while no image is told."""
     known = state.domains.get(site.identity.name(wanted.origin))
     if "image" not in wanted.fields:

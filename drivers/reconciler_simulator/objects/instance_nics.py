@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from reconciler.address import Address
 from reconciler.driver import DriverError, ErrorClass
+from reconciler.objects import texts
 from reconciler_simulator import hypervisor
 from reconciler_simulator.calls import Calls
 from reconciler_simulator.model import Entry, Nic
@@ -40,14 +41,22 @@ def ensure_names(work: Work) -> None:
 
 def _wanted(work: Work) -> Iterator[tuple[str, Entry]]:
     """The filters that are to be in force, by tap: of the NICs that run, and of the wanted ones."""
-    site, told = work.site, entries(work.fields, "nics")
+    told = entries(work.fields, "nics")
     for name, nic in work.kept_nics().items():
         if name in told:
-            texts: tuple[str, ...] = work.fields[f"nics.{name}.securityGroups"]  # type: ignore[assignment]
-            groups = tuple(sorted(site.identity.name(Address.parse(text)) for text in texts))
-            addresses = {"address": nic.address, "address6": nic.address6}
-            entry = Entry(domain=work.name, nic=name, mac=nic.mac, groups=groups, **addresses)  # type: ignore[arg-type]
-            yield site.tap(work.origin, name), entry
+            yield work.site.tap(work.origin, name), _entry(work, name, nic)
+
+
+def _entry(work: Work, name: str, nic: Nic) -> Entry:
+    named = texts(work.fields[f"nics.{name}.securityGroups"])
+    return Entry(
+        domain=work.name,
+        nic=name,
+        mac=nic.mac,
+        address=nic.address,
+        address6=nic.address6,
+        groups=tuple(sorted(work.site.identity.name(Address.parse(each)) for each in named)),
+    )
 
 
 def ensure_filters(work: Work) -> None:

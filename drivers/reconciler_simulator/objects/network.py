@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -36,8 +37,8 @@ OF_A_WIRE = ("physicalNetwork", "vlan")
 
 
 def _form_of(fields: Fields) -> NetworkForm:
-    told = {name: fields[path] for path, name in PATHS.items() if fields.get(path) is not None}
-    return NetworkForm(**told)  # type: ignore[arg-type]
+    told: dict[str, Any] = {name: fields[path] for path, name in PATHS.items() if fields.get(path) is not None}
+    return NetworkForm(**told)
 
 
 def _fields_of(form: NetworkForm, active: bool) -> dict[str, Value]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.address import Address, ObjectKey
-from reconciler.objects import Observed, Value, digest
+from reconciler.objects import Observed, Value, digest, texts
 from reconciler.observation import Foreign
 from reconciler_simulator import hypervisor
 from reconciler_simulator.calls import Calls
@@ -60,7 +60,7 @@ def ensure(site: Site, calls: Calls, task: Task) -> None:
     wanted = task.wanted
     name = site.identity.name(wanted.origin)
     owned = {path: digest(value) for path, value in wanted.fields.items()}
-    group = Group(rules=wanted.fields["rules"], members=wanted.fields["members"], owned=owned)  # type: ignore[arg-type]
+    group = Group(rules=texts(wanted.fields["rules"]), members=texts(wanted.fields["members"]), owned=owned)
     if calls.read().groups.get(f"{site.table}/{name}") != group:
         calls.make(hypervisor.write_group, name, site.table, site.fleet_id, group)
 

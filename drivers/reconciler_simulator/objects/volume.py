@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from reconciler import quantity
 from reconciler.address import Address, ObjectKey
 from reconciler.driver import DriverError, ErrorClass
-from reconciler.objects import Fields, Observed, Value, Wanted
+from reconciler.objects import Fields, Observed, Value, Wanted, number
 from reconciler.observation import Foreign
 from reconciler_simulator import hypervisor
 from reconciler_simulator.calls import Calls
@@ -110,7 +110,7 @@ def _refuse_another(wanted: Wanted, marks: Marks) -> None:
 
 
 def _grow(calls: Calls, wanted: Wanted, name: str, data: Volume) -> None:
-    size: int = wanted.fields["size"]  # type: ignore[assignment]
+    size = number(wanted.fields["size"])
     if size < data.capacity:
         text = f"{wanted.key}: a volume cannot shrink from {data.capacity} to {size} bytes"
         raise DriverError(ErrorClass.UNSUPPORTED, text)
@@ -131,7 +131,7 @@ def _make(site: Site, calls: Calls, wanted: Wanted) -> None:
     name = data_name(site, wanted.origin, form, str(pool) if pool else None)
     if name in calls.read().volumes:
         calls.make(hypervisor.delete_volume, name)
-    size: int = wanted.fields["size"]  # type: ignore[assignment]
+    size = number(wanted.fields["size"])
     calls.make(hypervisor.create_volume, name, Volume(capacity=size, format=form, pool=str(pool) if pool else None))
     _ensure_marks(site, calls, wanted)
     calls.make(hypervisor.rename_volume, mark + PARTIAL, mark)
@@ -149,7 +149,7 @@ def _check(site: Site, calls: Calls, wanted: Wanted) -> None:
         return
     name, _, content = str(named).partition("@")
     base = calls.read().volumes.get(image.volume_name(site, Address("Image", None, name), content, "disk"))
-    size: int = wanted.fields["size"]  # type: ignore[assignment]
+    size = number(wanted.fields["size"])
     if base is None:
         raise DriverError(ErrorClass.YOURS, f"{wanted.key}: the image {named} is not on this host")
     if base.capacity > size:

@@ -33,7 +33,7 @@ _RULE = re.compile(r"\|(---\|)+")
 _HEADING = re.compile(r"#{3,4} ")
 
 
-class Refused(Exception):  # noqa: N818 - a verdict
+class Refused(Exception):
     """What was handed over is not taken; the message says why."""
 
 

@@ -33,7 +33,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}
 
 
-class Refused(Exception):  # noqa: N818 - it is no error of the program
+class Refused(Exception):
     """A request is turned down; the message goes to whoever asked."""
 
     def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:

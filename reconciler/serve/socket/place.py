@@ -22,7 +22,7 @@ TO_BE_TAKEN = 10.0
 """Seconds in which a controller that runs takes the connections that wait, however many they are."""
 
 
-class Taken(Exception):  # noqa: N818 - it is no error of the program
+class Taken(Exception):
     """Another process listens there."""
 
 

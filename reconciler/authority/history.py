@@ -50,6 +50,13 @@ class History:
         whole = since.line(self.repo, self._tip, self.known, self.in_force)
         return since.shortened(whole, since.settled(self.repo, self._fleet_id, whole.commits))
 
+    @property
+    def consenting(self) -> tuple[Commit, ...]:
+        """The commits whose consent counts: those of the line. Of one that does not continue what is in force it is
+        the tip alone: whoever makes a merge chooses its first parent, and with it whose old words stand in the line.
+        """
+        return self.line.commits if self.line.joined else self.line.commits[-1:]
+
     @cached_property
     def brought(self) -> list[Commit]:
         """All commits that the tip brings, also those of branches that were merged."""

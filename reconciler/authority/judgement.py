@@ -101,7 +101,7 @@ def _judged(
     if fleet.rules:
         differences = Differences(history.repo, history.tip.id, tree.folder, memory)
         refuse_unpermitted(history, answering, fleet.rules, differences, wanted)
-    given, warnings = consents(history.line.commits, answering, fleet.rules)
+    given, warnings = consents(history.consenting, answering, fleet.rules)
     return tuple(given), [*_claimed(required, fleet), *warnings]
 
 

@@ -27,15 +27,21 @@ class SshSigners:
         self._turn = threading.Lock()
 
     def verify(self, payload: bytes, signature: bytes, folder: Path) -> Identity:
-        """Who signed it; raises `Unverified`. `folder` is private, and this commit's alone."""
+        """Who signed it; raises `Unverified`. `folder` is private, and this commit's alone.
+
+        Each name is verified by itself: a key may stand on several lines, of which one is for something else.
+        """
         file = folder / "signature"
         file.write_bytes(signature)
-        principals = self._principals(_key(signature), file)
-        words = ("-Y", "verify", "-f", self._list, "-I", principals[0], "-n", NAMESPACE, "-s", str(file))
-        done = run(self._program, *words, data=payload)
-        if done.returncode:
-            raise Unverified(_said(done.stderr + done.stdout, "the signature is not good"))
-        return Identity(principals, verified=True)
+        good, said = [], b""
+        for name in self._principals(_key(signature), file):
+            words = ("-Y", "verify", "-f", self._list, "-I", name, "-n", NAMESPACE, "-s", str(file))
+            done = run(self._program, *words, data=payload)
+            good += [] if done.returncode else [name]
+            said += done.stderr + done.stdout if done.returncode else b""
+        if not good:
+            raise Unverified(_said(said, "the signature is not good"))
+        return Identity(tuple(good), verified=True)
 
     def _principals(self, key: bytes, file: Path) -> tuple[str, ...]:
         """The names that the list has for a key: asked once per key, and only for the choice of whom to verify."""

@@ -179,6 +179,24 @@ def test_of_a_merged_branch_the_merge_alone_consents(court: Court) -> None:
     assert [words for words, _ in given(court)] == [f"restart {DB}"]
 
 
+def test_a_merge_with_its_sides_swapped_makes_nobodys_old_words_count(court: Court) -> None:
+    """Ada consented on a branch of hers. Whoever merges with that branch for the first parent may consent to nothing,
+    and does not borrow her words by it.
+    """
+    git = court.repository.git
+    git("checkout", "-q", "-b", "side")
+    consenting(court, f"restart {WEB}", ADA)
+    git("checkout", "-q", "main")
+    court.commit({"shop/notes.txt": "x"}, EVE)
+    court.apply()
+    git("checkout", "-q", "side")
+    git("merge", "-q", "--no-ff", "--no-commit", "main")
+    court.commit_staged(EVE, "Merge")
+    assert given(court) == []
+    merge = court.commit_staged(ADA, f"Merge\n\nReconciler-Allow: restart {DB}\n", (), "--amend")
+    assert given(court) == [(f"restart {DB}", f"{ADA} (not signed) in commit {merge[:12]}")]
+
+
 def test_where_nothing_is_recorded_only_the_newest_commit_consents(tmp_path: Path) -> None:
     court = Court(tmp_path)
     consenting(court, f"restart {DB}")

@@ -104,6 +104,18 @@ def test_a_key_that_is_not_for_commits_of_today_signs_nothing(
     assert why in told.detail
 
 
+def test_a_name_that_a_key_has_for_something_else_is_no_name_of_who_signs_a_commit(
+    court: Court, keys: dict[str, SshKey], signers: Path
+) -> None:
+    court.trusted["rules"] = [{"who": ["releases@example.org"], "projects": ["*"], "fleet": True}]
+    for_files = keys["ada"].line(f"{ADA},releases@example.org", 'namespaces="file"')
+    signers.write_text(for_files + keys["ada"].line(ADA), encoding="ascii")
+    court.commit(None, ADA, "First", keys["ada"].options)
+    assert set(court.codes()) == {"not-permitted"}
+    signers.write_text(keys["ada"].line(f"{ADA},releases@example.org"), encoding="ascii")
+    assert court.refused() == []
+
+
 def test_one_unsigned_commit_among_signed_ones_is_found(court: Court, keys: dict[str, SshKey]) -> None:
     begun(court, keys["ada"])
     change(court, 1, *keys["ada"].options)

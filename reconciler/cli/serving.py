@@ -173,7 +173,8 @@ def serve(served: Service, screen: Screen) -> Exit:
         stack.enter_context(surrounded(controller, section, controller.pulse, screen.talk, served.log_format, least))
         checker = ChildChecker(served.deployment, attended=True)
         try:
-            stack.enter_context(listening(served.socket, Answering(controller, checker).answer, _TO_LEAVE))
+            answering = Answering(controller, checker, worker=controller.until_idle)
+            stack.enter_context(listening(served.socket, answering.answer, _TO_LEAVE, dead=controller.pulse.dead))
         except Taken as taken:
             screen.warn([line(Span("error", "bold red"), f": {taken}; `reconciler status` asks it")])
             return Exit.STALE

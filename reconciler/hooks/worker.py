@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from reconciler.serve.checking import Deployment
-from reconciler.serve.socket.place import folder_of
+from reconciler.serve.socket.place import folder_of, socket_of
 
 LOG = "worker.log"
 _MOST_LOG = 1 << 20
@@ -64,8 +65,18 @@ def start(deployment: Deployment, socket: Path) -> Worker:
 
 def command(deployment: Deployment, socket: Path) -> list[str]:
     """What runs a worker. `-P`: nothing is imported from where it is run."""
-    words = [sys.executable, "-P", "-m", "reconciler", "serve", "--until-idle", "--repo", deployment.repository]
-    words += ["--branch", deployment.branch, "--socket", str(socket)]
+    return [sys.executable, "-P", "-m", "reconciler", *_arguments(deployment), "--socket", str(socket)]
+
+
+def by_hand(deployment: Deployment, socket: Path) -> str:
+    """What a person runs to have the work done of one that has ended, for a shell."""
+    words = ["reconciler", *_arguments(deployment)]
+    usual = socket_of(Path(deployment.repository))
+    return shlex.join([*words, "--socket", str(socket)] if socket != usual else words)
+
+
+def _arguments(deployment: Deployment) -> list[str]:
+    words = ["serve", "--until-idle", "--repo", deployment.repository, "--branch", deployment.branch]
     words += ["--path", deployment.path] if deployment.path else []
     return [*words, "--config", deployment.config] if deployment.config else words
 

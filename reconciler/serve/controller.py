@@ -125,7 +125,7 @@ class Controller:
         return self._course.tip == self._lookout.tip.commit and (done or self._loop.failures >= _TRIES)
 
     def _end(self) -> Exit:
-        self._audience.close("The controller ends. What is left to do is done by the next one.\n")
+        self._audience.close(_STOPPED if self._ending.is_set() else "")
         self._lookout.end()
         self._leadership.close()
         self._runner.close()
@@ -250,6 +250,7 @@ class Controller:
             self._runner.interrupt()
 
 
+_STOPPED = "The controller was told to end. What is left to do is done by the next one.\n"
 _SHORTEST = 7
 """Digits of a commit that have to be given."""
 

@@ -32,12 +32,18 @@ class Push(msgspec.Struct, frozen=True, kw_only=True):
     by: str = ""
 
 
-class Refusal(Exception):  # noqa: N818 - it is no error of the program
+class Refusal(Exception):
     """What was asked cannot be done; the message says why, and what to do instead."""
 
 
-class Ending(Exception):  # noqa: N818 - it is no error of the program
-    """The controller is about to end and takes nothing up any more: ask the one after it."""
+class Ending(Exception):
+    """The controller is about to end and takes nothing up any more: ask the one after it. `stopped`: it was told to end
+    while somebody followed it, who has heard of that.
+    """
+
+    def __init__(self, *, stopped: bool = False) -> None:
+        super().__init__()
+        self.stopped = stopped
 
 
 class Controls(Protocol):

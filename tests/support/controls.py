@@ -21,7 +21,7 @@ class Remembering:
         self.going.set()
         self._told, self._code, self._seen = told, code, seen
         self.following: Callable[[Tell], None] | None = None
-        self.ending = False
+        self.ending: Ending | None = None
 
     def status(self) -> Status:
         return self.shown
@@ -34,7 +34,7 @@ class Remembering:
 
     def follow(self, commit: str, by: str, tell: Tell) -> int:
         if self.ending:
-            raise Ending
+            raise self.ending
         self.asked.append(("follow", commit, by))
         for text in self._told:
             tell(text)

@@ -206,7 +206,11 @@ def test_a_run_that_is_not_whole_is_told_and_the_commit_stays(bare: Bare) -> Non
     with controller(bare, Remembering("Two steps failed.\n", code=1)):
         push = bare.push()
     assert push.code == 0
-    assert push.out.splitlines()[-1].startswith("main has the commit, and not all of it is done: an error")
+    assert push.out.splitlines()[-2:] == [
+        "main has the commit, and not all of it is done: an error, a failed step, or a host that was not completely"
+        " seen (exit code 1).",
+        f"  What the controller does about that: reconciler status --repo {bare.path}",
+    ]
     assert bare.tip() != ""
 
 

@@ -38,6 +38,7 @@ class _Follower:
     def __init__(self, commit: str, by: str, tell: Tell) -> None:
         self.commit, self.by = commit, by
         self.code = 0
+        self.ending: Ending | None = None
         self.done = threading.Event()
         self._tell = tell
 
@@ -76,6 +77,8 @@ class Audience:
             else:
                 self._waiting.append(me)
         me.done.wait()
+        if me.ending is not None:
+            raise me.ending
         return me.code
 
     @property
@@ -148,11 +151,14 @@ class Audience:
                     each.leave("", code)
             self._waiting = [each for each in self._waiting if not each.done.is_set()]
 
-    def close(self, text: str) -> None:
-        """Tell everybody that no more comes."""
+    def close(self, text: str = "") -> None:
+        """No more comes. Whoever follows has to ask the next controller; with a `text`, which they are told, they need
+        not start that one.
+        """
         with self._turn:
             self._closed = True
             for each in (*self._listening, *self._waiting):
+                each.ending = Ending(stopped=bool(text))
                 each.leave(text, 1)
             self._waiting, self._listening = [], []
 

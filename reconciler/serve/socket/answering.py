@@ -41,11 +41,12 @@ class Checker(Protocol):
 
 
 class Answering:
-    """Answers questions, from any thread."""
+    """Answers questions, from any thread. `worker`: the controller ends with its work."""
 
-    def __init__(self, controls: Controls, checker: Checker) -> None:
+    def __init__(self, controls: Controls, checker: Checker, *, worker: bool = False) -> None:
         self._controls = controls
         self._checker = checker
+        self._worker = worker
 
     def answer(
         self, question: Question, peer: Peer, send: Callable[[Answer], None], gone: threading.Event
@@ -55,8 +56,8 @@ class Answering:
         """
         try:
             return self._answer(question, peer, send, gone)
-        except Ending:
-            return None
+        except Ending as ending:
+            return End(code=Exit.ERROR, stopped=True) if ending.stopped else None
         except Refusal as refusal:
             return End(code=Exit.ERROR, message=str(refusal))
         except Exception as failure:
@@ -83,7 +84,8 @@ class Answering:
     def _follow(self, question: Follow, peer: Peer, send: Callable[[Answer], None]) -> End:
         if not _COMMIT.fullmatch(question.commit):
             raise Refusal("a commit is named by all digits of its id")
-        return End(code=self._controls.follow(question.commit, peer.known_as(question.by), _teller(send)))
+        code = self._controls.follow(question.commit, peer.known_as(question.by), _teller(send))
+        return End(code=code, worker=self._worker)
 
     def _events(self, question: AskEvents, send: Callable[[Answer], None], gone: threading.Event) -> None:
         if not question.follow:

@@ -17,9 +17,10 @@ _LONGEST_HINT = 100
 
 
 class Peer(msgspec.Struct, frozen=True):
-    """A process of this machine: the user that it runs as, by the kernel's word."""
+    """A process of this machine: the user that it runs as, by the kernel's word. `pid` is 0 where we cannot see it."""
 
     uid: int
+    pid: int = 0
 
     @property
     def name(self) -> str:
@@ -38,9 +39,10 @@ class Peer(msgspec.Struct, frozen=True):
 
 
 def peer_of(connection: socket.socket) -> Peer:
-    """The process that connected."""
+    """The process that connected; for who connected, the one that listens."""
     data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    return Peer(_CREDENTIALS.unpack(data)[1])
+    pid, uid, _ = _CREDENTIALS.unpack(data)
+    return Peer(uid, pid)
 
 
 def user_name(uid: int) -> str:

@@ -78,10 +78,15 @@ class Happened(msgspec.Struct, frozen=True, kw_only=True, tag="happened"):
 
 
 class End(msgspec.Struct, frozen=True, kw_only=True, tag="end"):
-    """No more comes. `code` is the exit code for whoever asked; `message` says why when it is a refusal."""
+    """No more comes. `code` is the exit code for whoever asked; `message` says why when it is a refusal. `stopped`: the
+    controller was told to end, and the next one is to be asked. `worker`: it ends with its work, so that nobody tries
+    again what failed.
+    """
 
     code: int
     message: str = ""
+    stopped: bool = False
+    worker: bool = False
 
 
 Answer = Text | Told | Happened | End
@@ -94,7 +99,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     question: Question
 
 
-class Unclear(ValueError):  # noqa: N818 - it is no error of the program
+class Unclear(ValueError):
     """What came over the socket is not understood; the message says why, for whoever sent it."""
 
 

@@ -43,15 +43,20 @@ says that the peer has left.
 
 @contextmanager
 def listening(
-    path: Path, answer: Answerer, patience: float = 0.0, sign_of_life: float = SIGN_OF_LIFE
+    path: Path,
+    answer: Answerer,
+    patience: float = 0.0,
+    sign_of_life: float = SIGN_OF_LIFE,
+    dead: Callable[[], object] = bool,
 ) -> Iterator[None]:
     """Answer whoever connects to the socket at a path while the context lasts. At its end everybody is told what was
-    said until then. Who waits for an answer gets a sign of life after so many seconds of silence.
+    said until then. Who waits for an answer gets a sign of life after so many seconds of silence, unless the thread
+    that works is `dead`.
 
     Raises `Taken` when another controller listens there and has not ended after `patience` seconds, and `OSError`.
     """
     with bound(path, patience) as server:
-        desk = _Desk(answer, sign_of_life)
+        desk = _Desk(answer, sign_of_life, dead)
         accepting = threading.Thread(target=desk.accept, args=(server,), name="socket", daemon=True)
         accepting.start()
         try:
@@ -64,9 +69,9 @@ def listening(
 class _Desk:
     """All conversations, a thread for each one that speaks and one for each that sends."""
 
-    def __init__(self, answer: Answerer, sign_of_life: float) -> None:
+    def __init__(self, answer: Answerer, sign_of_life: float, dead: Callable[[], object]) -> None:
         self._answer = answer
-        self._sign_of_life = sign_of_life
+        self._sign_of_life, self._dead = sign_of_life, dead
         self._places = Places()
         self._closing = threading.Event()
         self._talks: set[threading.Thread] = set()
@@ -138,7 +143,7 @@ class _Desk:
             while (message := outbox.take(min(_LOOK, self._sign_of_life))) is not None:
                 if not message and (_left(connection) or self._closing.is_set()):
                     return
-                if not message and time.monotonic() - said >= self._sign_of_life:
+                if not message and time.monotonic() - said >= self._sign_of_life and not self._dead():
                     message = answered(ALIVE)
                 if message:
                     _send(connection, message, outbox)

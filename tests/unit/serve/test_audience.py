@@ -18,14 +18,18 @@ class Follower:
 
     def __init__(self, audience: Audience, commit: str, by: str = "ann") -> None:
         self.heard: list[str] = []
-        self.codes: list[int] = []
-        self._thread = threading.Thread(
-            target=lambda: self.codes.append(audience.follow(commit, by, self.heard.append))
-        )
+        self.codes: list[int | str] = []
+        self._thread = threading.Thread(target=self._follow, args=(audience, commit, by))
         self._thread.start()
         eventually(lambda: not audience.empty or bool(self.codes))
 
-    def end(self) -> tuple[str, int]:
+    def _follow(self, audience: Audience, commit: str, by: str) -> None:
+        try:
+            self.codes.append(audience.follow(commit, by, self.heard.append))
+        except Ending as ending:
+            self.codes.append(f"stopped: {ending.stopped}")
+
+    def end(self) -> tuple[str, int | str]:
         self._thread.join(timeout=10)
         return "".join(self.heard), self.codes[0]
 
@@ -93,11 +97,12 @@ def test_one_whose_commit_comes_to_nothing_is_told_why() -> None:
     assert follower.end() == ("It has mistakes.\n", 1)
 
 
-def test_at_the_end_everybody_is_told_and_nobody_waits() -> None:
+@pytest.mark.parametrize("text", ["It was stopped.\n", ""])
+def test_at_the_end_everybody_is_told_nobody_waits_and_the_next_controller_is_to_be_asked(text: str) -> None:
     audience = Audience()
     waiting = Follower(audience, NEW)
-    audience.close("It ends.\n")
-    assert waiting.end() == ("It ends.\n", 1)
+    audience.close(text)
+    assert waiting.end() == (text, f"stopped: {bool(text)}")
     with pytest.raises(Ending):
         audience.follow(NEW, "bob", print)
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from reconciler.serve.controls import Controls, Push, Refusal, Tell
+from reconciler.serve.controls import Controls, Ending, Push, Refusal, Tell
 from reconciler.serve.outbox import Outbox
 from reconciler.serve.socket.answering import Answering
-from reconciler.serve.socket.client import HungUp, NoController, ask
+from reconciler.serve.socket.client import HungUp, NoController, Silent, ask
 from reconciler.serve.socket.peer import Peer, hinted, user_name
 from reconciler.serve.socket.place import Taken, bound, connect
 from reconciler.serve.socket.places import KEPT, MOST_AT_ONCE, MOST_OF_A_USER, Places
@@ -38,6 +38,7 @@ from reconciler.serve.socket.protocol import (
     Told,
     Unclear,
     answer_of,
+    answered,
     asked,
     question_of,
 )
@@ -293,7 +294,7 @@ def test_more_than_fit_are_turned_away_and_told_so(tmp_path: Path) -> None:
         assert end == End(code=1, message="too many are asking at once; try again in a moment")
         controls.going.set()
         for each in waiting:
-            assert each.makefile("rb").readlines()[-1] == b'{"type":"end","code":0,"message":""}\n'
+            assert answer_of(each.makefile("rb").readlines()[-1]) == End(code=0)
             each.close()
 
 
@@ -362,9 +363,23 @@ def test_a_controller_that_works_for_ever_is_given_up(tmp_path: Path) -> None:
         controls.going.set()
 
 
-def test_a_controller_that_gives_no_sign_of_life_is_given_up(tmp_path: Path) -> None:
-    with bound(tmp_path / "s"), pytest.raises(HungUp, match="does not answer"):
+def test_a_controller_that_gives_no_sign_of_life_is_given_up_and_named(tmp_path: Path) -> None:
+    named = rf"\(process {os.getpid()} of {ME}\) has given no sign of life"
+    with bound(tmp_path / "s"), pytest.raises(Silent, match=named) as silent:
         list(ask(tmp_path / "s", AskStatus(), 0.1))
+    assert f"kill -CONT {os.getpid()}" in silent.value.do
+
+
+def test_a_controller_whose_work_hangs_gives_no_sign_of_life(tmp_path: Path) -> None:
+    controls = Remembering("begun\n")
+    controls.going.clear()
+    answering = Answering(controls, pass_on).answer
+    with listening(tmp_path / "s", answering, sign_of_life=0.02, dead=lambda: "it has not moved"):
+        answers = ask(tmp_path / "s", Follow(commit=COMMIT, by=""), 0.5)
+        assert next(answers) == Text(text="begun\n")
+        with pytest.raises(Silent):
+            next(answers)
+        controls.going.set()
 
 
 def test_there_is_one_controller_for_each_socket(tmp_path: Path) -> None:
@@ -408,9 +423,34 @@ def test_a_controller_that_ends_tells_what_was_said_and_hangs_up(tmp_path: Path)
 
 def test_a_controller_about_to_end_takes_no_follower_and_gives_no_last_word(tmp_path: Path) -> None:
     controls = Remembering()
-    controls.ending = True
+    controls.ending = Ending()
     with desk(tmp_path / "s", controls) as path, pytest.raises(HungUp):
         list(ask(path, Follow(commit=COMMIT, by=""), 20))
+
+
+def test_one_who_follows_a_controller_that_is_told_to_end_learns_that_another_one_is_to_be_asked(
+    tmp_path: Path,
+) -> None:
+    controls = Remembering()
+    controls.ending = Ending(stopped=True)
+    with desk(tmp_path / "s", controls) as path:
+        assert list(ask(path, Follow(commit=COMMIT, by=""), 20)) == [End(code=1, stopped=True)]
+
+
+def test_one_who_is_turned_away_before_they_could_ask_hears_why(tmp_path: Path) -> None:
+    """As where there is no place: the other end has said so, and closed, before the question came."""
+    with bound(tmp_path / "s") as server:
+        answers = ask(tmp_path / "s", AskStatus(), 20)
+        turning = threading.Thread(target=_turn_away, args=(server,))
+        turning.start()
+        assert list(answers) == [End(code=1, message="full")]
+        turning.join()
+
+
+def _turn_away(server: socket.socket) -> None:
+    connection, _ = server.accept()
+    connection.sendall(answered(End(code=1, message="full")))
+    connection.close()
 
 
 def test_an_outbox_has_room_for_one_message_of_any_size_and_for_the_last() -> None:

@@ -20,13 +20,16 @@ from reconciler.observation import Failed, Foreign, HostFacts, Partial, Snapshot
 
 UserData = Mapping[Address, Value]
 """By origin, the field `seed.userData` as a commit declares it."""
-USER_DATA = "seed.userData"
+USER_DATA, POWER = "seed.userData", "powerState"
 AS_DECLARED, OTHERWISE = "(as declared)", "(not as declared)"
 """Stand for user data: that of the observation's commit, or another."""
 APPLIED, MOVED = "applied", "moved"
 """Stand for the digest of what was last applied to a field: it is that of what is there, or of something else."""
+ASKED = "asked"
+"""Stands for that of the power state of a guest that is down and was to run: only such a one can be left down."""
 SEEN_PARTLY = "not all of it was seen when the observation was published"
 NOT_SEEN = "it was not seen when the observation was published"
+_TO_RUN = digest("Running")
 NOT_ENFORCED = "why is not published; `reconciler doctor` tells it beside the controller"
 
 
@@ -116,14 +119,20 @@ class _Redaction:
         return self._known[kind, path] or path in each.owned
 
     def _owned(self, each: Observed, path: str, known: str) -> str:
-        return APPLIED if digest(each.stored.get(path)) == known else MOVED
+        if digest(each.stored.get(path)) == known:
+            return APPLIED
+        return ASKED if (path, known) == (POWER, _TO_RUN) else MOVED
 
 
 def _restored(each: Observed, declared: UserData) -> Observed:
     stored = _known(each, each.stored, declared)
-    owned = {path: digest(stored.get(path)) if word == APPLIED else MOVED for path, word in each.owned.items()}
+    owned = {path: _digest(word, stored.get(path)) for path, word in each.owned.items()}
     running = None if each.running is None else _known(each, each.running, declared)
     return msgspec.structs.replace(each, stored=stored, running=running, owned=owned)
+
+
+def _digest(word: str, there: Value) -> str:
+    return {APPLIED: digest(there), ASKED: _TO_RUN}.get(word, MOVED)
 
 
 def _known(each: Observed, fields: dict[str, Value], declared: UserData) -> dict[str, Value]:

@@ -8,14 +8,17 @@ import msgspec
 import pytest
 
 from reconciler.address import Address, ObjectKey
+from reconciler.against import against
 from reconciler.desired import Desired
 from reconciler.kinds.instance.objects import user_data_field
 from reconciler.objects import Observed, digest
 from reconciler.observation import Failed, Foreign, HostFacts, Partial, Snapshot
+from reconciler.plan import Source
 from reconciler.published import dump, load, snapshots
 from reconciler.published.redaction import NOT_SEEN, OTHERWISE, SEEN_PARTLY, user_data
 from tests.support import fleet
 from tests.support.publishing import published, travelled
+from tests.support.world import World, fallen
 
 WEB = Address("Instance", "shop", "web-1")
 CANARY = "canary-7Jq2vXw9Lr4"
@@ -35,7 +38,7 @@ def field_of(desired: Desired) -> str:
 
 
 def instance(**more: Any) -> Observed:
-    usual = {"key": ObjectKey("kvm-01", WEB), "origin": WEB, "uid": CANARY, "commit": CANARY, "stored": {}}
+    usual: dict[str, Any] = {"key": ObjectKey("kvm-01", WEB), "origin": WEB, "uid": CANARY, "commit": CANARY, "stored": {}}
     return Observed(**(usual | more))
 
 
@@ -88,6 +91,17 @@ def test_drift_is_still_told_from_a_commit() -> None:
     found = shown.objects[0]
     assert found.owned["vcpus"] == digest(found.stored["vcpus"])
     assert found.owned["memory"] != digest(found.stored["memory"])
+
+
+def test_a_guest_that_is_left_down_is_so_in_a_plan_on_what_was_published() -> None:
+    desired = declared()
+    world = World().applied(World().plan(desired))
+    key = ObjectKey("kvm-01", WEB)
+    world = msgspec.structs.replace(world, objects=world.objects | {key: fallen(world.objects[key], "guest")})
+    seen = travelled(published(desired, world.snapshots()))
+    told = against(desired, seen, user_data(desired), Source(commit="c0ffee"))
+    assert told.left_down == world.plan(desired).left_down != {}
+    assert digest("Running").encode() not in dump(seen)
 
 
 @pytest.mark.parametrize(

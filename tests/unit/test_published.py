@@ -38,7 +38,13 @@ def field_of(desired: Desired) -> str:
 
 
 def instance(**more: Any) -> Observed:
-    usual: dict[str, Any] = {"key": ObjectKey("kvm-01", WEB), "origin": WEB, "uid": CANARY, "commit": CANARY, "stored": {}}
+    usual: dict[str, Any] = {
+        "key": ObjectKey("kvm-01", WEB),
+        "origin": WEB,
+        "uid": CANARY,
+        "commit": CANARY,
+        "stored": {},
+    }
     return Observed(**(usual | more))
 
 

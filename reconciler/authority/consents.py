@@ -37,7 +37,10 @@ def consents(
 
 
 def _mistaken(commit: Commit, trailer: Trailer) -> Diagnostic:
-    detail = f"{_where(commit, trailer)}: {trailer.mistake}. Nothing follows from it: give the consent with --allow."
+    detail = (
+        f"{_where(commit, trailer)}: {trailer.mistake}. Nothing follows from it: give the consent in another commit, "
+        "or with --allow."
+    )
     return _warning("bad-trailer", "trailer gives no consent", detail)
 
 

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 import msgspec
 
 from reconciler.guard import Allow, parse_allow
+from reconciler.guard.allow import CONSENTABLE
 
 KEY = "Reconciler-Allow"
 MOST = 1_000
 """Trailers of one commit that are read."""
 _LINE = re.compile(rf"{KEY}\s*:(.*)", re.IGNORECASE)
 _TRAILER = re.compile(r"[A-Za-z0-9-]+\s*:.*|\s+\S.*|\(cherry picked from commit [0-9a-f]+\)")
+_WORDS = (*CONSENTABLE, "delete")
 
 
 class Trailer(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,8 +52,8 @@ def _last_paragraph(lines: list[str]) -> int:
 def _read(number: int, text: str) -> Trailer:
     what, _, target = text.partition(" ")
     try:
-        if not target or " " in target or "=" in what:
-            raise ValueError("write IMPACT ADDRESS, `delete ADDRESS` or `delete COUNT`")
+        if not target or " " in target or what not in _WORDS:
+            raise ValueError(f"write `delete COUNT`, or one of {', '.join(_WORDS)} and an address")
         return Trailer(line=number, text=text, allow=parse_allow([f"{what}={target}"]))
     except ValueError as problem:
         return Trailer(line=number, text=text, mistake=str(problem))

@@ -35,6 +35,7 @@ def notes(
     found += _open(cases, scope, around.snapshots)
     found += _unknown_targets(scope)
     found += _idle_consents(cases, around)
+    found += _lost_consents(scope, around)
     return tuple(in_order(found))
 
 
@@ -104,6 +105,16 @@ def _idle_consents(cases: Mapping[ObjectKey, Case], around: Circumstances) -> It
     changed = {case.change.key.address for case in cases.values()}
     for address in sorted(around.allow.own - changed):
         yield _warning("idle-consent", "consent allows nothing", f"No change of {address} is planned.")
+
+
+def _lost_consents(scope: Scope, around: Circumstances) -> Iterator[Diagnostic]:
+    """What commits consent to for what nothing is called. That nothing changes there need not be told: their words
+    count until a run has no failures, and may be done in part by then.
+    """
+    for part, who in around.allow.given if not scope.unseen else ():
+        for address in sorted(part.addresses - scope.known):
+            detail = f"{who} consents to a change of {address}, which is neither declared nor there."
+            yield _warning("idle-consent", "consent allows nothing", detail)
 
 
 def _warning(code: str, summary: str, detail: str) -> Diagnostic:

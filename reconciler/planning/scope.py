@@ -26,8 +26,8 @@ class Scope:
         self.held = held
         self.held_origins = frozenset(desired.resources[address].origin for address in held)
         self.declared = frozenset(resource.origin for resource in desired.resources.values())
-        known = desired.resources.keys() | {each.key.address for each in seen.objects.values()}
-        self.unknown_targets = tuple(sorted(targets - known))
+        self.known = desired.resources.keys() | {each.key.address for each in seen.objects.values()}
+        self.unknown_targets = tuple(sorted(targets - self.known))
         self._reached = closure(desired, targets) | targets if targets else None
 
     def includes(self, pair: Pair) -> bool:

@@ -57,6 +57,15 @@ def test_two_different_counts_are_a_mistake() -> None:
         parse_allow(["delete=1", "delete=2"])
 
 
+def test_consent_of_a_commit_to_what_nothing_is_called_is_told_and_what_is_done_already_is_not() -> None:
+    desired = fleet.usual(fleet.instance("web-1"))
+    world = World().applied(World().plan(desired))
+    parts = [(parse_allow([f"restart=Instance/shop/{name}"]), f"{name}'s friend") for name in ("web-1", "wbe-1")]
+    (told,) = world.plan(desired, allow=Allow().with_given(parts)).diagnostics
+    assert (told.code, told.severity) == ("idle-consent", "warning")
+    assert told.detail.startswith("wbe-1's friend consents to a change of Instance/shop/wbe-1, which is neither")
+
+
 @pytest.mark.parametrize(
     ("given", "asked", "covers"),
     [

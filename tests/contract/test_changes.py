@@ -15,7 +15,7 @@ from tests.support.contract import LAN, MIB, SSH, WEB, Bench, Rig, shown, with_f
 def test_an_instance_is_stopped_and_started(rig: Rig) -> None:
     scene = rig.scene(powerState="Stopped")
     rig.make(scene.values())
-    assert rig.look(scene[WEB]).running is None  # type: ignore[union-attr]
+    assert rig.seen(scene[WEB]).running is None
     running = with_fields(scene[WEB], powerState="Running")
     started = rig.update(running, paths=("powerState",))
     assert started.running is not None

@@ -65,7 +65,7 @@ def test_a_guest_starts_with_its_host_when_that_is_asked_for(rig: Rig, bench: Be
     started = rig.scene(autostart=True)
     rig.make(started.values())
     boot = bench.boot(rig.name(WEB))
-    assert rig.look(started[WEB]).stored["autostart"] is True  # type: ignore[union-attr]
+    assert rig.seen(started[WEB]).stored["autostart"] is True
     asked = rig.scene(autostart=False)[WEB]
     assert shown(rig.update(asked, paths=("autostart",)), asked) == asked.fields
     rig.update(started[WEB], paths=("autostart",))

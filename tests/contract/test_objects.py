@@ -96,7 +96,7 @@ def test_ownership_is_written_on_instances_and_networks(rig: Rig) -> None:
         assert observed.uid == rig.identity.uuid(scene[address].origin)
         assert observed.commit == "c0ffee"
         assert observed.owned.keys() == scene[address].fields.keys()
-    assert rig.look(scene[WEB]).guards == ("protected",)  # type: ignore[union-attr]
+    assert rig.seen(scene[WEB]).guards == ("protected",)
 
 
 def test_an_image_that_is_not_of_its_declared_format_is_refused(rig: Rig) -> None:

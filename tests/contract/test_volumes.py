@@ -120,7 +120,7 @@ def test_a_volume_never_shrinks(rig: Rig, bench: Bench) -> None:
     bench.write(rig.name(DATA, FILE), "precious")
     with pytest.raises(DriverError, match="shrink"):
         rig.update(with_fields(volume, size=SIZE // 2), Impact.RESTART)
-    assert rig.look(volume).stored["size"] == SIZE  # type: ignore[union-attr]
+    assert rig.seen(volume).stored["size"] == SIZE
     assert bench.written(rig.name(DATA, FILE)) == "precious"
 
 

@@ -88,7 +88,7 @@ def _instance(draw: st.DrawFn, name: str, groups: list[str], before: list[str], 
 
 
 @st.composite
-def fleets(draw: st.DrawFn, **spec: Any) -> list[Manifest]:
+def fleets(draw: st.DrawFn, /, **spec: Any) -> list[Manifest]:
     """The manifests of a fleet on two hosts."""
     groups = draw(st.lists(st.sampled_from(GROUPS), unique=True))
     names = sorted(draw(st.lists(st.sampled_from(list(INSTANCES)), unique=True, max_size=4)))

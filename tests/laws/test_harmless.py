@@ -43,7 +43,7 @@ def plans(draw: st.DrawFn) -> Plan:
             )
             for _ in range(draw(st.integers(0, 2)))
         ]
-        consent = draw(st.sampled_from([Waiting, Refused]))(draw(evil))
+        consent = draw(st.one_of(evil.map(Waiting), evil.map(Refused)))
         return Change(
             key=ObjectKey(draw(evil), Address(kind, draw(evil), draw(evil)), draw(evil)),
             action=draw(st.sampled_from(["create", "update", "replace", "delete"])),

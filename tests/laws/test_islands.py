@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -40,7 +41,7 @@ def _lan(draw: st.DrawFn, project: str, wild: bool) -> Manifest:
 @st.composite
 def _wire(draw: st.DrawFn, project: str, wild: bool) -> Manifest:
     number = 10 if wild and draw(st.booleans()) else 11 + list(HOMES).index(project)
-    vlan = draw(st.sampled_from([{}, {"vlan": 1}, {"vlan": 2}]))
+    vlan: dict[str, Any] = draw(st.sampled_from([{}, {"vlan": 1}, {"vlan": 2}]))
     return manifest(
         "Network", "wire", project, cidr=f"10.{number}.0.0/24", mode="bridge", physicalNetwork="wire", **vlan
     )
@@ -89,13 +90,11 @@ OPTIONAL: dict[str, Part] = {}
 NEEDED: dict[str, Part] = {}
 PROJECTS: dict[str, Part] = {}
 for _home in HOMES:
-    OPTIONAL |= {f"{_home}/{name}.yaml": lambda wild, p=_home, n=name: _instance(p, wild, n) for name in "abc"}
-    OPTIONAL |= {f"{_home}/all.yaml#data": lambda wild, p=_home: _volume(p, wild)}
+    OPTIONAL |= {f"{_home}/{name}.yaml": partial(_instance, _home, name=name) for name in "abc"}
+    OPTIONAL |= {f"{_home}/all.yaml#data": partial(_volume, _home)}
     rest = {"lan": _lan, "wire": _wire, "web": _group}
-    NEEDED |= {
-        f"{_home}/all.yaml#{name}": lambda wild, p=_home, part=part: part(p, wild) for name, part in rest.items()
-    }
-    PROJECTS |= {f"projects.yaml#{_home}": lambda wild, p=_home: _project(p, wild)}
+    NEEDED |= {f"{_home}/all.yaml#{name}": partial(part, _home) for name, part in rest.items()}
+    PROJECTS |= {f"projects.yaml#{_home}": partial(_project, _home)}
 PARTS = OPTIONAL | NEEDED | PROJECTS
 
 

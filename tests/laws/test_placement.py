@@ -48,7 +48,7 @@ def _guest(draw: st.DrawFn, name: str) -> list[Manifest]:
     volume = draw(st.booleans())
     spec: dict[str, Any] = {"flavor": draw(st.sampled_from(list(FLAVORS))), "networks": {"wire": {}}}
     spec |= {"powerState": draw(st.sampled_from(["Running", "Stopped"]))}
-    disks = {"volumes": {"data": {"volume": name}}} if volume else {}
+    disks: dict[str, Any] = {"volumes": {"data": {"volume": name}}} if volume else {}
     return [*([fleet.volume(name)] if volume else []), fleet.instance(name, **spec, **disks)]
 
 

@@ -27,7 +27,9 @@ def standing(world: World, manifests: list[Manifest]) -> dict[ObjectKey, Observe
 
 
 @given(fleets(), fleets(), st.data())
-def test_one_run_with_consent_closes_every_difference(before: list[Manifest], after: list[Manifest], data) -> None:
+def test_one_run_with_consent_closes_every_difference(
+    before: list[Manifest], after: list[Manifest], data: st.DataObject
+) -> None:
     world = data.draw(tampered(built(before)))
     desired = fleet.desired(*after)
     world = world.applied(world.plan(desired, allow=everything(after)))
@@ -53,7 +55,7 @@ _POLICIES = st.sets(st.sampled_from(["interrupt", "restart", "rebuild", "replace
 
 @given(fleets(), fleets(), st.data())
 def test_beyond_live_goes_only_what_the_marks_on_the_object_allow(
-    before: list[Manifest], after: list[Manifest], data
+    before: list[Manifest], after: list[Manifest], data: st.DataObject
 ) -> None:
     world = built([_with_policy(each, data.draw(_POLICIES)) for each in before])
     planned = world.plan(fleet.desired(*(_with_policy(each, data.draw(_POLICIES)) for each in after)))
@@ -72,7 +74,7 @@ def _with_policy(each: Manifest, impacts: set[str]) -> Manifest:
 
 @given(fleets(), fleets(), st.data())
 def test_the_order_of_files_hosts_and_objects_changes_nothing(
-    before: list[Manifest], after: list[Manifest], data
+    before: list[Manifest], after: list[Manifest], data: st.DataObject
 ) -> None:
     world = built(before)
     usual = world.plan(fleet.desired(*after))
@@ -92,7 +94,7 @@ def test_the_way_to_a_state_does_not_matter(before: list[Manifest], after: list[
 
 @given(fleets(), fleets(), st.data())
 def test_a_broken_step_stops_its_dependents_only_and_the_next_run_finishes(
-    before: list[Manifest], after: list[Manifest], data
+    before: list[Manifest], after: list[Manifest], data: st.DataObject
 ) -> None:
     world, desired, allow = built(before), fleet.desired(*after), everything(after)
     planned = world.plan(desired, allow=allow)
@@ -105,7 +107,7 @@ def test_a_broken_step_stops_its_dependents_only_and_the_next_run_finishes(
 
 @given(fleets(), fleets(), st.data())
 def test_a_kill_in_the_middle_of_any_step_is_healed_by_the_next_run(
-    before: list[Manifest], after: list[Manifest], data
+    before: list[Manifest], after: list[Manifest], data: st.DataObject
 ) -> None:
     world, desired, allow = built(before), fleet.desired(*after), everything(after)
     planned = world.plan(desired, allow=allow)
@@ -182,7 +184,9 @@ def test_a_budget_of_nothing_deletes_nothing_but_what_is_still_declared(
 
 
 @given(fleets(), st.data())
-def test_a_change_of_one_instance_touches_only_it_and_what_it_names(before: list[Manifest], data) -> None:
+def test_a_change_of_one_instance_touches_only_it_and_what_it_names(
+    before: list[Manifest], data: st.DataObject
+) -> None:
     instances = [each for each in before if each["kind"] == "Instance"]
     assume(instances)
     chosen = data.draw(st.sampled_from(instances))

@@ -9,6 +9,7 @@ import tempfile
 import threading
 from collections import Counter
 from pathlib import Path
+from typing import Literal
 
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
@@ -23,7 +24,7 @@ from reconciler.objects import Ended
 from reconciler.plan import Outcome, Plan, Source, Step
 from reconciler_simulator import DRIVER, admin, hypervisor
 from reconciler_simulator.driver import SimulatorDriver
-from reconciler_simulator.faults import Crash, Fault, Faults, Specification
+from reconciler_simulator.faults import Crash, Fault, Faults, Point, Specification
 from reconciler_simulator.model import Domain
 from reconciler_simulator.store import Store
 from tests.laws.strategies import HOSTS, WIRE, everything, fleets
@@ -45,6 +46,10 @@ class AnyContent:
     def fetch(self, source: str, sha256: str) -> Path:
         """The file; its digest is the business of others."""
         return self._path
+
+    def secret(self, name: str) -> str:
+        """None of these fleets has any."""
+        raise AssertionError(name)
 
 
 class Log(Silent):
@@ -126,16 +131,16 @@ class Story(RuleBasedStateMachine):
         point=st.sampled_from(["before", "after-effect", "after"]),
         kind=st.sampled_from(["error", "transient"]),
     )
-    def fail(self, call: int, point: str, kind: str) -> None:
+    def fail(self, call: int, point: Point, kind: Literal["error", "transient"]) -> None:
         """A run in which one call of each host fails, or seems to."""
-        outcomes, _ = self._run(everything(self.manifests), (Fault(call=call, point=point, kind=kind),))  # type: ignore[arg-type]
+        outcomes, _ = self._run(everything(self.manifests), (Fault(call=call, point=point, kind=kind),))
         if kind == "transient":
             assert {outcome.status for outcome in outcomes} <= {"succeeded"}, outcomes
 
     @rule(call=st.integers(1, MOST_CALLS), point=st.sampled_from(["before", "after-effect"]))
-    def crash(self, call: int, point: str) -> None:
+    def crash(self, call: int, point: Point) -> None:
         """A run that ends in the middle of one of its calls: step by step, so that nothing else goes on beside it."""
-        drivers = self._open((Fault(call=call, point=point, kind="crash"),))  # type: ignore[arg-type]
+        drivers = self._open((Fault(call=call, point=point, kind="crash"),))
         try:
             for step in self._plan(drivers, everything(self.manifests)).steps:
                 drivers[step.key.host].apply(step, "c0ffee", Quiet())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,7 +31,9 @@ guests = st.sets(st.sampled_from(GUESTS))
 
 
 def desired(present: set[str], owners: Owners, protected: bool = False) -> Desired:
-    held = {name: {disk: {} for disk, owner in owners.items() if owner == name} for name in present}
+    held: dict[str, dict[str, Any]] = {
+        name: {disk: {} for disk, owner in owners.items() if owner == name} for name in present
+    }
     return fleet.desired(
         *(fleet.fleet(**LAVISH), fleet.host(), fleet.flavor(), fleet.image(), fleet.network()),
         *(fleet.volume(name) for name in VOLUMES),

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -41,7 +42,7 @@ class Runner:
         self._folder, self._root, self._clean = folder, root, clean
         self.runs = 0
 
-    def pull_request(self, base: dict[str, str | bytes], head: dict[str, str | bytes]) -> tuple[str, str]:
+    def pull_request(self, base: Mapping[str, str | bytes], head: Mapping[str, str | bytes]) -> tuple[str, str]:
         """A base, and the merge that GitHub makes of a branch with it."""
         before = self.bare.commit(base)
         self.bare.git("switch", "-q", "-c", "topic")
@@ -237,7 +238,7 @@ def test_the_hooks_for_pre_commit_are_commands_that_tell_what_is_wrong(root: Pat
 
 
 def linted(folder: Path, program: str, *words: str) -> str:
-    command = [Path(sys.executable).parent / program, *words]
+    command = [str(Path(sys.executable).parent / program), *words]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     return "" if done.returncode == 0 else done.stdout + done.stderr
 

@@ -181,7 +181,12 @@ class Rig:
         self.watch = Watch()
 
     def scene(
-        self, *more: str, ports: int = 22, protected: bool = False, lan: Mapping[str, Any] | None = None, **web: Any
+        self,
+        *more: str,
+        ports: int | str = 22,
+        protected: bool = False,
+        lan: Mapping[str, Any] | None = None,
+        **web: Any,
     ) -> dict[str, Wanted]:
         """A keypair, a network, a security group and one instance `web`, which `web` changes; `lan` changes the
         network, and `more` are further manifests.
@@ -262,6 +267,12 @@ class Rig:
         found = [o for o in self.snapshot().objects if (o.origin, o.key.part) == (wanted.origin, wanted.key.part)]
         assert len(found) <= 1, found
         return found[0] if found else None
+
+    def seen(self, wanted: Wanted) -> Observed:
+        """The object of that identity, which is there."""
+        observed = self.look(wanted)
+        assert observed is not None, wanted.key
+        return observed
 
     def name(self, address: str, part: str = "") -> str:
         """What something of ours is called on the hypervisor."""

@@ -110,6 +110,7 @@ def answer(host: Machine, address: str, keys: Keys, command: str) -> str:
         BOOT_SECONDS,
         f"{address} to answer {command!r} over SSH",
     )
+    assert done
     return done.stdout.strip()
 
 

@@ -56,16 +56,21 @@ def holding(config: HostConfig, term: float | None = None) -> Iterator[Holder]:
             process.kill()
 
 
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def _main(config: HostConfig, term: float | None) -> None:
     driver = driver_type(config.driver).open(config, Folder(Path()))
     with driver.lock() if term is None else driver.lead(term) as lease:
-        print("held", flush=True)  # noqa: T201
+        _say("held")
         for _ in sys.stdin:
             try:
                 lease.check()
-                print("held", flush=True)  # noqa: T201
+                _say("held")
             except DriverError as lost:
-                print(f"{lost.error_class.value}: {lost}", flush=True)  # noqa: T201
+                _say(f"{lost.error_class.value}: {lost}")
         signal.pause()
 
 

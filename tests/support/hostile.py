@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import stat
 from pathlib import Path
+from typing import Any
 
 from reconciler.cli.formats import ALSO
 from tests.support.command import Desk, Ran
@@ -98,6 +99,10 @@ def harmless(ran: Ran, output: str = "text") -> None:
 def compared(desk: Desk, base: str, head: str, output: str, files: Path) -> Ran:
     """`plan --base` as a check in a workflow runs it. With `github` all other formats come as well, into the folder."""
     files.mkdir(exist_ok=True)
-    environment = {"GITHUB_ACTIONS": "true", "CI": "true", "GITHUB_STEP_SUMMARY": str(files / "summary")}
+    environment: dict[str, Any] = {
+        "GITHUB_ACTIONS": "true",
+        "CI": "true",
+        "GITHUB_STEP_SUMMARY": str(files / "summary"),
+    }
     others = [word for name in ALSO for word in ("--also", f"{name}={files / name}")] if output == "github" else []
     return desk.run("plan", "--base", base, "--rev", head, "-o", output, *others, **environment)

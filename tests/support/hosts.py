@@ -7,6 +7,7 @@ is the way in for everything else. It ends with `stop`, and also when the proces
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import shutil
 import subprocess
@@ -42,7 +43,7 @@ def why_not() -> str:
     if os.geteuid() != 0:
         return "needs root, to make namespaces"
     try:
-        import libvirt  # noqa: F401
+        importlib.import_module("libvirt")
     except ImportError as error:
         return f"libvirt-python cannot be imported: {error}"
     return ""

@@ -19,7 +19,7 @@ import libvirt_qemu
 import pytest
 
 from reconciler.address import Address
-from reconciler.driver import DriverType, HostConfig
+from reconciler.driver import DriverType, Files, HostConfig
 from reconciler.identity import Identity
 from reconciler_libvirt import DRIVER
 from reconciler_libvirt.channel import Channel
@@ -58,7 +58,7 @@ class LibvirtBench:
     def __init__(self, host: Host, image: GuestImage, folder: Path) -> None:
         self.host = host
         self.image = image
-        self.files = Folder(folder)
+        self.files: Files = Folder(folder)
         self.connection = libvirt.open(host.uri)
         deadlines = {"stop_deadline": STOP_DEADLINE, "follow_deadline": FOLLOW_DEADLINE}
         wires = {"physical_networks": {"uplink": {"interface": WIRE}}}

@@ -6,12 +6,26 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
 from reconciler.address import Address, ObjectKey
 from reconciler.driver import DriverError, ErrorClass, Notice, Progress
 from reconciler.objects import Observed, Wanted
 from reconciler.observation import Complete, Failed, Sighting, Snapshot
-from reconciler.plan import Plan, Source, Step
+from reconciler.plan import Plan, Source, Step, Verb
+
+Script = Callable[[Observed | None], Observed | None]
+"""What happens in a step: it gets what stands, and returns what is to be read back."""
+
+
+class NoFiles:
+    """What hosts that are only looked at ask nothing of."""
+
+    def fetch(self, source: str, sha256: str) -> Path:
+        raise AssertionError(source)
+
+    def secret(self, name: str) -> str:
+        raise AssertionError(name)
 
 
 class MemoryHost:
@@ -24,7 +38,7 @@ class MemoryHost:
         self.name = name
         self.objects: dict[ObjectKey, Observed] = {}
         self.commits: list[str] = []
-        self.script: defaultdict[str, list[BaseException | Callable[[Observed | None], Observed | None]]]
+        self.script: defaultdict[str, list[BaseException | Script]]
         self.script = defaultdict(list)
         self.readiness: dict[str, list[str | DriverError]] = {}
         self.asked: list[str] = []
@@ -128,12 +142,22 @@ def observed(wanted: Wanted) -> Observed:
     )
 
 
-def step(name: str, *after: str, host: str = "kvm-01", verb: str = "create", **fields: str | int) -> Step:
+def signalling(event: threading.Event) -> Script:
+    """What happens in a step that tells so, and changes nothing else."""
+
+    def happens(now: Observed | None) -> Observed | None:
+        event.set()
+        return now
+
+    return happens
+
+
+def step(name: str, *after: str, host: str = "kvm-01", verb: Verb = "create", **fields: str | int) -> Step:
     """A step whose id is the name of its instance."""
     address = Address("Instance", "shop", name)
     key = ObjectKey(host, address)
     wanted = None if verb == "delete" else Wanted(key=key, origin=address, fields=dict(fields))
-    return Step(id=name, key=key, verb=verb, wanted=wanted, paths=tuple(sorted(fields)), after=after)  # type: ignore[arg-type]
+    return Step(id=name, key=key, verb=verb, wanted=wanted, paths=tuple(sorted(fields)), after=after)
 
 
 def plan(*steps: Step) -> Plan:

@@ -12,6 +12,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -72,7 +73,7 @@ class Remote(msgspec.Struct, frozen=True):
 
     host: Host
     door: Door
-    connection: dict[str, object]
+    connection: dict[str, Any]
     folder: Path
 
 
@@ -103,7 +104,7 @@ def by_tls(host: Host, folder: Path) -> Iterator[Remote]:
     authority = Authority(folder)
     authority.issue("server", NAME, "tls_www_server", f'dns_name = "{NAME}"')
     authority.issue("client", "controller", "tls_www_client")
-    settings = {"ca_file": folder / "cacert.pem", "cert_file": folder / "servercert.pem"}
+    settings: dict[str, object] = {"ca_file": folder / "cacert.pem", "cert_file": folder / "servercert.pem"}
     settings |= {"key_file": folder / "serverkey.pem", "listen_addr": "127.0.0.1"}
     before = (host.folder / "etc/libvirtd.conf").read_text()
     lines = [f'{name} = "{value}"\n' for name, value in settings.items()]

@@ -14,8 +14,7 @@ _PORTS = st.tuples(st.integers(1, 65535), st.integers(1, 65535)).map(lambda pair
 
 def networks(family: Ethertype) -> st.SearchStrategy[str]:
     """CIDRs of a family, of every length."""
-    version, bits = (4, 32) if family == "IPv4" else (6, 128)
-    addresses = st.ip_addresses(v=version)
+    addresses, bits = (st.ip_addresses(v=4), 32) if family == "IPv4" else (st.ip_addresses(v=6), 128)
     return st.builds(
         lambda address, length: str(ipaddress.ip_network((address, length), strict=False)),
         addresses,

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -74,7 +75,7 @@ class Guarded(msgspec.Struct):
         return ran
 
     @property
-    def environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, Any]:
         return {"WEB_SEED": self.vault.read_text(encoding="utf-8")} if self.source == "environment" else {}
 
     def trust(self, source: str) -> None:

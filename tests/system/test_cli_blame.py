@@ -29,7 +29,7 @@ def blame(desk: Desk, *arguments: str) -> list[dict[str, Any]]:
     return values
 
 
-def lines(value: dict[str, Any], which: str = "lines") -> list[tuple[str, str, str]]:
+def lines(value: dict[str, Any], which: str = "lines") -> list[tuple[str, str, str | None]]:
     return [(one["how"], f"{one['address']} {one['path']}", one["commit"]) for one in value[which]]
 
 

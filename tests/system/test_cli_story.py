@@ -6,6 +6,7 @@ import json
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -131,7 +132,7 @@ def test_drift_is_seen_and_apply_repairs_it(applied: Desk) -> None:
 
 def test_rules_that_were_flushed_are_missed_and_put_back_without_a_question(applied: Desk) -> None:
     state = json.loads(applied.by_hand("show"))
-    flushed = {name: {} for name in ("tables", "groups", "filters")}
+    flushed: dict[str, Any] = {name: {} for name in ("tables", "groups", "filters")}
     assert all(state[name] for name in flushed)
     applied.state_file().write_text(json.dumps(state | flushed) + "\n", encoding="utf-8")
     drift = applied.run("drift")
@@ -247,7 +248,7 @@ def test_all_mistakes_come_in_one_pass_with_their_places(desk: Desk) -> None:
 def test_readers_that_leave_and_full_disks_never_stop_an_apply(desk: Desk) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    with open(writing, "wb") as nobody:  # noqa: PTH123 - a descriptor
+    with os.fdopen(writing, "wb") as nobody:
         assert desk.run_into(nobody, "apply") == 0
     assert "Running" in desk.run("get", "instances").out
     desk.edit("flavors.yaml", "512Mi", "1Gi")

@@ -13,7 +13,7 @@ import pytest
 
 from reconciler.cli.program import COMMANDS
 from reconciler.kinds import REGISTRY
-from reconciler.trust import FleetTrust
+from reconciler.trust.fields import FleetTrust
 from reconciler_libvirt.settings import Settings
 from tests.support.command import Desk
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -34,7 +35,7 @@ def files(**more: bytes) -> dict[str, bytes]:
     return found | {"images/disk.raw": DISK} | more
 
 
-def web(project: str, **more: object) -> dict[str, object]:
+def web(project: str, **more: Any) -> dict[str, Any]:
     usual = {"flavor": "small", "image": "tiny", "networks": {"lan": {}}, "placement": {"host": HOMES[project]}}
     return manifest("Instance", "web", {**usual, "userDataFrom": {"file": "data"}, **more}, project=project)
 
@@ -52,8 +53,8 @@ def repository(tmp_path: Path) -> Repository:
     return made
 
 
-def options(repository: Repository, **more: object) -> Options:
-    return Options(**{"repo": repository.path, "rev": "HEAD", **more})  # type: ignore[arg-type]
+def options(repository: Repository, **more: Any) -> Options:
+    return Options(**{"repo": repository.path, "rev": "HEAD", **more})
 
 
 def applied(options: Options) -> None:
@@ -63,7 +64,7 @@ def applied(options: Options) -> None:
         record_round(round_, round_.plan, outcomes, "me")
 
 
-def seen(repository: Repository, **more: object) -> Look:
+def seen(repository: Repository, **more: Any) -> Look:
     """The plan; it must be that of the whole."""
     found = look(options(repository, **more))
     with plan_round(options(repository, **more)) as round_:
@@ -180,7 +181,7 @@ def test_a_quota_that_is_raised_and_used_at_once_is_refused_all_the_same(reposit
     applied(options(repository))
     assert seen(repository).plan.empty
     raised = blob(manifest("Project", "shop", {"quotas": {"instances": 2}})).data
-    more = manifest("Instance", "more", {**web("shop")["spec"]}, project="shop")  # type: ignore[dict-item]
+    more = manifest("Instance", "more", {**web("shop")["spec"]}, project="shop")
     repository.commit({"shop/project.yaml": raised, "shop/more.yaml": blob(more).data})
     with pytest.raises(Untrusted, match="quota"):
         look(options(repository))

@@ -163,8 +163,8 @@ EXTRAS = {
 
 
 def test_every_finer_trait_is_taken_by_libvirt_read_back_and_given_up(rig: Rig, keys: Keys) -> None:
-    fine, volumes = {"maxVcpus": 4, "extraSpecs": EXTRAS}, {"data": {}}
-    image = {"hw_qemu_guest_agent": False}
+    fine, image = {"maxVcpus": 4, "extraSpecs": EXTRAS}, {"hw_qemu_guest_agent": False}
+    volumes: dict[str, Any] = {"data": {}}
     wanted = _scene(rig, keys.public, fine, image, powerState="Stopped", volumes=volumes)
     assert len([path for path in wanted[WEB].fields if path.startswith("extra.")]) == len(EXTRAS)
     rig.make(each for address, each in wanted.items() if address != WEB)

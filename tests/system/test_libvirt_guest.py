@@ -97,7 +97,7 @@ def test_an_unplugged_nic_is_seen_and_plugged_in_again(rig: Rig, libvirt_host: H
     rig.make(wanted.values())
     (nic,) = rig.driver._site.table.observe().nics.values()  # type: ignore[attr-defined]
     libvirt_host.run("ip", "link", "set", "dev", nic.tap, "nomaster")
-    assert rig.look(wanted[WEB]).stored["nics.lan.filter"] == "broken: the tap is unplugged"  # type: ignore[union-attr]
+    assert rig.seen(wanted[WEB]).stored["nics.lan.filter"] == "broken: the tap is unplugged"
     _update(rig, wanted[WEB])
 
 
@@ -119,7 +119,7 @@ def test_a_network_that_somebody_undefined_is_made_permanent_with_its_names(rig:
     wanted = rig.scene()
     rig.make(wanted.values())
     clean.connection.networkLookupByName(rig.name(LAN)).undefine()
-    assert rig.look(wanted[LAN]).stored == {}  # type: ignore[union-attr]
+    assert rig.seen(wanted[LAN]).stored == {}
     _update(rig, wanted[LAN], Impact.NONE)
     network = clean.connection.networkLookupByName(rig.name(LAN))
     assert network.isPersistent()
@@ -132,7 +132,7 @@ def test_a_paused_guest_goes_on(rig: Rig, clean: LibvirtBench) -> None:
     rig.make(wanted.values())
     boot = clean.boot(rig.name(WEB))
     clean.connection.lookupByName(rig.name(WEB)).suspend()
-    assert rig.look(wanted[WEB]).stored["powerState"] == "Paused"  # type: ignore[union-attr]
+    assert rig.seen(wanted[WEB]).stored["powerState"] == "Paused"
     _update(rig, wanted[WEB])
     assert clean.boot(rig.name(WEB)) == boot
 

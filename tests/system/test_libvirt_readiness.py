@@ -18,10 +18,10 @@ GUEST = Address.parse(WEB)
 IP = "10.77.0.10"
 
 
-def test_a_guest_that_is_paused_or_boots_nothing_has_no_address(rig: Rig) -> None:
+def test_a_guest_that_is_paused_or_boots_nothing_has_no_address(rig: Rig, clean: LibvirtBench) -> None:
     rig.make(rig.scene(image="other").values())
     assert rig.driver.ready(GUEST, "address") == f"nobody answers for its address {IP} yet"
-    domain = rig.bench.connection.lookupByName(rig.name(WEB))
+    domain = clean.connection.lookupByName(rig.name(WEB))
     domain.suspend()
     assert rig.driver.ready(GUEST, "address") == "it is paused"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from reconciler.driver import DriverError
@@ -21,16 +23,15 @@ LARGER = manifest("Flavor", "larger", vcpus=2, memory="128Mi", disk="1Gi")
 GROWN = manifest("Flavor", "grown", vcpus=1, memory="128Mi", disk="2Gi")
 
 
-def _scene(rig: Rig, flavor: str = "small", **web: object) -> dict[str, Wanted]:
+def _scene(rig: Rig, flavor: str = "small", **web: Any) -> dict[str, Wanted]:
     return rig.scene(DATA, LARGER, GROWN, flavor=flavor, volumes={"data": {}}, **web)
 
 
 def _written_to(host: Host, domain: str) -> list[str | None]:
     """The files that the guest's root and data disks are written to, as they are stored and as they run."""
     trees = [parse(host.virsh("dumpxml", *form, domain)) for form in (("--inactive",), ())]
-    return [
-        attribute(device(tree, "disk", alias), "source", "file") for tree in trees for alias in (ROOT, f"{VOLUME}data")
-    ]
+    disks = [device(tree, "disk", alias) for tree in trees for alias in (ROOT, f"{VOLUME}data")]
+    return [None if disk is None else attribute(disk, "source", "file") for disk in disks]
 
 
 def test_a_snapshot_on_a_guests_disks_is_left_on_them(rig: Rig, clean: LibvirtBench, libvirt_host: Host) -> None:

@@ -47,7 +47,7 @@ def test_a_volume_is_made_grown_marked_and_deleted_without_a_trace(
     watch = Watch()
     rig.create(data, watch)
     assert watch.calls == []
-    assert rig.look(data).guards == ()  # type: ignore[union-attr]
+    assert rig.seen(data).guards == ()
     marked = _scene(rig, **spec, size="96Mi", deletionPolicy="Delete", protected=True)[DATA]
     grown = rig.update(marked)
     assert (grown.stored["size"], grown.guards) == (96 * MIB, ("deletable", "protected"))

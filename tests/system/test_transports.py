@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -49,13 +50,13 @@ def clean(request: pytest.FixtureRequest) -> Iterator[LibvirtBench]:
         yield made
 
 
-def leading(clean: LibvirtBench, connection: dict[str, object]) -> HostConfig:
+def leading(clean: LibvirtBench, connection: dict[str, Any]) -> HostConfig:
     """The bench's host, reached another way."""
     kept = {name: value for name, value in clean.config.connection.items() if name in ("pool", "stop_deadline")}
     return replace(clean.config, connection=kept | connection)
 
 
-def refusal(clean: LibvirtBench, connection: dict[str, object]) -> str:
+def refusal(clean: LibvirtBench, connection: dict[str, Any]) -> str:
     """Why a host cannot be opened."""
     with pytest.raises(DriverError) as refused:
         DRIVER.open(leading(clean, connection), clean.files)
@@ -63,7 +64,7 @@ def refusal(clean: LibvirtBench, connection: dict[str, object]) -> str:
     return str(refused.value)
 
 
-def works(clean: LibvirtBench, connection: dict[str, object]) -> None:
+def works(clean: LibvirtBench, connection: dict[str, Any]) -> None:
     """Everything of a guest is made, seen, found unchanged, and heard of."""
     clean.config = leading(clean, connection)
     rig = Rig(clean)
@@ -103,7 +104,7 @@ def test_a_guest_is_made_through_ssh_alone(clean: LibvirtBench, ssh_host: Remote
 def test_a_guest_is_made_through_tls_with_a_host_channel_by_ssh(
     clean: LibvirtBench, ssh_host: Remote, tls_host: Remote
 ) -> None:
-    ssh = {"host": "127.0.0.1", "port": ssh_host.door.port, **ssh_host.connection["ssh"]}  # type: ignore[dict-item]
+    ssh = {"host": "127.0.0.1", "port": ssh_host.door.port, **ssh_host.connection["ssh"]}
     works(clean, {**tls_host.connection, "channel": {"ssh": ssh}})
 
 
@@ -198,7 +199,7 @@ def commands() -> list[str]:
 def test_a_host_with_another_key_is_not_spoken_to(clean: LibvirtBench, ssh_host: Remote, tmp_path: Path) -> None:
     known = tmp_path / "known"
     known.write_text(f"[127.0.0.1]:{ssh_host.door.port} {Keys.make(tmp_path / 'other').public}\n")
-    ssh = {**ssh_host.connection["ssh"], "known_hosts": str(known)}  # type: ignore[dict-item]
+    ssh = {**ssh_host.connection["ssh"], "known_hosts": str(known)}
     before = folders()
     assert "Host key verification failed" in refusal(clean, {**ssh_host.connection, "ssh": ssh})
     known.write_text("")
@@ -208,7 +209,7 @@ def test_a_host_with_another_key_is_not_spoken_to(clean: LibvirtBench, ssh_host:
 
 def test_a_key_that_the_host_does_not_know_is_told(clean: LibvirtBench, ssh_host: Remote, tmp_path: Path) -> None:
     stranger = str(Keys.make(tmp_path / "stranger").private)
-    ssh = {**ssh_host.connection["ssh"], "identity": stranger}  # type: ignore[dict-item]
+    ssh = {**ssh_host.connection["ssh"], "identity": stranger}
     assert "the host does not know our key" in refusal(clean, {**ssh_host.connection, "ssh": ssh})
 
 
@@ -218,7 +219,7 @@ def test_a_certificate_of_another_authority_is_refused(clean: LibvirtBench, tls_
     subprocess.run(["certtool", "--generate-privkey", "--outfile", tmp_path / "k"], check=True, capture_output=True)
     (tmp_path / "t").write_text('cn = "other"\nca\ncert_signing_key\n')
     other = ["certtool", "--generate-self-signed", "--load-privkey", tmp_path / "k", "--template", tmp_path / "t"]
-    subprocess.run([*other, "--outfile", tmp_path / "cacert.pem"], check=True, capture_output=True)
+    subprocess.run([*map(str, other), "--outfile", str(tmp_path / "cacert.pem")], check=True, capture_output=True)
     assert "certificate" in refusal(clean, {**tls_host.connection, "tls": {"pki": str(tmp_path)}})
 
 

@@ -47,10 +47,11 @@ class Shop(Desk):
         assert ran.code == 0, ran.err
         return _calls(ran.err)
 
-    def by_hand(self, *arguments: str) -> None:
+    def by_hand(self, *arguments: str) -> str:
         """Change the simulated host behind everybody's back."""
         done = CliRunner().invoke(main, [str(self.store.path), *arguments])
         assert done.exit_code == 0, done.output
+        return done.output
 
     def plan(self) -> Any:
         """The plan, as JSON."""

@@ -71,6 +71,7 @@ class Story(Told):
             PATIENCE,
             f"{address} to answer {command!r} over SSH",
         )
+        assert done
         return done.stdout.strip()
 
     def reaches(self, address: str, role: str, target: str, port: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from reconciler.listener import Silent
 from reconciler.objects import Observed
 from reconciler.plan import Outcome, Step
 from tests.support.carried_out import Recorder, run, statuses, transient
-from tests.support.memory_driver import MemoryHost, plan, step
+from tests.support.memory_driver import MemoryHost, plan, signalling, step
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def test_independent_steps_run_at_the_same_time_up_to_the_bound(host: MemoryHost
 def test_a_slow_host_holds_up_no_other() -> None:
     slow, quick, finished = MemoryHost("slow"), MemoryHost("quick"), threading.Event()
     slow.script["s1"].append(lambda now: (finished.wait(5) and now) or None)
-    quick.script["q9"].append(lambda now: finished.set() or now)
+    quick.script["q9"].append(signalling(finished))
     steps = [step(f"s{n}", host="slow") for n in range(1, 10)] + [step(f"q{n}", host="quick") for n in range(1, 10)]
     assert set(statuses(run(steps, slow, quick)).values()) == {"succeeded"}
 
@@ -177,7 +178,7 @@ def test_what_another_run_has_made_elsewhere_meanwhile_is_not_made_again() -> No
 
 
 def test_an_address_that_another_run_has_given_away_meanwhile_is_not_given_again(host: MemoryHost) -> None:
-    nic: dict[str, str | int] = {"nics.lan.network": "Network/shop/lan", "nics.lan.address": "10.10.0.2"}
+    nic: dict[str, Any] = {"nics.lan.network": "Network/shop/lan", "nics.lan.address": "10.10.0.2"}
     run([step("web", **nic)], host)
     again = run([step("web", **nic, vcpus=2), step("db", **nic), step("other", **nic, verb="update")], host)
     assert statuses(again) == {"web": "succeeded", "db": "failed", "other": "failed"}

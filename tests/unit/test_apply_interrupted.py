@@ -11,7 +11,7 @@ from reconciler.listener import Silent
 from reconciler.objects import Observed
 from reconciler.plan import Step
 from tests.support.carried_out import Recorder, run, statuses, transient
-from tests.support.memory_driver import MemoryHost, step
+from tests.support.memory_driver import MemoryHost, signalling, step
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def host() -> MemoryHost:
 
 def test_an_interrupted_run_finishes_what_runs_and_starts_nothing(host: MemoryHost) -> None:
     stop = threading.Event()
-    host.script["a"].append(lambda now: stop.set() or now)
+    host.script["a"].append(signalling(stop))
     steps = [step("a"), step("b"), step("c", "a"), step("d", "c")]
     assert statuses(run(steps, host, stop=stop)) == {"a": "succeeded", "b": "not-run", "c": "not-run", "d": "not-run"}
     assert not host.locked

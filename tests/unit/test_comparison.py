@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from reconciler.comparison import between
@@ -15,7 +17,7 @@ from tests.support.fleet import Manifest
 SOURCE = Source(commit="c0ffee", base="decaf")
 
 
-def at(*more: Manifest, hosts: tuple[str, ...] = ("kvm-01",), **small: object) -> Desired:
+def at(*more: Manifest, hosts: tuple[str, ...] = ("kvm-01",), **small: Any) -> Desired:
     """A fleet whose flavor is said here; its hosts are real ones."""
     flavor = fleet.flavor(**small)
     return fleet.desired(fleet.fleet(), *map(fleet.host, hosts), flavor, fleet.image(), fleet.network(), *more)

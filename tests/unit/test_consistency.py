@@ -151,8 +151,8 @@ def test_without_cidr6_there_is_no_ipv6_address() -> None:
 
 
 SECOND = host("kvm-02")
-ON_SECOND = {"placement": {"host": "kvm-02"}}
-ON_FIRST = {"placement": {"host": "kvm-01"}}
+ON_SECOND: dict[str, Any] = {"placement": {"host": "kvm-02"}}
+ON_FIRST: dict[str, Any] = {"placement": {"host": "kvm-01"}}
 OFFICE = network("wire", **WIRE, cidr="10.10.0.0/16")
 TAGGED = network("other", **WIRE, vlan=7, cidr="10.40.0.0/24")
 TWO_WIRES = [network("wire", **WIRE, cidr="10.40.0.0/16"), TAGGED]

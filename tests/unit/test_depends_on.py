@@ -192,7 +192,7 @@ def test_what_is_renamed_is_waited_for_once_it_has_its_new_name() -> None:
 def test_what_is_held_under_its_old_name_is_waited_for_under_that() -> None:
     wire = fleet.network(mode="bridge", physicalNetwork="wire")
     base = [fleet.fleet(), fleet.flavor(), fleet.image(), wire, *map(fleet.host, PAIR)]
-    here = {"placement": {"host": PAIR[0]}, "readiness": "tcp:5432"}
+    here: dict[str, Any] = {"placement": {"host": PAIR[0]}, "readiness": "tcp:5432"}
     world = World(hosts=PAIR)
     world = world.applied(world.plan(fleet.desired(*base, fleet.volume(host=PAIR[1]), fleet.instance("old", **here))))
     renamed = fleet.instance("db", "shop/old", volumes={"data": {}}, **here)
@@ -206,7 +206,7 @@ def test_no_guest_is_started_whose_dependency_is_left_stopped_and_all_else_goes_
     """A step that could only fail in each run would keep everything else of it from being done."""
     base = [fleet.fleet(), fleet.flavor(), fleet.image(), *map(fleet.host, PAIR), fleet.group("web")]
     base += [fleet.network(mode="bridge", physicalNetwork="wire"), fleet.flavor("large", memory="1Gi")]
-    here = {"placement": {"host": PAIR[0]}}
+    here: dict[str, Any] = {"placement": {"host": PAIR[0]}}
     world = World(hosts=PAIR)
     world = world.applied(world.plan(fleet.desired(*base, fleet.volume(host=PAIR[1]), app(**here), db(**here))))
     down = {key: _stopped(each) if each.key.address == web("db") else each for key, each in world.objects.items()}

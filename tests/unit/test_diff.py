@@ -99,7 +99,7 @@ def test_both_forms_count(stored: int, running: int | None, form: str, impact: I
 
 
 def test_what_runs_is_corrected_live_where_the_driver_can() -> None:
-    fields = {"nics_lan_filter": "enforced"}
+    fields: dict[str, Any] = {"nics_lan_filter": "enforced"}
     field = only(wanted(**fields), observed(**fields, running={"nics_lan_filter": "absent"}, owned=fields))
     assert (field.form, field.impact, field.origin) == ("running", Impact.LIVE, "drift")
 
@@ -126,7 +126,11 @@ def test_a_mark_that_is_lifted_is_a_change_too() -> None:
 
 
 def test_a_nic_that_comes_does_so_as_a_whole() -> None:
-    nic = {"nics_lan_network": "Network/shop/lan", "nics_lan_filter": "enforced", "nics_lan_dnsName": "web-1"}
+    nic: dict[str, Any] = {
+        "nics_lan_network": "Network/shop/lan",
+        "nics_lan_filter": "enforced",
+        "nics_lan_dnsName": "web-1",
+    }
     (case,) = cases(wanted(vcpus=1, **nic), observed(vcpus=1, running={"vcpus": 1}))
     assert {field.impact for field in case.change.fields} == {Impact.RESTART}
 

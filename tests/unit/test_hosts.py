@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import threading
 import time
-from pathlib import Path
 
 from reconciler.address import Address, ObjectKey
 from reconciler.driver import DriverError, DriverType, ErrorClass, Files, HostConfig
 from reconciler.hosts import Reached, reach
+from reconciler.impact import ImpactTable
 from reconciler.objects import Wanted
 from reconciler.observation import Complete, Failed, Snapshot
-from tests.support.memory_driver import MemoryHost, observed
-
-
-class NoFiles:
-    def fetch(self, source: str, sha256: str) -> Path:
-        raise AssertionError("observing fetches nothing")
+from tests.support.memory_driver import MemoryHost, NoFiles, observed
 
 
 class Type:
     """A driver type whose hosts behave as their names say."""
 
     name = "memory"
-    impacts = ()
+    impacts: ImpactTable = ()
 
     def __init__(self) -> None:
         self.opened: dict[str, MemoryHost] = {}
         self.release = threading.Event()
         self.together = threading.Barrier(2)
+
+    def check(self, host: HostConfig) -> None:
+        raise AssertionError("its section was checked when it was read")
 
     def open(self, host: HostConfig, files: Files) -> MemoryHost:
         if host.name == "refuses":

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
 import msgspec
 import pytest
 
 from reconciler.address import Address
 from reconciler.islands import COMMON, Remembered, partition
-from reconciler.observation import Failed
+from reconciler.observation import Failed, Snapshot
 from reconciler.plan import Plan
 from reconciler.planning import planned as planned_on
 from reconciler.shortcut import Shortcut, to_remember
@@ -20,7 +23,7 @@ from tests.support.world import World
 HOSTS = {"blog": "kvm-01", "ops": "kvm-02", "shop": "kvm-03"}
 
 
-def instance(project: str, name: str = "a", **spec: object) -> Manifest:
+def instance(project: str, name: str = "a", **spec: Any) -> Manifest:
     usual = {"flavor": "small", "image": "debian", "networks": {"lan": {}}, "placement": {"host": HOSTS[project]}}
     return manifest("Instance", name, project, **{**usual, **spec})
 
@@ -50,7 +53,7 @@ def planned(before: dict[str, Manifest], after: dict[str, Manifest], world: Worl
     eyes, all_of_it = Eyes(world, glances=True), whole(after, world)
     made = Shortcut(Commit(after), Memory(), standing, eyes).plan()
     assert made is None or (all_of_it and made.plan == all_of_it[1].plan)
-    return made and made.plan, eyes.observed
+    return made.plan if made else None, eyes.observed
 
 
 def test_what_is_joined_over_others_is_one_island() -> None:
@@ -175,7 +178,7 @@ def test_when_a_host_moves_the_others_of_its_island_are_observed_too() -> None:
 
 def test_networks_of_one_wire_are_compared_wherever_they_are() -> None:
     def wire(project: str, number: int) -> Manifest:
-        spec = {"cidr": f"10.{number}.0.0/24", "mode": "bridge", "physicalNetwork": "wire", "vlan": 7}
+        spec: dict[str, Any] = {"cidr": f"10.{number}.0.0/24", "mode": "bridge", "physicalNetwork": "wire", "vlan": 7}
         return manifest("Network", "wire", project, **spec)
 
     before = three(one=wire("blog", 20), other=wire("ops", 21))
@@ -216,8 +219,8 @@ def test_what_it_came_to_is_remembered_for_the_next_plan() -> None:
 @pytest.mark.parametrize("state", ["Active", "Maintenance"])
 def test_as_long_as_a_host_is_not_seen_the_whole_is_planned(state: str) -> None:
     class Blind(Eyes):
-        def see(self, *asked):  # type: ignore[no-untyped-def]
-            return [each if each.host != "kvm-02" else failed for each in super().see(*asked)]
+        def see(self, known: Mapping[str, str], hosts: Collection[str] | None = None) -> Iterator[Snapshot]:
+            return (each if each.host != "kvm-02" else failed for each in super().see(known, hosts))
 
     manifests = three(**{"kvm-02": fleet.host("kvm-02", state=state)})
     world = built(three())

@@ -42,7 +42,7 @@ NETWORKS: list[tuple[dict[str, Any], list[str], str]] = [
     ({"cidr": "10.10.0.0/024"}, ["bad-cidr"], "a prefix with a zero"),
     ({"cidr": "10.10.0.0/24 "}, ["bad-cidr"], "a space"),
     ({"cidr": "10.010.0.0/24"}, ["bad-cidr"], "octal, perhaps"),
-    ({"cidr": "١٠.10.0.0/24"}, ["bad-cidr"], "Arabic digits"),  # noqa: RUF001
+    ({"cidr": "\u0661\u0660.10.0.0/24"}, ["bad-cidr"], "Arabic digits"),
     ({"gateway": "10.10.0.254"}, [], "any address of it"),
     ({"gateway": "10.10.0.0"}, ["address-reserved"], "its own address"),
     ({"gateway": "10.10.0.255"}, ["address-reserved"], "its broadcast address"),

@@ -63,16 +63,22 @@ def test_any_value_that_is_noted_reads_back_or_is_refused(noted: dict[str, Value
     assert ledger.read(parse(written), FLEET, "Instance") == record
 
 
+def _metadata(root: Element) -> Element:
+    found = root.find("metadata")
+    assert found is not None
+    return found
+
+
 def test_what_others_wrote_beside_it_stays() -> None:
     root = _root()
-    SubElement(root.find("metadata"), "{urn:somebody}note").text = "keep"  # type: ignore[arg-type]
+    SubElement(_metadata(root), "{urn:somebody}note").text = "keep"
     ledger.place(root, replace(RECORD, commit="decade"))
     assert root.findtext("metadata/{urn:somebody}note") == "keep"
     assert ledger.read(root, FLEET, "Instance").commit == "decade"
 
 
 def _twice(root: Element) -> None:
-    root.find("metadata").append(copy.deepcopy(_mark(root)))  # type: ignore[union-attr]
+    _metadata(root).append(copy.deepcopy(_mark(root)))
 
 
 def _oversized(root: Element) -> None:

@@ -17,7 +17,7 @@ from tests.support.world import World, facts_of
 
 GIB = 1 << 30
 DATA = Address("Volume", "shop", "data")
-WIRED = {"networks": {"wire": {}}}
+WIRED: Manifest = {"networks": {"wire": {}}}
 
 
 def of(*more: Manifest, first: Any = None, second: Any = None, image: Any = None) -> Desired:

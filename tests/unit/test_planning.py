@@ -16,8 +16,8 @@ from tests.support.fleet import web
 from tests.support.world import World
 
 GROUP = Address("SecurityGroup", "shop", "default")
-FAR = {"networks": {"far": {}}, "placement": {"host": "kvm-02"}}
-NEAR = {"placement": {"host": "kvm-01"}}
+FAR: fleet.Manifest = {"networks": {"far": {}}, "placement": {"host": "kvm-02"}}
+NEAR: fleet.Manifest = {"placement": {"host": "kvm-01"}}
 
 
 def standing(*manifests: fleet.Manifest) -> World:
@@ -271,7 +271,7 @@ def test_an_address_is_given_once_no_group_lets_it_in_that_should_not(nic: dict[
 def test_a_guest_that_lies_open_and_is_left_so_is_told_of() -> None:
     base = [fleet.fleet(), fleet.flavor(), fleet.image(), fleet.host("kvm-01"), fleet.host("kvm-02")]
     base.append(fleet.network(mode="bridge", physicalNetwork="wire"))
-    here = {"placement": {"host": "kvm-01"}}
+    here: fleet.Manifest = {"placement": {"host": "kvm-01"}}
     world = World(hosts=("kvm-01", "kvm-02"))
     world = world.applied(world.plan(fleet.desired(*base, fleet.volume(host="kvm-02"), fleet.instance(**here))))
     key = next(key for key in world.objects if key.address == web())

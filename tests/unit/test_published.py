@@ -103,7 +103,7 @@ def test_a_guest_that_is_left_down_is_so_in_a_plan_on_what_was_published() -> No
     desired = declared()
     world = World().applied(World().plan(desired))
     key = ObjectKey("kvm-01", WEB)
-    world = msgspec.structs.replace(world, objects=world.objects | {key: fallen(world.objects[key], "guest")})
+    world = msgspec.structs.replace(world, objects={**world.objects, key: fallen(world.objects[key], "guest")})
     seen = travelled(published(desired, world.snapshots()))
     told = against(desired, seen, user_data(desired), Source(commit="c0ffee"))
     assert told.left_down == world.plan(desired).left_down != {}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -23,9 +24,9 @@ def signer(tmp_path: Path) -> Signer:
     return Signer.make(tmp_path)
 
 
-def code_of(data: bytes, fleet_id: str = ID, **more: object) -> str:
+def code_of(data: bytes, fleet_id: str = ID, **more: Any) -> str:
     with pytest.raises(DiagnosticError) as failure:
-        opened(data, fleet_id, **more)  # type: ignore[arg-type]
+        opened(data, fleet_id, **more)
     (found,) = failure.value.diagnostics
     return found.code
 

@@ -15,7 +15,7 @@ from reconciler.objects import Await, Readiness
 from reconciler.plan import Step
 from reconciler.readiness import Pace
 from tests.support.carried_out import Recorder, run, statuses, transient
-from tests.support.memory_driver import MemoryHost, plan, step
+from tests.support.memory_driver import MemoryHost, plan, signalling, step
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_a_transient_error_of_a_look_is_no_verdict(host: MemoryHost) -> None:
 
 
 def test_people_hear_what_is_waited_for_when_it_changes_and_now_and_then(host: MemoryHost) -> None:
-    host.readiness["db"] = ["no address"] * 12 + ["no agent", ""]
+    host.readiness["db"] = [*["no address"] * 12, "no agent", ""]
     recorder = Recorder()
     run([starting("db")], host, listener=recorder, pace=Clock().pace)
     assert recorder.notes == [
@@ -114,7 +114,7 @@ def test_a_restart_that_leaves_its_guest_stopped_has_failed(host: MemoryHost) ->
 def test_a_guest_that_is_waited_for_keeps_no_worker_from_other_steps(host: MemoryHost) -> None:
     made = threading.Event()
     host.readiness["db"] = ["no"]
-    host.script["last"].append(lambda now: made.set() or now)
+    host.script["last"].append(signalling(made))
     pace = Pace(sleep=lambda seconds: made.wait(5) and host.readiness.update(db=[""]))
     assert set(statuses(run([starting("db"), step("last")], host, workers=1, pace=pace)).values()) == {"succeeded"}
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -29,8 +30,8 @@ def repository(tmp_path: Path) -> Repository:
     return Repository(tmp_path / "fleet")
 
 
-def run(*outcomes: Outcome, time: str = "2026-01-01T00:00:00.000+00:00", **more: object) -> Run:
-    plan = Plan(fleet="acme", fleet_id=FLEET, source=Source(), steps=(WEB,), **more)  # type: ignore[arg-type]
+def run(*outcomes: Outcome, time: str = "2026-01-01T00:00:00.000+00:00", **more: Any) -> Run:
+    plan = Plan(fleet="acme", fleet_id=FLEET, source=Source(), steps=(WEB,), **more)
     return record.run_of(plan, outcomes, time=time, by="ada@desk")
 
 

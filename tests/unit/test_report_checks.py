@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -23,14 +24,14 @@ ANYONE = "ingress IPv4 tcp 443 from anyone"
 SOME = "ingress IPv4 tcp 443 from 10.0.0.0/8"
 
 
-def plan_of(*changes: Change, **more: object) -> Plan:
-    return Plan(fleet="lab", fleet_id="id", source=Source(commit="c0ffee"), changes=changes, **more)  # type: ignore[arg-type]
+def plan_of(*changes: Change, **more: Any) -> Plan:
+    return Plan(fleet="lab", fleet_id="id", source=Source(commit="c0ffee"), changes=changes, **more)
 
 
-def change(number: int = 1, **more: object) -> Change:
+def change(number: int = 1, **more: Any) -> Change:
     key = ObjectKey("kvm-01", Address("Instance", "shop", f"web-{number}"))
-    usual = {"key": key, "action": "create", "impact": Impact.NONE, "place": Place("web.yaml", number)}
-    return Change(**(usual | more))  # type: ignore[arg-type]
+    usual: dict[str, Any] = {"key": key, "action": "create", "impact": Impact.NONE, "place": Place("web.yaml", number)}
+    return Change(**(usual | more))
 
 
 @pytest.mark.parametrize(

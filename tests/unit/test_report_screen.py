@@ -16,9 +16,13 @@ from reconciler.report.screen import Screen, Stream
 EVIL = "\x1b]52;c;AAAA\x07[red]\u202e"
 
 
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
 def as_terminal(environment: dict[str, str]) -> tuple[Stream, io.StringIO]:
-    file = io.StringIO()
-    file.isatty = lambda: True  # type: ignore[method-assign]
+    file = _Terminal()
     return Stream(file, environment), file
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from reconciler.address import Address, ObjectKey
 from reconciler.impact import Impact
-from reconciler.objects import Observed
+from reconciler.objects import Observed, Value
 from reconciler.observation import Failed, HostFacts, Partial, Sighting, Snapshot
-from reconciler.plan import Change, Consent, FieldChange, Granted, Plan, Refused, Source, Waiting
+from reconciler.plan import Action, Change, Consent, FieldChange, Granted, Origin, Plan, Refused, Source, Waiting
 from reconciler.report.line import plain
 from reconciler.report.survey import Survey, survey_lines, survey_value
 from reconciler.report.value import rough
@@ -31,7 +33,7 @@ FACTS = HostFacts(
 
 def test_a_host_is_told_with_what_it_has_what_is_ours_and_what_is_not() -> None:
     web = Observed(key=ObjectKey("kvm-01", WEB), origin=WEB, uid="u", stored={"memory": 1 << 29, "autostart": None})
-    details = {"state": "running", "memory": 2 << 30, "a": 1, "b": 2, "c": 3, "nothing": ""}
+    details: dict[str, Value] = {"state": "running", "memory": 2 << 30, "a": 1, "b": 2, "c": 3, "nothing": ""}
     mail = Sighting(kind="domain", name="mail", details=details)
     ours = Sighting(kind="domain", name="0123.shop.web-1", address=str(WEB))
     snapshot = Snapshot(host="kvm-01", facts=FACTS, objects=(web,))
@@ -71,17 +73,17 @@ def test_sizes_of_hosts_are_short(size: int, text: str) -> None:
     assert rough(size) == text
 
 
-def changed(consent: Consent, *origins: str, action: str = "update") -> Change:
+def changed(consent: Consent, *origins: Origin, action: Action = "update") -> Change:
     fields = tuple(
-        FieldChange(path=f"f{index}", before=1, after=2, impact=Impact.LIVE, origin=origin, consent=consent)  # type: ignore[arg-type]
+        FieldChange(path=f"f{index}", before=1, after=2, impact=Impact.LIVE, origin=origin, consent=consent)
         for index, origin in enumerate(origins)
     )
     key = ObjectKey("kvm-01", WEB)
-    return Change(key=key, action=action, impact=Impact.LIVE, consent=consent, fields=fields, reason="told")  # type: ignore[arg-type]
+    return Change(key=key, action=action, impact=Impact.LIVE, consent=consent, fields=fields, reason="told")
 
 
-def why(*changes: Change, **more: object) -> dict[Address, str]:
-    plan = Plan(fleet="acme", fleet_id="id", source=Source(), changes=changes, **more)  # type: ignore[arg-type]
+def why(*changes: Change, **more: Any) -> dict[Address, str]:
+    plan = Plan(fleet="acme", fleet_id="id", source=Source(), changes=changes, **more)
     return reasons(plan)
 
 

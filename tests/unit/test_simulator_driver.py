@@ -96,17 +96,18 @@ def test_a_step_that_is_tried_again_goes_on_where_it_was(
 
 
 @pytest.mark.parametrize(
-    ("kind", "status"), [("partial", Partial), ("error", Failed), ("transient", Failed), ("none", Complete)]
+    ("kind", "status", "objects"),
+    [("partial", Partial, 3), ("error", Failed, 0), ("transient", Failed, 0), ("none", Complete, 6)],
 )
 def test_an_observation_can_be_partial_or_fail(
-    bench: SimulatorBench, monkeypatch: pytest.MonkeyPatch, kind: str, status: type
+    bench: SimulatorBench, monkeypatch: pytest.MonkeyPatch, kind: str, status: type, objects: int
 ) -> None:
     Rig(bench).make(Rig(bench).scene().values())
     if kind != "none":
         _ask(monkeypatch, call="observe", kind=kind)
     snapshot = Rig(bench).snapshot()
     assert isinstance(snapshot.status, status)
-    assert len(snapshot.objects) == {Partial: 3, Failed: 0, Complete: 6}[status]
+    assert len(snapshot.objects) == objects
 
 
 def test_a_host_whose_state_is_damaged_is_not_an_empty_one(rig: Rig, bench: SimulatorBench) -> None:
@@ -154,7 +155,7 @@ def test_drift_by_hand_is_seen(rig: Rig, bench: SimulatorBench) -> None:
     assert (observed.stored["nics.lan.filter"], observed.stored["memory"]) == ("absent", 256 * MIB)
     assert "runs" in _by_hand(bench, "console", "web")
     _by_hand(bench, "stop", "web")
-    assert rig.look(scene[WEB]).running is None  # type: ignore[union-attr]
+    assert rig.seen(scene[WEB]).running is None
     assert "stopped" in _by_hand(bench, "console", "web")
     _by_hand(bench, "delete-volume", "web.root")
     _by_hand(bench, "plant", "network", rig.name("Network/default/wan"))
@@ -236,7 +237,7 @@ def test_a_network_takes_up_other_resolvers_with_an_interruption_of_a_moment(rig
     assert shown(rig.update(after[LAN], Impact.INTERRUPT, paths=("dns.servers",)), after[LAN]) == after[LAN].fields
     network = bench.store.read().networks[rig.name(LAN)]
     assert (network.breaks, network.running) == (1, network.stored)
-    assert rig.look(before[WEB]).running is not None  # type: ignore[union-attr]
+    assert rig.seen(before[WEB]).running is not None
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,9 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("call", "code", "reason"), REFUSALS)
-def test_what_a_hypervisor_refuses_is_refused(state: State, call, code, reason) -> None:  # type: ignore[no-untyped-def]
+def test_what_a_hypervisor_refuses_is_refused(
+    state: State, call: Callable[[State], None], code: str | None, reason: str
+) -> None:
     try:
         call(state)
         refused = None

@@ -229,13 +229,18 @@ def test_a_clean_work_tree_differs_in_nothing(repository: Repository) -> None:
 
 
 def test_files_that_manifests_name_are_compared_with_head_too(repository: Repository) -> None:
-    files = {"lab/keys/a.pub": "key a", "lab/keys/b.pub": "key b", "lab/disk.raw": b"\0" * 9, "lab/same.raw": b"\1"}
+    files: dict[str, str | bytes] = {
+        "lab/keys/a.pub": "key a",
+        "lab/keys/b.pub": "key b",
+        "lab/disk.raw": b"\0" * 9,
+        "lab/same.raw": b"\1",
+    }
     repository.commit({"lab/a.yaml": "a: 1\n", **files})
     tree = open_source(repository.path, rev="HEAD", path="lab")
     for path in ("lab/keys/a.pub", "lab/keys/b.pub", "lab/keys/missing.pub", "../outside"):
         tree.read_file(path)
-    images = ["disk.raw", "same.raw", "elsewhere.raw", "../outside"]
-    assert tree.named_differ(images) == []
+    named = ["disk.raw", "same.raw", "elsewhere.raw", "../outside"]
+    assert tree.named_differ(named) == []
     repository.write({"lab/keys/a.pub": "KEY A", "lab/disk.raw": b"\0" * 8})
     (repository.path / "lab" / "keys" / "b.pub").unlink()
-    assert tree.named_differ(images) == ["lab/disk.raw", "lab/keys/a.pub", "lab/keys/b.pub"]
+    assert tree.named_differ(named) == ["lab/disk.raw", "lab/keys/a.pub", "lab/keys/b.pub"]

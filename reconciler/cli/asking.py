@@ -42,16 +42,48 @@ def answers(
     from reconciler.serve.socket.client import HungUp, NoController, Unclear, ask
     from reconciler.serve.socket.protocol import End
 
+    path = socket or usual_socket(repo)
     try:
-        for answer in ask(socket or usual_socket(repo), question, patience):
+        for answer in ask(path, question, patience):
             if not isinstance(answer, End):
                 yield answer
             elif answer.code:
                 raise DiagnosticError(error("controller-refused", "controller does not do that", f"{answer.message}."))
     except (NoController, HungUp, Unclear) as problem:
-        said = str(problem)
-        detail = f"{said[:1].upper()}{said[1:]}.\nStart one: reconciler serve. What was done so far: reconciler history"
+        said = f"{problem}."
+        detail = "\n".join(filter(None, (f"{said[:1].upper()}{said[1:]}", _remedy(problem, path, repo))))
         raise DiagnosticError(error("no-controller", "no controller answers", detail)) from problem
+
+
+def _remedy(problem: Exception, socket: Path, repo: Path | None) -> str:
+    from reconciler.cli.elsewhere import whom_to_ask
+    from reconciler.serve.socket.client import NoController, Silent, Unclear, unstuck
+
+    if isinstance(problem, Silent):
+        return problem.do
+    if isinstance(problem, Unclear):
+        return ""
+    if not isinstance(problem, NoController):
+        return "Ask again: another one may have come."
+    if problem.stuck:
+        return unstuck()
+    if problem.forbidden:
+        return "Its own user, root and the group of its socket may ask it."
+    git_dir = _git_dir(repo)
+    if git_dir is None:
+        return "Start one: reconciler serve"
+    usual = usual_socket(git_dir) == socket.absolute()
+    return whom_to_ask(git_dir) if usual else "It listens where `serve` was told to by --socket, or in its repository."
+
+
+def _git_dir(repo: Path | None) -> Path | None:
+    """The Git directory of the repository that is meant, if there is one."""
+    from reconciler.source import SourceError, open_repository
+
+    try:
+        return Path(open_repository(repo or repository_here()).common_dir)
+    except SourceError:
+        return None
 
 
 def usual_socket(repo: Path | None) -> Path:

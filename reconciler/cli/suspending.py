@@ -58,7 +58,7 @@ def send(order: Order, screen: Screen) -> None:
             pass
     except DiagnosticError as problem:
         nobody = problem.__cause__
-        if order.verb == "accept" or not isinstance(nobody, NoController) or nobody.forbidden:
+        if order.verb == "accept" or not isinstance(nobody, NoController) or nobody.forbidden or nobody.stuck:
             raise
         _write(order)
         screen.say("No controller runs; it is written down in Git for the next one.")

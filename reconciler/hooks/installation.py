@@ -81,6 +81,15 @@ def install(deployment: Deployment, socket: Path | None) -> Installed:
     return Installed(folder=folder, written=tuple(written), configured=configured)
 
 
+def deploys(repository: Path) -> bool:
+    """Whether a push to a repository (its Git directory) runs our hooks, where they are looked for usually."""
+    try:
+        hook = _folder(repository)[0] / HOOKS[-1]
+        return MARK in hook.read_text(errors="replace")
+    except (DiagnosticError, OSError):
+        return False
+
+
 def script(name: str, deployment: Deployment, socket: Path | None) -> str:
     """The hook as it is written: all that it needs to know stands in it, by absolute paths."""
     return f"#!/bin/sh\n{MARK}\nexec {command(name, deployment, socket)}\n"

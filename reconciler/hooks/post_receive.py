@@ -178,7 +178,7 @@ def _not_ours(site: Site, owner: int) -> list[Line]:
 
 
 def _stuck(site: Site, why: str, do: str) -> list[Line]:
-    return [line(f"  {_sentence(why)}"), line(f"  For whoever runs it: {do}"), *_ask_later(site)]
+    return [line(f"  {_sentence(why)}"), line(f"  For whoever runs it. {do}"), *_ask_later(site)]
 
 
 def _ask_later(site: Site) -> list[Line]:

@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from reconciler.serve.checking import Deployment
-from reconciler.serve.socket.place import folder_of, socket_of
+from reconciler.serve.socket.place import FOLDER, folder_of, socket_of
 
-LOG = "worker.log"
 _MOST_LOG = 1 << 20
 """Bytes of a log after which another one is begun; the one before is kept."""
 _TOLD = 2000
@@ -81,6 +80,11 @@ def _arguments(deployment: Deployment) -> list[str]:
     return [*words, "--config", deployment.config] if deployment.config else words
 
 
+def log_of(repository: Path) -> Path:
+    """Where the workers of a repository (its Git directory) write what they do."""
+    return repository / FOLDER / "worker.log"
+
+
 def without_git(environment: Mapping[str, str]) -> dict[str, str]:
     """An environment without what Git tells a hook, and without what a login by ssh and a forge leave in it."""
     theirs = ("GIT_", "SSH_", "GL_", "GITEA_", "REMOTE_")
@@ -89,7 +93,7 @@ def without_git(environment: Mapping[str, str]) -> dict[str, str]:
 
 def _log(repository: Path) -> Path:
     """The log, for its owner alone: it may tell more than whoever pushes is told."""
-    log = folder_of(repository) / LOG
+    log = log_of(folder_of(repository).parent)
     if log.exists() and log.stat().st_size > _MOST_LOG:
         log.replace(log.with_suffix(".log.1"))
     os.close(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))

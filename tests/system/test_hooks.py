@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import signal
 import stat
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.cli.asking import answers
+from reconciler.diagnostic import DiagnosticError
 from reconciler.hooks.pre_receive import received
 from reconciler.hooks.site import Site
 from reconciler.report.screen import Screen, Stream
@@ -19,6 +22,7 @@ from reconciler.serve.checking import ChildChecker, Deployment, quarantined
 from reconciler.serve.controls import Push, Refusal, Tell, Update
 from reconciler.serve.socket.answering import Answering
 from reconciler.serve.socket.place import bound, connect, folder_of, socket_of
+from reconciler.serve.socket.protocol import AskStatus
 from reconciler.serve.socket.server import listening
 from tests.support.command import Desk
 from tests.support.controls import Remembering
@@ -330,9 +334,30 @@ def test_events_go_on_until_their_reader_leaves(bare: Bare, attended: Rememberin
     assert session.end() == 130
 
 
-def test_where_no_controller_runs_it_is_said_how_to_start_one(bare: Bare) -> None:
+def test_where_no_controller_runs_it_is_said_who_works_and_how_to_start_one(bare: Bare) -> None:
     for command in ("status", "events"):
         asked = bare.desk.run(command, "--repo", str(bare.path))
         assert asked.code == 1
-        assert "no controller answers" in asked.err
-        assert "reconciler serve" in asked.err
+        assert f"No controller listens at {bare.path}/reconciler/serve.sock." in asked.err
+        assert "Each push to it starts a worker, which ends with its work." in asked.err
+        assert f"tries again what failed: reconciler serve --repo {bare.path}" in asked.err
+
+
+def test_in_a_clone_it_is_said_where_a_controller_may_listen(bare: Bare) -> None:
+    assert "Start one: reconciler serve" in bare.desk.run("status").err
+    bare.desk.git("remote", "add", "origin", "https://ann:secret@git.example.org/fleet.git")
+    asked = bare.desk.run("status")
+    assert "This is a clone: ask where the controller runs" in asked.err
+    assert "secret" not in asked.err
+    bare.desk.git("remote", "set-url", "origin", str(bare.path))
+    assert f"one may listen: --repo {bare.path}" in bare.desk.run("status").err
+
+
+def test_whoever_asks_a_controller_that_is_stopped_is_told_which_process_it_is(bare: Bare) -> None:
+    folder_of(bare.path)
+    with bound(socket_of(bare.path)), pytest.raises(DiagnosticError) as told:
+        list(answers(AskStatus(), bare.path, None, 0.2))
+    (only,) = told.value.diagnostics
+    assert f"(process {os.getpid()} of " in only.detail
+    assert f"kill -CONT {os.getpid()}" in only.detail
+    assert "Start one" not in only.detail

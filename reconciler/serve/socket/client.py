@@ -20,7 +20,9 @@ class NoController(Exception):
     """Nobody answers there. `forbidden`: this user may not ask. `stuck`: somebody listens, and takes no connection."""
 
     def __init__(self, path: Path, problem: OSError) -> None:
-        super().__init__(f"no controller can be asked at {path}: {problem.strerror or problem}")
+        nobody = problem.errno in (errno.ENOENT, errno.ECONNREFUSED)
+        why = "" if nobody else f": {problem.strerror or problem}"
+        super().__init__(f"no controller {'listens' if nobody else 'can be asked'} at {path}{why}")
         self.forbidden = problem.errno in (errno.EACCES, errno.EPERM)
         self.stuck = problem.errno == errno.ETIMEDOUT
 

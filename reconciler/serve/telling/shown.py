@@ -10,6 +10,7 @@ from reconciler.serve.telling.status import Condition, Status
 
 _GOOD = {"Suspended": "False", "Contended": "False", "Leading": ""}
 """What a condition is when all is well; `True` for those that are not here, anything where it is empty."""
+_COLUMNS = ("CONDITION", "STATUS", "REASON", "SINCE (UTC)", "MESSAGE")
 _STYLES: dict[Severity, str] = {"debug": "dim", "info": "", "warning": "yellow", "error": "bold red"}
 
 
@@ -17,7 +18,7 @@ def status_lines(status: Status) -> list[Line]:
     """All of it: what is in force first, then what is not as it should be."""
     lines = [line(Span(f"Fleet {status.fleet or 'not known yet'}", "bold"), f", branch {status.branch}"), line()]
     lines += _commits(status)
-    lines += [line(), *table(("CONDITION", "STATUS", "REASON", "MESSAGE"), map(_condition, status.conditions))]
+    lines += [line(), *table(_COLUMNS, map(_condition, status.conditions))]
     for title, rows in (("Hosts", _hosts(status)), ("Resources", _resources(status)), ("Suspended", _left(status))):
         if rows:
             lines += [line(), line(Span(title, "bold")), *indented(rows, 2)]
@@ -32,7 +33,7 @@ def _commits(status: Status) -> Iterator[Line]:
         yield line(f"{'last plan':<14}" + ", ".join(f"{number} {word}" for word, number in status.summary.items()))
     for name, time in (("last run", status.last_run), ("next look", status.next_resync)):
         if time:
-            yield line(f"{name:<14}{time}")
+            yield line(f"{name:<14}{_moment(time)} UTC")
 
 
 def _condition(condition: Condition) -> tuple[str | Span, ...]:
@@ -40,7 +41,13 @@ def _condition(condition: Condition) -> tuple[str | Span, ...]:
     style = (
         "green" if condition.status == good else "yellow" if condition.status == "Unknown" else "red" if good else ""
     )
-    return condition.type, Span(condition.status, style), condition.reason, condition.message
+    since = _moment(condition.since)
+    return condition.type, Span(condition.status, style), condition.reason, since, condition.message
+
+
+def _moment(time: str) -> str:
+    """A time to the second, as it was told: in UTC."""
+    return time[:19].replace("T", " ")
 
 
 def _hosts(status: Status) -> list[Line]:
@@ -57,13 +64,20 @@ def _seen(seen: str) -> str:
 
 def _resources(status: Status) -> list[Line]:
     return [
-        line(each.address, f": {each.state}", _because(each.message), f"; again at {each.retry}" if each.retry else "")
+        line(f"{each.address}: {each.state}", _because(each.message.removeprefix("left down: ")), _again(each.retry))
         for each in status.resources
     ]
 
 
+def _again(retry: str) -> str:
+    return f"; again at {_moment(retry)} UTC" if retry else ""
+
+
 def _left(status: Status) -> list[Line]:
-    return [line(f"{each.what} by {each.by}, {each.time}", _because(each.reason)) for each in status.suspensions]
+    return [
+        line(f"{each.what} by {each.by}, {_moment(each.time)} UTC", _because(each.reason))
+        for each in status.suspensions
+    ]
 
 
 def _because(words: str) -> str:

@@ -59,6 +59,7 @@ def apply(
     sure: Collection[str] | None = None,
     patience: float = PATIENCE,
     leading: Callable[[str], None] | None = None,
+    opening: Callable[[], None] | None = None,
     closing: Callable[[list[Outcome]], None] | None = None,
 ) -> list[Outcome]:
     """Run the steps of a plan and return their outcomes, in the plan's order.
@@ -67,8 +68,9 @@ def apply(
     that may stand only once; raises `DriverError` (held), before anything is done, when another writer has one. `sure`
     are the hosts that were completely seen when the plan was made (None: all). A host has `patience` seconds to give
     its lock. `leading` is asked, with the host, in front of each step, and raises `DriverError` when that host is not
-    ours to work on any more. `closing` is called with the outcomes while the locks are still held, so that no other
-    writer acts between a run and what is told of it.
+    ours to work on any more. `opening` is called once the locks are held and before anything is done: it raises
+    `DriverError` (held) when another writer has done what makes the plan void. `closing` is called with the outcomes
+    while the locks are still held, so that no other writer acts between a run and what is told of it.
     When `stop` is set, running steps finish, no other starts, no guest is waited for, and the rest is `not-run`.
     `workers` counts per host, so that a slow host delays no other; waiting for a guest takes none of them. An
     interrupt (`KeyboardInterrupt`) or a crash leaves at once: the workers
@@ -77,6 +79,8 @@ def apply(
     with ExitStack() as locks:
         known = drivers.keys() if sure is None else sure
         claimed = claim(locks, plan.steps, drivers, known, patience)
+        if opening is not None:
+            opening()
         leases = {host: _InTurn(host, lease, leading) for host, lease in claimed.leases.items()}
         calm = Calm(listener)
         waits = Waits(drivers, calm, stop, pace)

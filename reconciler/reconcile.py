@@ -222,16 +222,28 @@ def apply_round(
     *,
     workers: int = 4,
     leading: Callable[[str], None] | None = None,
+    opening: Callable[[], None] | None = None,
     closing: Callable[[list[Outcome]], None] | None = None,
 ) -> list[Outcome]:
     """Carry a plan out on the round's hosts, as the only writer of every host that it touches, and while `leading`
-    raises no `DriverError` for it. `closing` gets the outcomes before any other writer may go on: it is where a run is
+    raises no `DriverError` for it. `opening` is called once we are, and raises `DriverError` (held) when another writer
+    was there in between; `closing` gets the outcomes before any other writer may go on: it is where a run is
     written down, or a controller could still undo what the record does not know of yet.
 
     Raises `DriverError` (held) before anything is done when another writer has one of them.
     """
     sure = [each.host for each in round_.snapshots if each.complete]
-    return apply(plan, round_.drivers, listener, stop, workers=workers, sure=sure, leading=leading, closing=closing)
+    return apply(
+        plan,
+        round_.drivers,
+        listener,
+        stop,
+        workers=workers,
+        sure=sure,
+        leading=leading,
+        opening=opening,
+        closing=closing,
+    )
 
 
 def record_round(round_: Round, plan: Plan, outcomes: Sequence[Outcome], by: str) -> None:

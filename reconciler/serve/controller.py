@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 
-from reconciler.address import Address
 from reconciler.installed import driver_type
 from reconciler.reconcile import Options
-from reconciler.record import RecordError
 from reconciler.report.exits import Exit
-from reconciler.serve import kept
 from reconciler.serve.audience import Audience
-from reconciler.serve.controls import Refusal, Tell
+from reconciler.serve.commands import Commands
+from reconciler.serve.controls import Tell
 from reconciler.serve.course import Course
 from reconciler.serve.following import Follower, Tip
 from reconciler.serve.following.lookout import Lookout
 from reconciler.serve.inbox import Inbox
 from reconciler.serve.leadership import Leadership
-from reconciler.serve.links import Links, now
-from reconciler.serve.loop import Loop, show_suspended
-from reconciler.serve.patience import Patience, suspension
+from reconciler.serve.links import Links
+from reconciler.serve.looking import Looking
+from reconciler.serve.loop import Loop
+from reconciler.serve.patience import Patience
 from reconciler.serve.publishing import Publisher
 from reconciler.serve.pulse import Pulse
 from reconciler.serve.readying import Readying
@@ -31,8 +29,9 @@ from reconciler.serve.settings import Settings
 from reconciler.serve.telling import overview
 from reconciler.serve.telling.conditions import Conditions
 from reconciler.serve.telling.journal import Journal
-from reconciler.serve.telling.status import Condition, Status, Suspension
-from reconciler.source import SourceError
+from reconciler.serve.telling.overview import Shown
+from reconciler.serve.telling.status import Condition, Status
+from reconciler.serve.unready import Unready
 
 LINGER = 1.0
 """Seconds for which nothing must have come up before one that ends when it is idle does."""
@@ -55,11 +54,17 @@ class Controller:
         self._course = Course(follower, options, settings.fleet_id, self.journal, self._conditions)
         self._patience = Patience(self.journal)
         self._publisher = Publisher(settings.publish_key, self.journal)
+        shown = Shown()
+        self._looking = Looking(
+            self._course, self._links, self._patience, self._publisher, self.journal, self._conditions, shown
+        )
         readying = Readying(lambda: self._links.connected, self._inbox.ask)
+        self._unready = Unready(self._course, readying, self._audience, self._inbox, self.journal, shown)
         self._runner = Runner(
             self._course,
-            self._links,
-            Rounds(self._links, options, self.journal, self._leadership.check, readying),
+            self._looking,
+            Rounds(self._links, options, self.journal, self._leadership.check, self._course.check_standing, readying),
+            self._unready,
             self._patience,
             self._audience,
             self._inbox,
@@ -68,13 +73,14 @@ class Controller:
             lambda: self._lookout.tip.commit,
             self.pulse,
             self._publisher,
-            readying,
+            shown,
         )
         self._loop = Loop(
             self._course,
             self._lookout,
-            self._links,
+            self._looking,
             self._runner,
+            self._unready,
             self._leadership,
             self._inbox,
             self._audience,
@@ -82,6 +88,9 @@ class Controller:
             self.journal,
             self._conditions,
             settings.resync,
+        )
+        self._commands = Commands(
+            self._course, self._runner, self._patience, self._inbox, self.journal, self._conditions
         )
         self._ending = threading.Event()
 
@@ -120,7 +129,7 @@ class Controller:
         """Whether there is nothing left to do for now."""
         if not (self._lookout.up_to_date and self._inbox.empty and self._audience.empty):
             return False
-        settled = self._course.commit == self._runner.settled and not self._runner.becoming_ready
+        settled = self._course.commit == self._runner.settled and not self._unready.pending
         done = not self._course.commit or settled or not self._leadership.leads
         return self._course.tip == self._lookout.tip.commit and (done or self._loop.failures >= _TRIES)
 
@@ -128,7 +137,7 @@ class Controller:
         self._audience.close(_STOPPED if self._ending.is_set() else "")
         self._lookout.end()
         self._leadership.close()
-        self._runner.close()
+        self._looking.close()
         self.journal.tell("Stopped", "the controller has ended")
         if not self._settings.until_idle:
             return Exit.OK
@@ -185,55 +194,15 @@ class Controller:
 
     def suspend(self, what: str, by: str, reason: str) -> None:
         """Leave something alone until it is resumed. Raises `Refusal`."""
-        new = Suspension(what=_named(what), by=by, time=now(), reason=reason)
-        loaded = self._course.loaded
-        known = {*loaded.desired.resources, *self._runner.shown.resources} if loaded else set()
-        if loaded and (why := suspension.unknown(new.what, known)):
-            raise Refusal(why)
-        self._edit(lambda before: suspension.added(before, new))
-        self.journal.tell("Suspended", suspension.words(new), "warning")
-        self._runner.interrupt()
-        self._inbox.whole(f"{new.what} is suspended")
+        self._commands.suspend(what, by, reason)
 
     def resume(self, what: str, by: str) -> None:
         """Take up what was suspended, or given up. Raises `Refusal`."""
-        name = _named(what)
-        was = forgotten = bool(self._patience.unreadable) and name == suspension.FLEET
-
-        def without(before: kept.Suspensions) -> kept.Suspensions:
-            nonlocal was
-            was = was or any(each.what == name for each in before)
-            return suspension.removed(before, name)
-
-        self._edit(without, forgetting=forgotten)
-        fought = name != suspension.FLEET and self._patience.resume(Address.parse(name))
-        if not (was or fought):
-            raise Refusal(f"{name} is not suspended, and was not given up; `reconciler status` lists what is")
-        self.journal.tell("Resumed", f"{name}, by {by}")
-        self._inbox.whole(f"{name} is resumed")
+        self._commands.resume(what, by)
 
     def accept(self, commit: str, by: str) -> None:
         """Deploy a commit although the branch was taken back. Raises `Refusal`."""
-        held = [each for each, turned in self._course.turned.items() if turned.verdict == "held"]
-        meant = next((each for each in held if each.startswith(commit) and len(commit) >= _SHORTEST), None)
-        if meant is None:
-            waits = f"{held[0][:12]} does" if held else "none does"
-            raise Refusal(f"{commit} does not wait to be accepted; {waits}")
-        self._course.accept(meant)
-        self.journal.tell("Accepted", f"{meant[:12]}, by {by}", "warning", commit=meant)
-        self._inbox.ask()
-
-    def _edit(self, edit: Callable[[kept.Suspensions], kept.Suspensions], *, forgetting: bool = False) -> None:
-        if not self._course.fleet_id:
-            raise Refusal("no commit was in force yet, so that it is not known which fleet this is")
-        try:
-            if forgetting:
-                kept.forget(self._course.repository, self._course.fleet_id)
-            self._patience.suspensions = kept.change(self._course.repository, self._course.fleet_id, edit)
-        except (RecordError, SourceError) as problem:
-            raise Refusal(f"it cannot be kept in Git: {problem}") from problem
-        self._patience.unreadable = ""
-        show_suspended(self._patience, self._conditions)
+        self._commands.accept(commit, by)
 
     def _seen(self, tip: Tip, changed: bool) -> None:
         """The branch was looked at; told by the lookout's thread."""
@@ -251,12 +220,3 @@ class Controller:
 
 
 _STOPPED = "The controller was told to end. What is left to do is done by the next one.\n"
-_SHORTEST = 7
-"""Digits of a commit that have to be given."""
-
-
-def _named(what: str) -> str:
-    try:
-        return suspension.named(what)
-    except ValueError as problem:
-        raise Refusal(str(problem)) from None

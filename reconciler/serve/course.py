@@ -9,6 +9,7 @@ import msgspec
 
 from reconciler import record
 from reconciler.diagnostic import Diagnostic, DiagnosticError, error, failed
+from reconciler.driver import DriverError, ErrorClass
 from reconciler.reconcile import Around, Loaded, Options, around, load
 from reconciler.record import RecordError
 from reconciler.serve import kept
@@ -122,12 +123,24 @@ class Course:
             self._valid(self.commit)
         return self.around
 
+    def check_standing(self) -> None:
+        """Raises `DriverError` (held) when somebody has applied the commit that is held: then it is in force, and what
+        was planned for the one before would undo it.
+        """
+        if self._applied_by_hand():
+            raise DriverError(ErrorClass.HELD, f"somebody has applied {self.tip[:12]}, which was held")
+
     def _let_through(self) -> bool:
-        """Whether what was held has been accepted by a person's `apply` of that very commit."""
-        turned = self.turned[self.tip]
-        if turned.verdict == "held" and self.applied() == self.tip != turned.applied:
+        """Whether what was held has been accepted, also by a person's `apply` of that very commit."""
+        if self._applied_by_hand():
             self._accepted = self.tip
         return self._accepted == self.tip
+
+    def _applied_by_hand(self) -> bool:
+        turned = self.turned.get(self.tip)
+        if turned is None or turned.verdict != "held":
+            return False
+        return self.applied() == self.tip != turned.applied
 
     def _judge(self, commit: str) -> None:
         try:

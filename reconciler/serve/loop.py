@@ -20,11 +20,12 @@ from reconciler.serve.course import Course
 from reconciler.serve.following.lookout import Lookout
 from reconciler.serve.inbox import Inbox, Told
 from reconciler.serve.leadership import Leadership
-from reconciler.serve.links import Links
+from reconciler.serve.looking import Looking
 from reconciler.serve.patience import ROUND, Patience, suspension
 from reconciler.serve.runner import Runner
 from reconciler.serve.telling.conditions import Conditions
 from reconciler.serve.telling.journal import Journal, Severity
+from reconciler.serve.unready import Unready
 from reconciler.source import SourceError
 
 _SPREAD = 0.1
@@ -46,8 +47,9 @@ class Loop:
         self,
         course: Course,
         lookout: Lookout,
-        links: Links,
+        looking: Looking,
         runner: Runner,
+        unready: Unready,
         leadership: Leadership,
         inbox: Inbox,
         audience: Audience,
@@ -59,7 +61,8 @@ class Loop:
         self.next_resync = time.monotonic() + FIRST_LOOK
         self.standing_by = False
         self.failures = 0
-        self._course, self._lookout, self._links, self._runner = course, lookout, links, runner
+        self._course, self._lookout, self._looking = course, lookout, looking
+        self._runner, self._unready = runner, unready
         self._leadership, self._inbox, self._audience, self._patience = leadership, inbox, audience, patience
         self._journal, self._conditions, self._resync = journal, conditions, resync
         self._led = False
@@ -67,7 +70,7 @@ class Loop:
     def due(self) -> float:
         """When there is something to do if nothing is told before, on the monotonic clock."""
         retry = self._patience.backoff.next()
-        times = (self.next_resync, retry, self._runner.next_look)
+        times = (self.next_resync, retry, self._unready.next_look)
         return min(each for each in times if each is not None)
 
     def act(self, told: Told) -> None:
@@ -93,18 +96,13 @@ class Loop:
 
     def _act(self, told: Told) -> None:
         now = time.monotonic()
-        self._links.lost(told.lost)
-        for host in told.lost:
-            self._patience.backoff.failed(_HOST + host, now)
-            self._journal.tell("HostLost", f"the connection to {host} is lost", "warning", host=host)
-        if told.lost:
-            self._runner.show_hosts()
+        self._looking.lost(told.lost)
         due = self._patience.backoff.past(now)
         whole = told.whole or self._reason(due, now)
         if self._course.consider(self._lookout.tip, afresh=bool(whole)):
             whole = f"{self._course.commit[:12]} is in force"
             self._patience.anew()
-            self._runner.anew()
+            self._unready.anew()
         if self._course.loaded is not None:
             self._look_who_is_ready()
             hosts = {key.removeprefix(_HOST) for key in due if key.startswith(_HOST)} | told.hosts.keys() - told.lost
@@ -115,9 +113,9 @@ class Loop:
 
     def _look_who_is_ready(self) -> None:
         if self._leadership.leads:
-            self._runner.look_who_is_ready()
+            self._unready.look()
         elif self._led:
-            self._runner.forget_who_is_ready()
+            self._unready.forget()
 
     def _answer(self) -> None:
         """Tell those who wait for a commit of which nothing comes; not before the branch was looked at."""
@@ -141,7 +139,7 @@ class Loop:
         if not self._leads(hosts):
             self._put_off(time.monotonic())
             return
-        looks = self._runner.look(hosts) if hosts else {}
+        looks = self._looking.look(hosts) if hosts else {}
         recovered = any(look.recovered for look in looks.values())
         if recovered:
             self._runner.settled = ""  # it may have lost what is not on its disk
@@ -162,16 +160,16 @@ class Loop:
     def _worth_asking(self, why: str) -> list[str]:
         """All hosts, without those that failed a moment ago where nobody waits for them."""
         waiting = self._patience.backoff.waiting(time.monotonic()) if why == _FAILED else {}
-        return [name for link in self._links.all if _HOST + (name := link.config.name) not in waiting]
+        return [name for name in self._looking.hosts if _HOST + name not in waiting]
 
     def _leads(self, hosts: Collection[str]) -> bool:
         """Whether this controller may work; the first time, it is asked for."""
         if not self._led:
             self._led = True
-            self._runner.connect()
+            self._looking.connect()
             self._leadership.start()
         elif not self._leadership.leads and hosts:
-            self._runner.connect()
+            self._looking.connect()
             self._leadership.tend()
         self.standing_by = not self._leadership.leads
         return self._leadership.leads

@@ -10,17 +10,19 @@ import msgspec
 
 from reconciler.address import Address, ObjectKey
 from reconciler.authority import Judgement
+from reconciler.diagnostic import Diagnostic
 from reconciler.hosts import Reached
 from reconciler.plan import Outcome, Plan
 from reconciler.reconcile import Around, Loaded, Options, Round, apply_round, decide
 from reconciler.report import verdict
 from reconciler.report.consenting import consenting_lines
+from reconciler.report.diagnostics import diagnostic_lines
 from reconciler.report.exits import Exit
 from reconciler.report.line import Line, Span, line
 from reconciler.report.outcome import outcomes_lines
 from reconciler.report.plan_text import plan_lines
 from reconciler.report.progress import Progress
-from reconciler.report.recording import write_down
+from reconciler.report.recording import written
 from reconciler.report.screen import Screen, Stream
 from reconciler.serve.audience import Transcript
 from reconciler.serve.links import Links
@@ -48,14 +50,32 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
         return [steps[each.step].key for each in self.outcomes if each.status in ("succeeded", "failed")]
 
 
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """What is told of a run: its steps and outcomes, with those of guests that did not become ready in time. `problem`
+    says why that could not be written down.
+    """
+
+    run: Plan
+    outcomes: list[Outcome]
+    problem: Diagnostic | None
+
+
 class Rounds:
-    """Runs rounds on hosts that are kept open. `leading` is asked, with the host, in front of each step."""
+    """Runs rounds on hosts that are kept open. `leading` is asked, with the host, in front of each step; `standing`
+    once the hosts of a run are locked: it raises `DriverError` (held) when another commit is to be in force.
+    """
 
     def __init__(
-        self, links: Links, options: Options, journal: Journal, leading: Callable[[str], None], readying: Readying
+        self,
+        links: Links,
+        options: Options,
+        journal: Journal,
+        leading: Callable[[str], None],
+        standing: Callable[[], None],
+        readying: Readying,
     ) -> None:
-        self._links, self._options, self._journal, self._leading = links, options, journal, leading
-        self._readying = readying
+        self._links, self._options, self._journal = links, options, journal
+        self._leading, self._standing, self._readying = leading, standing, readying
 
     def plan(self, loaded: Loaded, known: Around, targets: frozenset[Address], judged: Judgement | None) -> Round:
         """Plan on what hosts showed last; `targets` empty: all. What the commit may do is as it was `judged`, or is
@@ -83,23 +103,64 @@ class Rounds:
         """Show the plan, apply what may be done of it, tell, and write down. `heard` is when a host told of what the
         round is about. Raises `DriverError` (held) before anything is done when another writer has a host.
         """
-        screen = _screen(transcript)
+        screen = Screen(stream := Stream(transcript, {"NO_COLOR": "1"}), stream)
         left = withhold(round_.plan, why_not)
         screen.show(plan_lines(round_.plan))
         screen.show(_left_lines(left.reasons))
-        outcomes = self._applied(round_, unhurried(left.plan), screen, stop, heard)
-        self._readying.learn(left.plan, outcomes, stopped=stop.is_set())
-        run, all_ = self._with_late(left.plan, outcomes) if round_.plan.extent == "whole" else (left.plan, outcomes)
-        if run.steps:
-            screen.show(outcomes_lines(run, all_))
+        run = msgspec.structs.replace(round_, plan=left.plan)
+        whole = round_.plan.extent == "whole"
+        accounts: list[Account] = []
+
+        def close(outcomes: list[Outcome]) -> None:
+            accounts.append(self._written(run, outcomes, whole, stop, by))
+
+        outcomes = self._applied(run, screen, stop, heard, close)
+        (account,) = accounts
+        if account.run.steps:
+            screen.show(outcomes_lines(account.run, account.outcomes))
         screen.show(consenting_lines(round_.plan.changes))
-        untold = self._readying.becoming.untold() if len(all_) > len(outcomes) else set()
-        new = [*outcomes, *(each for each in all_ if each.step in untold)]  # that one is not ready is written down once
-        if new or run.extent == "whole":
-            write_down(msgspec.structs.replace(round_, plan=run), new, by(), screen)
-        code = verdict.of_outcomes(run, all_, detailed=False, interrupted=stop.is_set())
+        if account.problem:
+            screen.warn(diagnostic_lines(account.problem))
+        code = verdict.of_outcomes(account.run, account.outcomes, detailed=False, interrupted=stop.is_set())
         code = Exit.REFUSED if left.reasons and code is Exit.OK else code
         return Done(plan=round_.plan, run=left.plan, outcomes=outcomes, reasons=left.reasons, code=code)
+
+    def _applied(
+        self,
+        round_: Round,
+        screen: Screen,
+        stop: threading.Event,
+        heard: float | None,
+        close: Callable[[list[Outcome]], None],
+    ) -> list[Outcome]:
+        """Carry out, and close while the hosts are locked, so that what is written down is in the order of the runs."""
+        begun, plan = time.monotonic(), unhurried(round_.plan)
+        with Progress(plan, screen) as progress:
+            listener = Both(progress, Steps(self._journal, plan.source.commit, heard))
+            if plan.steps:
+                outcomes = apply_round(
+                    round_, plan, listener, stop, leading=self._leading, opening=self._standing, closing=close
+                )
+            else:
+                outcomes = []
+                close(outcomes)
+        finished(self._journal, plan, outcomes, time.monotonic() - begun)
+        return outcomes
+
+    def _written(
+        self, round_: Round, outcomes: list[Outcome], whole: bool, stop: threading.Event, by: Callable[[], str]
+    ) -> Account:
+        """Write the run down. One that was about the `whole` fleet tells of all guests that are not ready; of each that
+        is written down once.
+        """
+        self._readying.learn(round_, outcomes, stopped=stop.is_set())
+        run, all_ = self._with_late(round_.plan, outcomes) if whole else (round_.plan, outcomes)
+        untold = self._readying.becoming.untold() if len(all_) > len(outcomes) else set()
+        new = [*outcomes, *(each for each in all_ if each.step in untold)]
+        problem = None
+        if new or run.extent == "whole":
+            problem = written(msgspec.structs.replace(round_, plan=run), new, by())
+        return Account(run=run, outcomes=all_, problem=problem)
 
     def _with_late(self, plan: Plan, outcomes: list[Outcome]) -> tuple[Plan, list[Outcome]]:
         """With the guests of earlier runs that did not become ready in time. While a guest is not ready, its commit
@@ -113,21 +174,6 @@ class Rounds:
         late = [(step, outcome) for step, outcome in becoming.late if step.key not in known]
         run = msgspec.structs.replace(plan, steps=(*plan.steps, *(step for step, _ in late)), extent="targeted")
         return run, [*outcomes, *(outcome for _, outcome in late)]
-
-    def _applied(
-        self, round_: Round, plan: Plan, screen: Screen, stop: threading.Event, heard: float | None
-    ) -> list[Outcome]:
-        begun = time.monotonic()
-        with Progress(plan, screen) as progress:
-            listener = Both(progress, Steps(self._journal, plan.source.commit, heard))
-            outcomes = apply_round(round_, plan, listener, stop, leading=self._leading) if plan.steps else []
-        finished(self._journal, plan, outcomes, time.monotonic() - begun)
-        return outcomes
-
-
-def _screen(transcript: Transcript) -> Screen:
-    stream = Stream(transcript, {"NO_COLOR": "1"})  # type: ignore[arg-type]
-    return Screen(stream, stream)
 
 
 def _left_lines(reasons: Mapping[Address, str]) -> list[Line]:

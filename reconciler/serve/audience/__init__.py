@@ -13,12 +13,11 @@ MOST_KEPT = 1 << 18
 """Characters of a round's text that are kept for whoever asks later; the first ones."""
 
 
-class Transcript(io.TextIOBase):
+class Transcript(io.StringIO):
     """What a round says, as a file that a screen can write to."""
 
-    encoding = "utf-8"
-
     def __init__(self, commit: str, tell: Callable[[str], None]) -> None:
+        super().__init__()
         self.commit = commit
         self.text = ""
         self._tell = tell

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from git import Repo
 
 _FORMAT = "--format=%(objectname) %(objecttype) %(refname)"
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _PLAIN = {"GIT_GRAFT_FILE": "/dev/null"}
 """A file in a repository may say that commits have other parents than they have."""
 
@@ -36,6 +39,18 @@ def comes_after(repo: Repo, before: str, tip: str) -> bool:
     except RecordError:
         return False
     return True
+
+
+def beyond(repo: Repo, commits: Collection[str], tip: str) -> set[str]:
+    """Those of these commits that are neither `tip` nor one of its ancestors; all of them where there is no `tip`. What
+    is no commit of this repository is none of them. Raises `RecordError`.
+    """
+    named = sorted(each for each in commits if each != tip and _COMMIT.fullmatch(each))
+    if not named or not tip:
+        return set(named)
+    words = ("-c", "core.commitGraph=false", "rev-list", "--ignore-missing", "--stdin")
+    asked = "".join(f"{each}\n" for each in (*named, f"^{tip}"))
+    return set(git(repo, *words, data=asked.encode(), environment=_PLAIN).decode().split()) & set(named)
 
 
 def rewound(repository: Path, before: str, tip: str) -> bool:

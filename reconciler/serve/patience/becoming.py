@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 
 from reconciler.address import Address
 from reconciler.objects import Readiness
 from reconciler.plan import Outcome, Step
+from reconciler.serve.patience.started import AT_ONCE, Started
 from reconciler.serve.telling.status import ResourceStatus
 
 LOOK = 1.0
 """Seconds from one look at a guest to the next."""
-LOOK_LATE = 10.0
+LOOK_LATE = 5.0
 """The same, once its deadline is past."""
 TELL = 10.0
 """Seconds after which people are told again of what stays the same."""
-AT_ONCE = ("", "none", "running")
-"""Checks that nothing is looked at for: that a guest runs was read back."""
 
 
 class Guest(msgspec.Struct, kw_only=True):
-    """A guest that is not ready. `end`, `look` and `tell` are moments; `late`: its deadline is past, or waiting for it
-    is in vain; `told`: that was written down.
+    """A guest that is not ready. `commit` is the one for which it was last written. `end`, `look` and `tell` are
+    moments; `late`: its deadline is past, or waiting for it is in vain; `told`: that was written down.
     """
 
     step: Step
     readiness: Readiness
+    commit: str
     end: float
     missing: str = "it was not looked at yet"
     look: float = 0.0
@@ -41,47 +41,81 @@ class Guest(msgspec.Struct, kw_only=True):
         return f"({self.readiness.check}): {self.missing}"
 
 
+class News(msgspec.Struct, frozen=True):
+    """What is new of a guest, for people; whether it is that it is `ready`."""
+
+    text: str
+    ready: bool = False
+
+
 class Becoming:
     """Only one thread may use it."""
 
     def __init__(self) -> None:
         self.guests: dict[Address, Guest] = {}
+        self._ready: dict[Address, str] = {}
 
-    def begin(self, step: Step, now: float, *, late: bool = False) -> None:
-        """A step has started a guest. `late`: it was waited for in the run, in vain, which is written down."""
+    def begin(self, started: Started, now: float, *, late: bool = False) -> None:
+        """A guest was started. `late`: it was waited for in the run, in vain, which is written down."""
+        step = started.step
         assert step.ready is not None, "it is known when it is ready"
         named = msgspec.structs.replace(step, id=f"ready {step.key}", after=(), awaits=())  # unlike any id of a plan
-        guest = Guest(step=named, readiness=step.ready, end=now + step.ready.deadline, look=now)
+        end = now + step.ready.deadline
+        guest = Guest(step=named, readiness=step.ready, commit=started.commit, end=end, look=now)
         if late:
             guest.missing, guest.late, guest.told = "it was waited for in vain", True, True
         self.guests[step.key.address] = guest
+        self._ready.pop(step.key.address, None)
+
+    def was_ready(self, started: Started) -> None:
+        """It was waited for in the run, and is ready."""
+        self.guests.pop(started.step.key.address, None)
+        self._ready[started.step.key.address] = started.commit
+
+    def known(self, started: Started) -> bool:
+        """Whether it is waited for already, or was ready since it was last written."""
+        address = started.step.key.address
+        return address in self.guests or self._ready.get(address) == started.commit
 
     def due(self, now: float) -> list[Guest]:
-        """Those to look at now."""
-        return [each for each in self.guests.values() if each.look <= now]
+        """Those to look at now; who has waited longest for it comes first."""
+        return sorted((each for each in self.guests.values() if each.look <= now), key=lambda each: each.look)
 
-    def next(self) -> float | None:
-        """When the next one is looked at; None where all are ready."""
-        return min((each.look for each in self.guests.values()), default=None)
-
-    def looked(self, address: Address, missing: str, now: float, *, hopeless: bool = False) -> str:
-        """What a look has shown: empty when it is ready. Returns what is new for people, if anything is."""
+    def looked(self, address: Address, missing: str, now: float, *, hopeless: bool = False) -> News | None:
+        """What a look has shown: empty when it is ready."""
         guest = self.guests.get(address)
         if guest is None:
-            return ""
+            return None
         if not missing:
-            del self.guests[address]
-            return f"{address} is ready"
+            return self._is_ready(address, guest, now)
         new = missing != guest.missing or now >= guest.tell
-        if guest.late:
-            guest.look, guest.missing = now + LOOK_LATE, missing
-            return ""
-        guest.look, guest.missing = now + LOOK, missing
-        guest.late = hopeless or now >= guest.end
+        guest.missing = missing
+        guest.late = guest.late or hopeless or now >= guest.end
+        guest.look = now + (LOOK_LATE if guest.late else LOOK)
         if guest.late or not new:
-            return ""
+            return None
         guest.tell = now + TELL
-        return f"waiting until {address} is ready {guest.words}; {guest.end - now:.0f} s left"
+        return News(f"waiting until {address} is ready {guest.words}; {guest.end - now:.0f} s left")
+
+    def _is_ready(self, address: Address, guest: Guest, now: float) -> News:
+        del self.guests[address]
+        self._ready[address] = guest.commit
+        past = f", {now - guest.end:.0f} s after its time was up" if guest.late and now > guest.end else ""
+        return News(f"{address} is ready{past}", ready=True)
+
+    def overdue(self, guest: Guest, now: float) -> None:
+        """It cannot be looked at now; its time passes all the same."""
+        guest.late = guest.late or now >= guest.end
+
+    def left_down(self, addresses: Collection[Address]) -> None:
+        """These are down, and nobody starts them: they are not waited for, and count no more once that is written
+        down.
+        """
+        for address in self.guests.keys() & set(addresses):
+            guest = self.guests[address]
+            guest.late, guest.missing = True, "it is down, and is left so"
+            if guest.told:
+                del self.guests[address]
 
     def anew(self, wanted: Mapping[Address, Readiness], now: float) -> None:
         """Another commit is in force, in which these are to be ready: they have all their time again."""
@@ -92,6 +126,11 @@ class Becoming:
                 continue
             guest.readiness, guest.end, guest.look = readiness, now + readiness.deadline, now
             guest.late = guest.told = False
+
+    def forget(self) -> None:
+        """Another controller works."""
+        self.guests.clear()
+        self._ready.clear()
 
     @property
     def pending(self) -> list[Address]:

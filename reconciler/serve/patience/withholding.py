@@ -54,13 +54,11 @@ def narrowed(plan: Plan, targets: Collection[Address]) -> Plan:
             kept.add(name)
             ahead.extend(steps[name].after)
     about = {steps[name].key.address for name in kept} | set(targets)
-    return unhurried(
-        msgspec.structs.replace(
-            plan,
-            steps=tuple(step for step in plan.steps if step.id in kept),
-            changes=tuple(change for change in plan.changes if change.key.address in about),
-            extent="targeted",
-        )
+    return msgspec.structs.replace(
+        plan,
+        steps=tuple(step for step in plan.steps if step.id in kept),
+        changes=tuple(change for change in plan.changes if change.key.address in about),
+        extent="targeted",
     )
 
 

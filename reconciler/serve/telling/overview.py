@@ -12,25 +12,39 @@ from reconciler.guard.allow import words
 from reconciler.impact import Impact
 from reconciler.observation import Failed, Partial
 from reconciler.plan import Outcome, Plan, Refused, Waiting
+from reconciler.report.exits import Exit
 from reconciler.serve.links import Link
-from reconciler.serve.telling.status import Condition, HostStatus, ResourceStatus, State
+from reconciler.serve.telling.status import Condition, HostStatus, ResourceStatus, Seen, Stands, State
 
 MUST = frozenset({"SourceReady", "CommitValid", "HostsReady", "Leading"})
 """Conditions without which nothing is as it should be."""
 MOST_NAMES = 10
 
 
+class Shown:
+    """What the last rounds left, for the status; whole values are replaced, so that any thread may read it."""
+
+    def __init__(self) -> None:
+        self.hosts: tuple[HostStatus, ...] = ()
+        self.resources: dict[Address, ResourceStatus] = {}
+        self.summary: dict[str, int] = {}
+        self.last_run = self.applied = ""
+        self.working = False
+        self.code = Exit.OK
+
+
 def host_status(link: Link) -> HostStatus:
     """What a host showed when it was last looked at."""
     status = link.snapshot.status
-    seen, error = "complete", ""
+    seen: Seen = "complete"
+    error = ""
     if isinstance(status, Failed):
         seen, error = ("failed" if link.since else "unknown"), status.error
     elif isinstance(status, Partial):
         seen, error = "partial", "; ".join(status.gaps)
     return HostStatus(
         name=link.config.name,
-        seen=seen,  # type: ignore[arg-type]
+        seen=seen,
         error=error,
         observed=link.since,
         watching=link.watching,
@@ -57,8 +71,8 @@ def resources(
             found[address] = ResourceStatus(address=str(address), state="refused", message=change.consent.why)
     fought = set(contended)
     for address, reason in reasons.items():
-        state = "contended" if address in fought else "failed" if "it failed" in reason else "suspended"
-        found[address] = ResourceStatus(address=str(address), state=state, message=reason)  # type: ignore[arg-type]
+        state: Stands = "contended" if address in fought else "failed" if "it failed" in reason else "suspended"
+        found[address] = ResourceStatus(address=str(address), state=state, message=reason)
     steps = {step.id: step for step in plan.steps}
     for outcome in outcomes:
         if outcome.status == "failed":

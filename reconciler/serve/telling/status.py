@@ -8,6 +8,8 @@ import msgspec
 
 FORMAT_VERSION = 1
 State = Literal["True", "False", "Unknown"]
+Seen = Literal["complete", "partial", "failed", "unknown"]
+Stands = Literal["waiting", "refused", "held", "left-down", "becoming-ready", "failed", "contended", "suspended"]
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,7 +28,7 @@ class HostStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What a host showed when it was last looked at. `watching`: it tells by itself when something changes."""
 
     name: str
-    seen: Literal["complete", "partial", "failed", "unknown"]
+    seen: Seen
     error: str = ""
     observed: str = ""
     watching: bool = False
@@ -36,7 +38,7 @@ class ResourceStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A resource about which there is something to say. `retry` is when it is tried again (UTC, ISO 8601)."""
 
     address: str
-    state: Literal["waiting", "refused", "held", "left-down", "becoming-ready", "failed", "contended", "suspended"]
+    state: Stands
     message: str = ""
     retry: str = ""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from reconciler.address import Address, ObjectKey
 from reconciler.objects import Readiness
 from reconciler.plan import Step
-from reconciler.serve.patience.becoming import LOOK, LOOK_LATE, TELL, Becoming
+from reconciler.serve.patience.becoming import LOOK, LOOK_LATE, TELL, Becoming, News
+from reconciler.serve.patience.started import Started
 
 WEB = Address("Instance", "shop", "web-1")
 PORT = Readiness(check="tcp:22", deadline=30)
@@ -14,8 +15,17 @@ PORT = Readiness(check="tcp:22", deadline=30)
 def becoming(*, late: bool = False) -> Becoming:
     """One guest, started at 100 s."""
     made = Becoming()
-    made.begin(Step(id="1", key=ObjectKey("kvm-01", WEB), verb="create", ready=PORT), 100.0, late=late)
+    made.begin(started(), 100.0, late=late)
     return made
+
+
+def started(name: str = "web-1", commit: str = "c1") -> Started:
+    key = ObjectKey("kvm-01", Address("Instance", "shop", name))
+    return Started(step=Step(id="1", key=key, verb="create", ready=PORT), commit=commit)
+
+
+def words(news: News | None) -> str:
+    return news.text if news else ""
 
 
 def state(of: Becoming) -> str:
@@ -26,19 +36,19 @@ def test_a_guest_is_looked_at_at_once_and_then_once_a_second_until_it_is_ready()
     waiting = becoming()
     assert [each.step.key.address for each in waiting.due(100.0)] == [WEB]
     waiting.looked(WEB, "nothing answers", 100.0)
-    assert (waiting.due(100.5), waiting.next()) == ([], 100.0 + LOOK)
+    assert (waiting.due(100.0 + LOOK - 0.1), len(waiting.due(100.0 + LOOK))) == ([], 1)
     assert (waiting.pending, state(waiting)) == ([WEB], "becoming-ready")
-    assert waiting.looked(WEB, "", 101.0) == "Instance/shop/web-1 is ready"
-    assert (waiting.pending, waiting.late, waiting.shown, waiting.next()) == ([], [], {}, None)
+    assert waiting.looked(WEB, "", 101.0) == News("Instance/shop/web-1 is ready", ready=True)
+    assert (waiting.pending, waiting.late, waiting.shown, waiting.due(200.0)) == ([], [], {}, [])
 
 
 def test_what_is_missing_is_told_when_it_is_new_and_now_and_then() -> None:
     waiting = becoming()
     text = "waiting until Instance/shop/web-1 is ready (tcp:22): nothing answers; 30 s left"
-    assert waiting.looked(WEB, "nothing answers", 100.0) == text
-    assert waiting.looked(WEB, "nothing answers", 101.0) == ""
-    assert "no address; 28 s left" in waiting.looked(WEB, "no address", 102.0)
-    assert "no address; 18 s left" in waiting.looked(WEB, "no address", 102.0 + TELL)
+    assert waiting.looked(WEB, "nothing answers", 100.0) == News(text)
+    assert waiting.looked(WEB, "nothing answers", 101.0) is None
+    assert "no address; 28 s left" in words(waiting.looked(WEB, "no address", 102.0))
+    assert "no address; 18 s left" in words(waiting.looked(WEB, "no address", 102.0 + TELL))
 
 
 def test_one_that_is_not_ready_in_time_has_failed_until_it_is_ready_after_all() -> None:
@@ -50,8 +60,8 @@ def test_one_that_is_not_ready_in_time_has_failed_until_it_is_ready_after_all() 
     assert (outcome.status, outcome.unready, waiting.pending, state(waiting)) == ("failed", True, [], "failed")
     assert "nothing answers, 30 s after it was started" in outcome.error
     waiting.looked(WEB, "nothing answers", 131.0)
-    assert waiting.next() == 131.0 + LOOK_LATE
-    assert waiting.looked(WEB, "", 500.0)
+    assert (waiting.due(131.0 + LOOK), len(waiting.due(131.0 + LOOK_LATE))) == ([], 1)
+    assert words(waiting.looked(WEB, "", 500.0)) == "Instance/shop/web-1 is ready, 370 s after its time was up"
     assert not waiting.guests
 
 
@@ -79,3 +89,39 @@ def test_another_commit_gives_it_all_its_time_again_unless_it_need_not_be_ready_
     gone = becoming()
     gone.anew({}, 200.0)
     assert not gone.guests
+
+
+def test_who_has_waited_longest_for_a_look_comes_first() -> None:
+    waiting = becoming()
+    waiting.begin(started("web-2"), 100.0)
+    waiting.looked(WEB, "nothing answers", 100.5)
+    assert [each.step.key.address.name for each in waiting.due(110.0)] == ["web-2", "web-1"]
+
+
+def test_the_time_of_one_that_cannot_be_looked_at_passes_all_the_same() -> None:
+    waiting = becoming()
+    (guest,) = waiting.due(129.0)
+    waiting.overdue(guest, 129.0)
+    assert waiting.pending == [WEB]
+    waiting.overdue(guest, 130.0)
+    assert waiting.pending == []
+
+
+def test_one_that_was_ready_is_known_until_it_is_written_for_another_commit() -> None:
+    waiting = becoming()
+    assert waiting.known(started())
+    waiting.looked(WEB, "", 101.0)
+    assert waiting.known(started())
+    assert not waiting.known(started(commit="c2"))
+    waiting.was_ready(started(commit="c2"))
+    assert waiting.known(started(commit="c2"))
+    waiting.forget()
+    assert not waiting.known(started(commit="c2"))
+
+
+def test_one_that_is_left_down_has_failed_once_and_counts_no_more() -> None:
+    waiting = becoming()
+    waiting.left_down([WEB])
+    assert (waiting.pending, state(waiting), len(waiting.untold())) == ([], "failed", 1)
+    waiting.left_down([WEB])
+    assert not waiting.guests

@@ -1,0 +1,194 @@
+"""Guests that are asked whether they are ready, and which of them count: those of a commit that is not applied."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from reconciler.address import Address
+from reconciler.desired import Desired
+from reconciler.diagnostic import Place
+from reconciler.driver import DriverError, ErrorClass
+from reconciler.impact import Impact
+from reconciler.kinds.base import Resource
+from reconciler.kinds.instance import InstanceSpec
+from reconciler.objects import Observed, Readiness
+from reconciler.observation import Complete, Snapshot
+from reconciler.plan import Change, FieldChange, Origin, Outcome, Plan, Source, Step
+from reconciler.reconcile import Options, Round, load
+from reconciler.record import applied_name
+from reconciler.serve.readying import Readying
+from tests.support.hosts import until
+from tests.support.memory_driver import MemoryHost, plan, step
+from tests.support.repository import Repository
+
+PATIENCE = 10.0
+MISSING = "nothing answers"
+PORT = Readiness(check="tcp:80", deadline=300)
+
+
+class Fleet:
+    """A repository with three commits, of which `applied` is so, and a host."""
+
+    def __init__(self, folder: Path) -> None:
+        self.repository = Repository(folder)
+        self.before, self.applied, self.commit = (self.repository.commit({"a": str(each)}) for each in range(3))
+        self.repository.git("update-ref", applied_name("f" * 8), self.applied)
+        self.host = MemoryHost("kvm-01")
+        self.woken = threading.Event()
+        self.readying = self.controller()
+
+    def controller(self) -> Readying:
+        """One that knows nothing of what others did."""
+        return Readying(lambda: {"kvm-01": self.host}, self.woken.set)
+
+    def round(self, whole: Plan, **standing: str) -> Round:
+        """A round of the newest commit; `standing` are guests that run, and for which commit they were last written."""
+        loaded = load(Options(repo=self.repository.path, rev="HEAD"))
+        instances = {step(name).key.address for name in standing} | {each.key.address for each in whole.steps}
+        desired = Desired(fleet=None, resources={each: _instance(each) for each in instances})
+        seen = Snapshot(
+            host="kvm-01",
+            status=Complete(),
+            objects=tuple(_observed(name, commit) for name, commit in standing.items()),
+        )
+        return Round(
+            loaded=msgspec.structs.replace(loaded, desired=desired),
+            snapshots=[seen],
+            plan=msgspec.structs.replace(whole, source=Source(commit=self.commit)),
+            drivers={"kvm-01": self.host},
+        )
+
+    def learn(self, whole: Plan, **standing: str) -> list[str]:
+        """All steps succeed; gives who is becoming ready then."""
+        outcomes = [Outcome(step=each.id, status="succeeded") for each in whole.steps]
+        self.readying.learn(self.round(whole, **standing), outcomes, stopped=False)
+        return self.names
+
+    @property
+    def names(self) -> list[str]:
+        """Who is becoming ready."""
+        return [each.name for each in self.readying.becoming.pending]
+
+    def look_until(self, what: Callable[[], object]) -> None:
+        """Look as often as is due."""
+
+        def so() -> bool:
+            self.readying.look()
+            return bool(what())
+
+        until(so, PATIENCE, "what looking leads to")
+
+
+def _instance(address: Address) -> Resource:
+    spec = InstanceSpec(flavor="small", image="tiny", readiness="tcp:80", networks={})
+    return Resource(address=address, origin=address, spec=spec, place=Place(path="a", line=1, column=1))
+
+
+def _observed(name: str, commit: str) -> Observed:
+    key = step(name).key
+    return Observed(key=key, origin=key.address, uid=name, stored={}, running={}, commit=commit)
+
+
+def start(name: str, *after: str) -> Step:
+    """A step that starts a guest."""
+    return msgspec.structs.replace(step(name, *after), ready=PORT)
+
+
+def power(name: str, origin: Origin) -> Plan:
+    """A plan that starts a guest which stands, and is down by drift or by a commit."""
+    begun = msgspec.structs.replace(start(name), verb="update", impact=Impact.LIVE, paths=("powerState",))
+    field = FieldChange(path="powerState", before="Stopped", after="Running", impact=Impact.LIVE, origin=origin)
+    change = Change(key=begun.key, action="update", impact=Impact.LIVE, fields=(field,))
+    return msgspec.structs.replace(plan(begun), changes=(change,))
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Fleet:
+    """One of whose guests none answers."""
+    made = Fleet(tmp_path / "fleet")
+    made.host.readiness = {name: [MISSING] for name in ("web", "db", "old", "a", "b", "c", "d")}
+    return made
+
+
+def test_what_a_commit_starts_is_becoming_ready(fleet: Fleet) -> None:
+    assert fleet.learn(plan(start("web"))) == ["web"]
+
+
+def test_what_was_waited_for_in_the_run_is_ready(fleet: Fleet) -> None:
+    assert fleet.learn(plan(start("db"), start("web", "db"))) == ["web"]
+
+
+def test_a_guest_that_died_does_not_count_for_a_commit_that_did_not_start_it(fleet: Fleet) -> None:
+    assert fleet.learn(power("old", "drift"), old=fleet.before) == []
+    assert fleet.learn(power("old", "commit"), old=fleet.before) == ["old"]
+
+
+def test_a_guest_that_died_while_it_was_becoming_ready_has_no_more_time_than_it_had(fleet: Fleet) -> None:
+    fleet.learn(plan(start("web")))
+    (before,) = fleet.readying.becoming.guests.values()
+    assert fleet.learn(power("web", "drift"), web=fleet.commit) == ["web"]
+    (after,) = fleet.readying.becoming.guests.values()
+    assert after is before
+
+
+def test_another_controller_finds_who_runs_and_was_written_for_what_is_not_applied(fleet: Fleet) -> None:
+    standing = {"old": fleet.before, "db": fleet.applied, "web": fleet.commit}
+    assert fleet.learn(plan(), **standing) == ["web"]
+
+
+def test_another_controller_finds_who_was_written_for_a_commit_that_was_taken_back(fleet: Fleet) -> None:
+    aside = fleet.repository.git("commit-tree", "-m", "Aside", "-p", fleet.applied, f"{fleet.applied}^{{tree}}")
+    assert fleet.learn(plan(), old=aside, web="--all", db="0" * 40) == ["old"]
+
+
+def test_who_was_found_once_is_not_looked_for_again(fleet: Fleet) -> None:
+    fleet.host.readiness["web"] = [""]
+    assert fleet.learn(plan(), web=fleet.commit) == []
+    fleet.host.readiness["web"] = [MISSING]
+    assert fleet.learn(plan(), web=fleet.commit) == []
+    fleet.readying.forget()
+    assert fleet.learn(plan(), web=fleet.commit) == ["web"]
+
+
+def test_where_nobody_can_tell_what_is_applied_all_count(fleet: Fleet) -> None:
+    (fleet.repository.path / ".git" / applied_name("f" * 8)).write_text("spoilt")
+    assert fleet.learn(plan(), old=fleet.before) == ["old"]
+
+
+def test_guests_that_never_answer_keep_no_other_from_being_looked_at(fleet: Fleet) -> None:
+    fleet.learn(plan(*(start(name) for name in ("a", "b", "c", "d", "last"))))
+    fleet.look_until(lambda: "last" not in fleet.names)
+    assert fleet.names == ["a", "b", "c", "d"]
+
+
+def test_a_connection_that_breaks_while_a_guest_is_asked_is_not_the_end_of_waiting(fleet: Fleet) -> None:
+    fleet.host.readiness["web"] = [DriverError(ErrorClass.TRANSIENT, "the connection is lost"), ""]
+    assert fleet.learn(plan(start("web"))) == ["web"]
+    fleet.look_until(lambda: not fleet.names)
+    assert fleet.readying.becoming.late == []
+
+
+def test_while_all_are_asked_there_is_nothing_to_do_before_an_answer_or_the_end(fleet: Fleet) -> None:
+    asked, answer = threading.Event(), threading.Event()
+
+    class Hangs(MemoryHost):
+        def ready(self, instance: Address, check: str) -> str:
+            asked.set()
+            answer.wait(PATIENCE)
+            return ""
+
+    fleet.host = Hangs("kvm-01")
+    fleet.learn(plan(start("web")))
+    assert asked.wait(PATIENCE)
+    (guest,) = fleet.readying.becoming.guests.values()
+    assert fleet.readying.next() == guest.end
+    fleet.woken.clear()
+    answer.set()
+    assert fleet.woken.wait(PATIENCE)
+    fleet.look_until(lambda: not fleet.names)
+    assert fleet.readying.next() is None

@@ -9,10 +9,22 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from reconciler.address import Address, ObjectKey
-from reconciler.driver import DriverError, ErrorClass, Notice, Progress
+from reconciler.driver import DriverError, ErrorClass, HostConfig, Notice, Progress
+from reconciler.impact import ImpactTable
 from reconciler.objects import Observed, Wanted
 from reconciler.observation import Complete, Failed, Sighting, Snapshot
 from reconciler.plan import Plan, Source, Step, Verb
+
+
+class MemoryType:
+    """What is known of a driver of such hosts before one is opened."""
+
+    name = "memory"
+    impacts: ImpactTable = ()
+
+    def check(self, host: HostConfig) -> None:
+        raise AssertionError("its section was checked when it was read")
+
 
 Script = Callable[[Observed | None], Observed | None]
 """What happens in a step: it gets what stands, and returns what is to be read back."""

@@ -9,9 +9,21 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from reconciler.serve.socket.client import HungUp, NoController, ask
-from reconciler.serve.socket.protocol import AskEvents, AskStatus, Command, Follow, Happened, Question, Text, Told
+from reconciler.serve.socket.protocol import (
+    Answer,
+    AskEvents,
+    AskStatus,
+    Command,
+    End,
+    Follow,
+    Happened,
+    Question,
+    Text,
+    Told,
+)
 from reconciler.serve.telling.journal import Entry
 from reconciler.serve.telling.status import Condition, ResourceStatus, Status
 from tests.support.command import Desk
@@ -34,8 +46,8 @@ class Followed(threading.Thread):
             for answer in ask(self._socket, Follow(commit=self._commit, by="ann"), PATIENCE):
                 if isinstance(answer, Text):
                     self.text += answer.text
-                else:
-                    self.code = answer.code  # type: ignore[union-attr]
+                elif isinstance(answer, End):
+                    self.code = answer.code
         except (HungUp, NoController):
             self.code = -1
 
@@ -49,7 +61,7 @@ class Followed(threading.Thread):
 class Serving:
     """`reconciler serve` for the repository of a desk. As a context it is stopped at the end."""
 
-    def __init__(self, desk: Desk, *arguments: str, **environment: str) -> None:
+    def __init__(self, desk: Desk, *arguments: str, **environment: Any) -> None:
         self.socket = desk.repo / ".git" / "reconciler" / "serve.sock"
         self.log = desk.home / "serve.log"
         with self.log.open("ab") as log:
@@ -99,9 +111,11 @@ class Serving:
 
     def command(self, verb: str, what: str, reason: str = "") -> str:
         """Have it do something; gives why not, if so."""
-        return str(self.answers(Command(verb=verb, what=what, by="ann", reason=reason))[-1].message)  # type: ignore[attr-defined]
+        *_, last = self.answers(Command(verb=verb, what=what, by="ann", reason=reason))
+        assert isinstance(last, End)
+        return last.message
 
-    def answers(self, question: Question) -> list[object]:
+    def answers(self, question: Question) -> list[Answer]:
         """All that it says to a question, as soon as it listens. What was forked by one that was killed may hold the
         old socket until it becomes another program, and hangs up then.
         """
@@ -127,6 +141,10 @@ class Serving:
             time.sleep(0.02)
         return now
 
+    def until_told(self, reason: str, times: int) -> Status:
+        """Wait until something has happened so often."""
+        return self.until(lambda now: len(self.told(reason)) >= times)
+
     def until_done(self, commit: str) -> Status:
         """Wait until a commit was carried out."""
         return self.until(lambda now: now.in_force == commit and condition(now, "Ready").status == "True")
@@ -141,3 +159,10 @@ def condition(status: Status, kind: str) -> Condition:
 def resource(status: Status, address: str) -> ResourceStatus | None:
     """What is said about a resource, if anything is."""
     return next((each for each in status.resources if each.address == address), None)
+
+
+def told_of(status: Status, address: str) -> ResourceStatus:
+    """What is said about a resource, of which something has to be said."""
+    found = resource(status, address)
+    assert found is not None, status
+    return found

@@ -16,7 +16,8 @@ from reconciler.driver import DriverError, ErrorClass
 from reconciler.impact import Impact
 from reconciler.objects import Observed, Wanted
 from reconciler.plan import Step
-from tests.support.contract import LAN, TINY, WEB, Rig, Watch, manifest, shown
+from reconciler_libvirt.driver import LibvirtDriver
+from tests.support.contract import LAN, TINY, WEB, Folder, Rig, Watch, manifest, shown
 from tests.support.guests import BOOT_SECONDS, Keys, answer, ssh
 from tests.support.hosts import POOL, Host, until
 from tests.support.libvirt_bench import POOL_NAME, LibvirtBench
@@ -95,7 +96,8 @@ def test_guests_of_a_network_that_was_stopped_under_them_are_plugged_in_again_by
 def test_an_unplugged_nic_is_seen_and_plugged_in_again(rig: Rig, libvirt_host: Host) -> None:
     wanted = rig.scene()
     rig.make(wanted.values())
-    (nic,) = rig.driver._site.table.observe().nics.values()  # type: ignore[attr-defined]
+    assert isinstance(rig.driver, LibvirtDriver)
+    (nic,) = rig.driver._site.table.observe().nics.values()
     libvirt_host.run("ip", "link", "set", "dev", nic.tap, "nomaster")
     assert rig.seen(wanted[WEB]).stored["nics.lan.filter"] == "broken: the tap is unplugged"
     _update(rig, wanted[WEB])
@@ -212,23 +214,23 @@ def test_an_image_that_names_another_file_is_refused_before_anything_is_made(rig
 def test_an_image_that_changes_as_it_is_read_never_becomes_whole(rig: Rig, tmp_path: Path) -> None:
     image = rig.scene()[TINY]
     kernel = tmp_path / image.payload["kernel.source"]
-    content = kernel.read_bytes()
-    fetch = rig.bench.files.fetch
+    content, files = kernel.read_bytes(), rig.bench.files
 
-    def fetch_and_swap(source: str, sha256: str) -> Path:
-        path = fetch(source, sha256)
-        if path == kernel:
-            kernel.unlink()  # it is a link into the guest's folder
-            kernel.write_bytes(b"another" + content[7:])
-        return path
+    class Swapping(Folder):
+        def fetch(self, source: str, sha256: str) -> Path:
+            path = super().fetch(source, sha256)
+            if path == kernel:
+                kernel.unlink()  # it is a link into the guest's folder
+                kernel.write_bytes(b"another" + content[7:])
+            return path
 
-    rig.bench.files.fetch = fetch_and_swap  # type: ignore[method-assign]
+    rig.bench.files = Swapping(tmp_path)
     with pytest.raises(DriverError, match="changed while it was read"):
         rig.create(image)
     left = rig.look(image)
     assert left is not None
     assert left.incomplete
-    rig.bench.files.fetch = fetch  # type: ignore[method-assign]
+    rig.bench.files = files
     kernel.write_bytes(content)
     assert shown(rig.create(image), image) == image.fields
 

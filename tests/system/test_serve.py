@@ -17,7 +17,7 @@ from reconciler.serve.socket.protocol import AskObservation, Text
 from reconciler_simulator.store import Store
 from tests.support import crash
 from tests.support.command import Desk
-from tests.support.serving import Followed, Serving, condition, resource
+from tests.support.serving import Followed, Serving, condition, resource, told_of
 
 WEB = "Instance/default/web-1"
 LATENCY = '{"latency": 0.1}'
@@ -128,8 +128,8 @@ def test_a_guest_that_shut_down_is_left_down_and_one_that_died_is_started(desk: 
     desk.by_hand("shut-down", "web-1")
     now = serving.until(lambda now: (found := resource(now, WEB)) and found.state == "left-down")
     assert guests(desk) == []
-    assert "shut down from within" in resource(now, WEB).message  # type: ignore[union-attr]
-    assert f"restart={WEB}" in resource(now, WEB).message  # type: ignore[union-attr]
+    assert "shut down from within" in told_of(now, WEB).message
+    assert f"restart={WEB}" in told_of(now, WEB).message
     serving.until(lambda now: serving.told("Planned")[-1].message == "0 steps")
     assert resource(serving.status(), WEB) is not None, "that there is nothing to do about it is not the end of it"
     assert [each.address for each in serving.told("LeftAlone")] == [WEB]
@@ -175,10 +175,10 @@ def test_what_fails_is_shown_and_tried_again_and_holds_up_nothing_else(desk: Des
         text, code = running.follow(head(desk)).heard()
         assert (code, "Applied: 3 created; 1 failed." in text) == (1, True)
         now = running.until(lambda now: condition(now, "Ready").reason == "Failed")
-        failed = resource(now, WEB)
-        assert (failed.state, failed.retry > now.last_run) == ("failed", True)  # type: ignore[union-attr]
+        failed = told_of(now, WEB)
+        assert (failed.state, failed.retry > now.last_run) == ("failed", True)
         assert now.applied == ""
-        running.until(lambda now: len(running.told("StepFailed")) >= 2)
+        running.until_told("StepFailed", 2)
     with Serving(desk) as mended:
         mended.until_done(head(desk))
 
@@ -214,7 +214,7 @@ def test_what_is_suspended_is_left_alone_over_restarts_until_it_is_resumed(desk:
     assert desk.run("suspend", "instance/web-1", "--reason", "looking into it").code == 0
     desk.by_hand("crash", "web-1")
     left = serving.until(lambda now: resource(now, WEB))
-    assert "looking into it" in resource(left, WEB).message  # type: ignore[union-attr]
+    assert "looking into it" in told_of(left, WEB).message
     assert serving.stop() == 0
     with Serving(desk) as again:
         text, code = again.follow(another_instance(desk, "web-2")).heard()
@@ -255,12 +255,12 @@ def guests_made(desk: Desk) -> bool:
 def test_whoever_undoes_it_again_and_again_wins_until_the_fight_is_taken_up_again(desk: Desk, serving: Serving) -> None:
     for count in range(MOST + 1):
         desk.by_hand("crash", "web-1")
-        serving.until(lambda now, count=count: len(serving.told("StepSucceeded")) >= 5 + count)  # type: ignore[misc]
+        serving.until_told("StepSucceeded", 5 + count)
     now = serving.until(lambda now: condition(now, "Contended").status == "True")
     assert WEB in condition(now, "Contended").message
     desk.by_hand("crash", "web-1")
     now = serving.until(lambda now: resource(now, WEB))
-    assert (resource(now, WEB).state, guests(desk)) == ("contended", [])  # type: ignore[union-attr]
+    assert (told_of(now, WEB).state, guests(desk)) == ("contended", [])
     assert condition(now, "Ready").reason == "Failed", "it is down, and nobody takes care of it"
     assert serving.command("resume", WEB) == ""
     serving.until(lambda now: guests(desk) and condition(now, "Contended").status == "False")

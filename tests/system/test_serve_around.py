@@ -11,6 +11,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,9 +45,9 @@ class Served:
 
     def start(self) -> Session:
         """Start it; it is asked where it says that it listens."""
-        around = {"NOTIFY_SOCKET": str(self._folder / "notify"), "WATCHDOG_USEC": "1000000"}
+        around: dict[str, Any] = {"NOTIFY_SOCKET": str(self._folder / "notify"), "WATCHDOG_USEC": "1000000"}
         words = ("serve", "--config", str(self.config), "--log-format", "json")
-        session = self.desk.start(*words, **around)  # type: ignore[arg-type]
+        session = self.desk.start(*words, **around)
         session.wait_for("HTTP is served at ")
         session.wait_for('"}\n')
         (place,) = re.findall(r"HTTP is served at ([0-9.:]+)", session.text)

@@ -20,6 +20,8 @@ from reconciler.address import Address
 from reconciler.driver import Driver, DriverError, ErrorClass, HostConfig, Notice
 from reconciler.observation import Complete
 from reconciler_libvirt import DRIVER
+from reconciler_libvirt.channel import Channel
+from reconciler_libvirt.driver import LibvirtDriver
 from tests.support.contract import WEB, Rig, manifest
 from tests.support.guests import BOOT_SECONDS, Keys
 from tests.support.hosts import Host, until
@@ -90,6 +92,19 @@ def is_free(driver: Driver) -> bool:
         return error.error_class is not ErrorClass.HELD
 
 
+def channel_of(driver: Driver) -> Channel:
+    """How the driver runs commands on its host."""
+    assert isinstance(driver, LibvirtDriver)
+    return driver._site.channel
+
+
+def connection_of(channel: Channel) -> int:
+    """The process that keeps the connection by ssh."""
+    assert channel.tunnel is not None
+    assert channel.tunnel._master is not None
+    return channel.tunnel._master.pid
+
+
 def folders() -> set[Path]:
     """What ssh connections of ours have on this machine."""
     return set(Path("/tmp").glob("reconciler-ssh-*"))
@@ -133,7 +148,7 @@ OPTIONS = ("BatchMode=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev
 
 def test_words_reach_a_command_behind_ssh_as_they_are(clean: LibvirtBench, ssh_host: Remote) -> None:
     driver = DRIVER.open(leading(clean, ssh_host.connection), clean.files)
-    channel = driver._site.channel  # type: ignore[attr-defined]
+    channel = channel_of(driver)
     odd = ["two words", "$HOME", "`id`", "a'b\"c", "*", ";exit 3", "", "-n", "\\", "ä\n"]
     assert channel.run("printf", "%s|", *odd) == "".join(f"{word}|" for word in odd)
     driver.close()
@@ -161,12 +176,12 @@ def test_the_lock_is_held_through_ssh_and_goes_with_the_connection(clean: Libvir
 
 def test_the_lock_goes_when_nothing_is_heard_of_its_holder_any_more(clean: LibvirtBench, ssh_host: Remote) -> None:
     first, second = (DRIVER.open(leading(clean, ssh_host.connection), clean.files) for _ in range(2))
-    channel = first._site.channel  # type: ignore[attr-defined]
+    channel = channel_of(first)
     with channel.lock(silence=2.0) as lease:
         lease.check()
-        os.killpg(channel.tunnel._master.pid, signal.SIGSTOP)
+        os.killpg(connection_of(channel), signal.SIGSTOP)
         until(lambda: is_free(second), 20, "the lock to go, though the connection stands")
-        os.killpg(channel.tunnel._master.pid, signal.SIGCONT)
+        os.killpg(connection_of(channel), signal.SIGCONT)
         with pytest.raises(DriverError, match="lost"):
             lease.check()
     first.close()

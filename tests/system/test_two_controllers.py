@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,10 +33,10 @@ class Pair:
         self._config.chmod(0o600)
         self._running: list[Controller] = []
 
-    def start(self, name: str, **environment: str) -> Controller:
+    def start(self, name: str, **environment: Any) -> Controller:
         """One more controller."""
         words = ("serve", "--config", str(self._config), "--socket", str(self._folder / f"{name}.sock"))
-        self._running.append(Controller(self.desk.start(*words, "--log-format", "json", **environment)))  # type: ignore[arg-type]
+        self._running.append(Controller(self.desk.start(*words, "--log-format", "json", **environment)))
         return self._running[-1]
 
     def declare(self, number: int) -> str:

@@ -8,25 +8,18 @@ import time
 from reconciler.address import Address, ObjectKey
 from reconciler.driver import DriverError, DriverType, ErrorClass, Files, HostConfig
 from reconciler.hosts import Reached, reach
-from reconciler.impact import ImpactTable
 from reconciler.objects import Wanted
 from reconciler.observation import Complete, Failed, Snapshot
-from tests.support.memory_driver import MemoryHost, NoFiles, observed
+from tests.support.memory_driver import MemoryHost, MemoryType, NoFiles, observed
 
 
-class Type:
+class Type(MemoryType):
     """A driver type whose hosts behave as their names say."""
-
-    name = "memory"
-    impacts: ImpactTable = ()
 
     def __init__(self) -> None:
         self.opened: dict[str, MemoryHost] = {}
         self.release = threading.Event()
         self.together = threading.Barrier(2)
-
-    def check(self, host: HostConfig) -> None:
-        raise AssertionError("its section was checked when it was read")
 
     def open(self, host: HostConfig, files: Files) -> MemoryHost:
         if host.name == "refuses":

@@ -5,14 +5,13 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from reconciler.driver import DriverError, ErrorClass, HostConfig, Notice
 from reconciler.observation import Complete, Failed, Snapshot
 from reconciler.serve.links import Links
-from tests.support.memory_driver import MemoryHost, observed, step
+from tests.support.memory_driver import MemoryHost, MemoryType, NoFiles, observed, step
 
 PATIENCE = 20.0
 
@@ -36,21 +35,13 @@ class Scripted(MemoryHost):
         return super().observe()
 
 
-class NoFiles:
-    def fetch(self, source: str, sha256: str) -> Path:
-        raise AssertionError(source)
-
-    def secret(self, name: str) -> str:
-        raise AssertionError(name)
-
-
-class Fleet:
+class Fleet(MemoryType):
     """Two hosts, and what was heard of them."""
 
     def __init__(self, together: float) -> None:
         self.hosts = {name: Scripted(name) for name in ("kvm-01", "kvm-02")}
         self.notices: queue.SimpleQueue[Notice] = queue.SimpleQueue()
-        self.links = Links(lambda name: self, self.notices.put, together)  # type: ignore[arg-type, return-value]
+        self.links = Links(lambda name: self, self.notices.put, together)
         self.links.use([config(name) for name in self.hosts])
 
     def open(self, host: HostConfig, files: object) -> Scripted:

@@ -8,6 +8,7 @@ import io
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -77,9 +78,9 @@ def test_a_push_is_a_hint_and_its_content_is_not_looked_at(client: Client, forge
     ],
 )
 def test_a_call_that_is_not_signed_with_the_secret_is_refused_and_told(
-    client: Client, forge: str, headers: dict[str, str]
+    client: Client, forge: str, headers: dict[str, Any]
 ) -> None:
-    answer = push(client, forge, **headers)  # type: ignore[arg-type]
+    answer = push(client, forge, **headers)
     assert (answer.status, answer.body) == (403, "the signature is missing or wrong\n")
     assert client.controls.asked == []
     (told,) = [entry for entry in client.controls.journal.entries() if entry.reason == "WebhookRefused"]

@@ -118,9 +118,10 @@ def _remedied(fleet_id: str) -> Iterator[None]:
     except Damaged as problem:
         name = notes_name(fleet_id)
         raise RecordError(
-            f"{problem}. If another clone has {name}, fetch it from there. Else forget the notes: "
-            f"git update-ref -d {name}. That loses what `reconciler history` tells of earlier runs, and that consent "
-            "given in commits was spent by a run whose commit was taken back since; hosts and the applied commit stay"
+            f"{problem}. Forget the notes: git update-ref -d {name}\nThen, where another clone has them, fetch them "
+            f"from there: git fetch CLONE {name}:{name}\nElse what `reconciler history` tells of earlier runs is lost, "
+            "and that consent given in commits was spent by a run whose commit was taken back since; hosts and the "
+            "applied commit stay"
         ) from problem
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -195,6 +196,25 @@ def test_notes_that_lack_an_object_say_how_to_forget_them_and_that_helps(reposit
     repository.git(*remedy.split()[1:])
     write(repository, commit, BAD)
     assert (applied(repository), runs(repository, commit)) == (commit, [BAD])
+
+
+@pytest.mark.parametrize("lost", ["", "^{tree}", ":NOTE"], ids=["the commit", "its tree", "the note"])
+def test_notes_that_lack_an_object_are_had_again_from_a_clone(
+    repository: Repository, tmp_path: Path, lost: str
+) -> None:
+    commit = repository.commit({"a": "1"})
+    write(repository, commit, GOOD)
+    name = f"refs/notes/reconciler/{FLEET}"
+    clone = tmp_path / "clone.git"
+    repository.git("clone", "--quiet", "--mirror", "--no-local", str(repository.path), str(clone))
+    place = lost.replace("NOTE", f"{commit[:2]}/{commit[2:]}")
+    identity = repository.git("rev-parse", f"{name}{place}")
+    (repository.path / ".git" / "objects" / identity[:2] / identity[2:]).unlink()
+    with pytest.raises(RecordError) as told:
+        runs(repository, commit)
+    for remedy in re.findall(r": git (.+)", str(told.value)):
+        repository.git(*remedy.replace("CLONE", str(clone)).split())
+    assert runs(repository, commit) == [GOOD]
 
 
 @pytest.mark.parametrize("place", ["refs/heads", "refs/tags"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,6 +19,8 @@ _SHORT = 12
 _LONGEST_EMAIL = 254
 _MOST_BYTES = 1 << 20
 """What a commit object may have, its message and signature included."""
+_MOST_TOTAL_BYTES = 64 << 20
+"""What all that are read at once may have."""
 
 
 class Commit(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,26 +44,35 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
 def read(repo: Repo, ids: Iterable[str]) -> list[Commit]:
     """These commits, in this order. Raises `Untrusted` when one of them cannot be read: it could say anything."""
     wanted = list(ids)
-    if large := _large(repo, wanted):
-        raise unjudgeable(
-            f"Commit {large} has more than {_MOST_BYTES >> 20} MiB by itself. Make it anew with fewer words."
-        )
+    if wanted:
+        _refuse_large(_sizes(repo, wanted))
     found = bulk.contents(repo, wanted) if wanted else {}
     if missing := [each for each in wanted if each not in found]:
         raise unjudgeable(f"Commit {missing[0]} cannot be read; `git fsck` tells more.")
     return [parsed(each, found[each]) for each in wanted]
 
 
-def _large(repo: Repo, ids: list[str]) -> str:
-    """The first of these objects that is too large to be read; empty when none is."""
+def _sizes(repo: Repo, ids: Iterable[str]) -> dict[str, int]:
+    """How many bytes these objects have, as far as they are there."""
     try:
-        rows = (
-            git(repo, "cat-file", "--batch-check", data="".join(f"{each}\n" for each in ids).encode()) if ids else b""
-        )
+        rows = git(repo, "cat-file", "--batch-check", data="".join(f"{each}\n" for each in ids).encode())
     except RecordError as problem:
         raise unjudgeable(f"{problem}.") from problem
-    sizes = (row.decode(errors="replace").split(" ") for row in rows.splitlines())
-    return next((row[0] for row in sizes if len(row) == 3 and int(row[2]) > _MOST_BYTES), "")
+    words = (row.decode(errors="replace").split(" ") for row in rows.splitlines())
+    return {row[0]: int(row[2]) for row in words if len(row) == 3}
+
+
+def _refuse_large(sizes: Mapping[str, int]) -> None:
+    """A pack of a few megabytes may hold gigabytes of words."""
+    if large := next((each for each, size in sizes.items() if size > _MOST_BYTES), ""):
+        raise unjudgeable(
+            f"Commit {large} has more than {_MOST_BYTES >> 20} MiB by itself. Make it anew with fewer words."
+        )
+    if sum(sizes.values()) > _MOST_TOTAL_BYTES:
+        raise unjudgeable(
+            f"The commits since what was applied have more than {_MOST_TOTAL_BYTES >> 20} MiB by themselves. Apply some"
+            " of them first (--rev), or make them anew with fewer words."
+        )
 
 
 def parsed(identity: str, data: bytes) -> Commit:

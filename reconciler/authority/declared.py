@@ -12,9 +12,10 @@ from reconciler.address import Address
 from reconciler.authority.commits import Commit, read, unjudgeable
 from reconciler.diagnostic import Place, Untrusted, error
 from reconciler.kinds.base import Resource
+from reconciler.limited import MIB, Limits
 from reconciler.manifest import MOST_TOTAL_BYTES
 from reconciler.parsing import Memory
-from reconciler.record.plumbing import RecordError, git
+from reconciler.record.plumbing import RecordError, bounded, git
 from reconciler.source import StoredFile
 from reconciler.source.commit import CommitTree
 from reconciler.source.content import Entry, printable
@@ -28,6 +29,8 @@ EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 """Git knows it in every repository."""
 MOST_FILES = 100_000
 """Files that change from what was applied to what is to be; one is counted as often as it changes."""
+_LIMITS = Limits(seconds=30, cpu=30, memory=1024 * MIB, file=MIB)
+"""For Git, which keeps all files that differ between two trees in memory before it tells the first one."""
 _PLAIN = "100"
 """How the modes of plain files begin."""
 _LITERAL = {"GIT_LITERAL_PATHSPECS": "1"}
@@ -138,11 +141,10 @@ def _changed(repo: Repo, pairs: Sequence[tuple[str, str]], folder: str) -> list[
         asked = "".join(f"{before} {after}\n" for before, after in different)
         options = ("-r", "-z", "--no-renames", "--no-abbrev", "--no-relative", "--ignore-submodules=none")
         where = ["--", folder] if folder else ["--"]
-        answer = git(
-            repo, "diff-tree", *options, "-O/dev/null", "--stdin", *where, data=asked.encode(), environment=_LITERAL
-        )
+        words = ("diff-tree", *options, "-O/dev/null", "--stdin", *where)
+        answer = bounded(repo, _LIMITS, *words, data=asked.encode(), environment=_LITERAL)
     except RecordError as problem:
-        raise unjudgeable(f"{problem}.") from problem
+        raise unjudgeable(f"Which files change cannot be told: {problem}. Is there a folder of very many?") from problem
     found = dict(_answers(answer, folder))
     return [sorted(found[pair], key=lambda file: file.path) if pair in different else [] for pair in pairs]
 

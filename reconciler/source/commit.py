@@ -10,7 +10,7 @@ import msgspec
 
 from reconciler.source import bulk
 from reconciler.source.content import Entry, EntryType, by_name, too_large
-from reconciler.source.revision import damaged
+from reconciler.source.revision import damaged, whole
 
 if TYPE_CHECKING:
     from git import Repo
@@ -119,8 +119,4 @@ class CommitTree:
 
     def _data(self, identity: str) -> bytes:
         with self._turn:
-            try:
-                data: bytes = self._repo.odb.stream(bytes.fromhex(identity)).read()
-            except ValueError as problem:
-                raise damaged(self._repo, identity) from problem
-            return data
+            return whole(self._repo, identity)

@@ -20,6 +20,8 @@ option. So is all of Git's revision language (`~`, `^`, `@{…}`, `:`).
 _FULL = re.compile(r"[0-9a-f]{40}")
 _SHORT = re.compile(r"[0-9a-f]{4,40}")
 _LONGEST_TAG_CHAIN = 10
+MOST_OBJECT_BYTES = 16 << 20
+"""What an object may have that is read at once: a folder of more names than may be looked at has less."""
 
 
 def resolve(repo: Repo, rev: str) -> str:
@@ -91,12 +93,27 @@ def _commit(repo: Repo, rev: str, value: str) -> str:
 
 
 def _object(repo: Repo, value: str) -> tuple[bytes, bytes]:
+    """The type of an object, and its content if that may lead to a commit."""
     try:
-        info = repo.odb.info(bytes.fromhex(value))
-        data = repo.odb.stream(bytes.fromhex(value)).read() if info.type in (b"commit", b"tag") else b""
+        kind: bytes = repo.odb.info(bytes.fromhex(value)).type
     except ValueError as problem:
         raise damaged(repo, value) from problem
-    return info.type, data
+    return kind, whole(repo, value) if kind in (b"commit", b"tag") else b""
+
+
+def whole(repo: Repo, value: str) -> bytes:
+    """The content of an object. Raises `SourceError`, also when it is too large to be read at once: commits, tags and
+    trees of gigabytes are packed into a few megabytes.
+    """
+    try:
+        size = repo.odb.info(bytes.fromhex(value)).size
+        if size <= MOST_OBJECT_BYTES:
+            data: bytes = repo.odb.stream(bytes.fromhex(value)).read()
+            return data
+    except ValueError as problem:
+        raise damaged(repo, value) from problem
+    detail = f"Object {value} has {size:,} bytes; a commit, a tag or a folder may have {MOST_OBJECT_BYTES:,}."
+    raise SourceError(error("source-too-large", "source is too large", detail))
 
 
 def damaged(repo: Repo, value: str) -> SourceError:

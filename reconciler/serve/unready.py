@@ -71,8 +71,9 @@ class Unready:
         if before == becoming.states:
             return
         self._tell_late(before)
-        others = {address: each for address, each in self._shown.resources.items() if address not in before}
-        self._shown.resources = others | becoming.shown
+        if becoming.guests:  # that none is left is shown once the commit counts as applied
+            others = {address: each for address, each in self._shown.resources.items() if address not in before}
+            self._shown.resources = others | becoming.shown
         self._accounted = becoming.states
         if not becoming.pending:
             self._inbox.whole("no guest is becoming ready any more")

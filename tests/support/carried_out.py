@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
+from reconciler import record
 from reconciler.apply import Retry, apply
 from reconciler.driver import DriverError, ErrorClass
 from reconciler.listener import Listener, Silent
 from reconciler.plan import Outcome, Step
 from reconciler.readiness import Pace
+from reconciler.source import open_repository
 from tests.support.memory_driver import MemoryHost, plan
 
 
@@ -32,6 +35,17 @@ class Recorder(Silent):
 
     def finished(self, step: Step, outcome: Outcome) -> None:
         self.finished_.append((step.id, outcome.status))
+
+
+class Watched(list[str]):
+    """What a host does, each with the commit that is recorded as applied by then."""
+
+    def __init__(self, repository: Path, fleet_id: str) -> None:
+        super().__init__()
+        self._repository, self._fleet_id = repository, fleet_id
+
+    def append(self, what: str) -> None:
+        super().append(f"{what}: {record.applied(open_repository(self._repository), self._fleet_id)}")
 
 
 def run(

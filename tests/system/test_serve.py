@@ -118,9 +118,7 @@ def test_what_a_person_applies_of_a_held_branch_is_accepted(desk: Desk, serving:
     serving.until_done(another_instance(desk, "web-2"))
     desk.git("reset", "--quiet", "--hard", first)
     serving.until(lambda now: condition(now, "SourceReady").reason == "Rewound")
-    assert desk.run("suspend", "fleet").code == 0, "before working by hand, as the controller's page says"
     assert desk.run("apply", "--allow", "delete=1").code == 0
-    assert desk.run("resume", "fleet").code == 0
     serving.until(lambda now: now.in_force == first and len(guests(desk)) == 1)
 
 

@@ -52,6 +52,68 @@ def test_a_guest_that_did_not_become_ready_is_not_forgotten_until_it_is(desk: De
         assert serving.until_done(mended).applied == mended
 
 
+def test_a_controller_that_is_killed_leaves_the_next_one_to_wait_for_its_guests(desk: Desk) -> None:
+    with Serving(desk) as serving:
+        first = desk.git("rev-parse", "HEAD").strip()
+        serving.until_done(first)
+        _shut_guest(desk, "5m")
+        serving.until(lambda now: condition(now, "Ready").reason == "BecomingReady")
+        serving.kill()
+    with Serving(desk) as again:
+        waiting = again.until(lambda now: condition(now, "Ready").reason in ("BecomingReady", "InForce"))
+        found = resource(waiting, SHUT)
+        assert found is not None
+        assert (found.state, waiting.applied) == ("becoming-ready", first)
+        assert again.stop() == 0
+    desk.edit("shut.yaml", "readinessDeadline: 5m", "readinessDeadline: 1s")
+    shorter = desk.commit("Wait for a second")
+    ran = desk.run("serve", "--until-idle")
+    assert (ran.code, "is not ready" in ran.err) == (1, True), ran.err
+    assert desk.git("for-each-ref", "--format=%(objectname)", "refs/reconciler/*/applied").strip() == first
+    with Serving(desk) as last:
+        text, code = last.follow(shorter).heard()
+        assert (code, text.endswith("1 not ready.\n")) == (1, True), text
+
+
+def test_a_guest_that_is_ready_after_its_time_was_up_is_told_of_and_its_commit_counts(desk: Desk) -> None:
+    with Serving(desk) as serving:
+        text = (desk.repo / "instances.yaml").read_text(encoding="utf-8").replace("web-1", "late")
+        says = "flavor: small\n  powerState: Stopped\n  readiness: address\n  readinessDeadline: 1s"
+        (desk.repo / "late.yaml").write_text(text.replace("flavor: small", says), encoding="utf-8")
+        first = desk.commit("Add a guest that is off")
+        serving.until_done(first)
+        desk.by_hand("slow", "late")
+        desk.edit("late.yaml", "powerState: Stopped", "powerState: Running")
+        commit = desk.commit("Start it")
+        assert serving.follow(commit).heard()[1] == 1
+        failed = serving.until(lambda now: condition(now, "Ready").reason == "Failed")
+        assert failed.applied == first
+        desk.by_hand("slow", "late", "0")
+        assert serving.until_done(commit).applied == commit
+        assert resource(serving.status(), "Instance/default/late") is None
+        (told,) = [each for each in serving.told("BecomingReady") if each.severity == "info"]
+        assert "Instance/default/late is ready" in told.message
+        assert "after its time was up" in told.message
+
+
+def test_a_guest_that_shuts_down_before_it_is_ready_fails_once_and_is_then_left_down(desk: Desk) -> None:
+    with Serving(desk) as serving:
+        first = desk.git("rev-parse", "HEAD").strip()
+        serving.until_done(first)
+        commit = _shut_guest(desk, "5m")
+        follower = serving.follow(commit)
+        serving.until(lambda now: condition(now, "Ready").reason == "BecomingReady")
+        desk.by_hand("shut-down", "shut")
+        text, code = follower.heard()
+        assert (code, "it is down, and is left so" in text) == (1, True), text
+        assert serving.status().applied == first
+        assert [serving.command(verb, SHUT) for verb in ("suspend", "resume")] == ["", ""]  # all is looked at again
+        done = serving.until_done(commit)
+        found = resource(done, SHUT)
+        assert found is not None
+        assert (found.state, done.applied) == ("left-down", commit)
+
+
 def _shut_guest(desk: Desk, deadline: str) -> str:
     """Commit a guest that is ready once a port answers that nothing lets in."""
     text = (desk.repo / "instances.yaml").read_text(encoding="utf-8").replace("web-1", "shut")

@@ -7,26 +7,14 @@ from pathlib import Path
 
 import msgspec
 
-from reconciler import record
 from reconciler.cli.carry_out import carry_out
 from reconciler.cli.exits import Exit
 from reconciler.plan import Plan, Source
 from reconciler.reconcile import Options, Round, load
 from reconciler.report.screen import Screen, Stream
-from reconciler.source import open_repository
+from tests.support.carried_out import Watched
 from tests.support.memory_driver import MemoryHost, plan, step
 from tests.support.repository import Repository
-
-
-class Watched(list[str]):
-    """What a host does, each with the commit that is recorded as applied by then."""
-
-    def __init__(self, repository: Path, fleet_id: str) -> None:
-        super().__init__()
-        self._repository, self._fleet_id = repository, fleet_id
-
-    def append(self, what: str) -> None:
-        super().append(f"{what}: {record.applied(open_repository(self._repository), self._fleet_id)}")
 
 
 def test_a_run_is_recorded_before_its_hosts_are_let_go(tmp_path: Path) -> None:

@@ -6,6 +6,9 @@ import json
 import re
 
 _COMMAND = re.compile(r"##(\w*)\[")
+_ACTING = re.compile(r"##\w*\[|::|[\r\n]")
+_NEVER = (1 << 31) - 1
+"""Columns after which a line is folded."""
 
 
 def dump(value: object) -> str:
@@ -16,11 +19,20 @@ def dump(value: object) -> str:
 
 
 def dump_yaml(value: object) -> str:
-    """The same as YAML, as harmless."""
+    """The same as YAML, as harmless: what a runner could take for a command is quoted, and no line is folded, so that
+    none begins in the midst of a text.
+    """
     import yaml
 
-    text: str = yaml.dump(value, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=False, width=110)
-    return text
+    class Dumper(yaml.CSafeDumper):
+        pass
+
+    def quoted(dumper: Dumper, text: str) -> yaml.ScalarNode:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if _ACTING.search(text) else None)
+
+    Dumper.add_representer(str, quoted)
+    text: str = yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=False, width=_NEVER)
+    return _COMMAND.sub(r"##\1\\x5b", text)
 
 
 def dumped(value: object, output: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +13,7 @@ from reconciler.address import Address, ObjectKey
 from reconciler.diagnostic import Place, error
 from reconciler.impact import Impact
 from reconciler.plan import Change, FieldChange, Plan, Refused, Source, Waiting
+from reconciler.report.data import dumped
 from reconciler.report.findings import diagnostic_findings, plan_findings
 from reconciler.report.github import github_log
 from reconciler.report.markdown import MOST_CHARACTERS, failure_markdown, plan_markdown
@@ -93,3 +96,12 @@ def test_a_comment_printed_in_a_log_has_no_command(plan: Plan) -> None:
     for printed in plan_markdown(plan).splitlines():
         assert not printed.lstrip().startswith("::")
         assert "##[" not in printed
+
+
+@given(st.dictionaries(evil, evil | st.lists(evil, max_size=3), max_size=3), st.sampled_from(["json", "yaml"]))
+def test_data_for_programs_means_the_same_and_has_no_command(value: dict[str, object], output: str) -> None:
+    long = {**value, "long": f"{'word ' * 40}::error::x", "longer": f"{'é' * 90}::error::x"}
+    text = dumped(long, output)
+    assert (yaml.safe_load(text) if output == "yaml" else json.loads(text)) == long
+    assert not re.search(r"##\w*\[", text)
+    assert not [each for each in text.splitlines() if each.lstrip().startswith("::")]

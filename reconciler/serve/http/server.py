@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
+from reconciler.serve.http.places import Places
 from reconciler.serve.http.request import Refused, Reply, Request, text
 from reconciler.serve.telling.journal import Journal
 
@@ -92,9 +93,7 @@ class _Server(ThreadingHTTPServer):
         host = host.strip("[]")
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.answer, self.journal = answer, journal
-        self._places = threading.BoundedSemaphore(MOST_AT_ONCE)
-        self._begun: dict[socket.socket, float] = {}
-        self._turn = threading.Lock()
+        self._places: Places[socket.socket] = Places(MOST_AT_ONCE)
         super().__init__((host, int(port)), _Handler)
 
     def server_bind(self) -> None:
@@ -120,26 +119,24 @@ class _Server(ThreadingHTTPServer):
 
     def service_actions(self) -> None:
         """End conversations that last too long, however busy they are."""
-        with self._turn:
-            for request, begun in self._begun.items():
-                if time.monotonic() - begun > _LIFE:
-                    with contextlib.suppress(OSError):
-                        request.shutdown(socket.SHUT_RDWR)
+        for request in self._places.older(time.monotonic() - _LIFE):
+            _end(request)
 
     def process_request(self, request: socket.socket, client_address: tuple[str, int]) -> None:  # type: ignore[override]
         """In a thread, if there is a place."""
-        if not self._places.acquire(blocking=False):
+        found, slowest = self._places.take(request, time.monotonic())
+        if slowest is not None:
+            _end(slowest)
+        if not found:
             with contextlib.suppress(OSError):
                 request.setblocking(False)
                 request.send(_BUSY)
             self.shutdown_request(request)
             return
-        with self._turn:
-            self._begun[request] = time.monotonic()
         try:
             super().process_request(request, client_address)
         except BaseException:  # no thread could be started
-            self._forget(request)
+            self._places.leave(request)
             raise
 
     def process_request_thread(self, request: socket.socket, client_address: tuple[str, int]) -> None:  # type: ignore[override]
@@ -147,15 +144,29 @@ class _Server(ThreadingHTTPServer):
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._forget(request)
+            self._places.leave(request)
 
-    def _forget(self, request: socket.socket) -> None:
-        with self._turn:
-            self._begun.pop(request, None)
-        self._places.release()
+    @contextlib.contextmanager
+    def waiting(self, request: socket.socket) -> Iterator[None]:
+        """While the context lasts, the other end is waited for."""
+        self._places.waited_for(request, time.monotonic())
+        try:
+            yield
+        finally:
+            self._places.waited_for(request, None)
+
+    def heard(self, request: socket.socket) -> None:
+        """The other end waits for us."""
+        self._places.waited_for(request, None)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Whoever asked has left, or we failed: neither is told on standard error."""
+
+
+def _end(request: socket.socket) -> None:
+    """End a conversation: whoever waits there, in another thread, waits no longer."""
+    with contextlib.suppress(OSError):
+        request.shutdown(socket.SHUT_RDWR)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -173,6 +184,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_GET  # noqa: N815 - the library's names
 
     def _answered(self) -> Reply:
+        self.server.heard(self.connection)
         try:
             return self.server.answer(self._request())
         except Refused as refused:
@@ -204,7 +216,8 @@ class _Handler(BaseHTTPRequestHandler):
         if len(length) > 9 or int(length) > MOST_BYTES:
             raise Refused(413, f"the body has more than {MOST_BYTES:,} bytes")
         try:
-            body = self.rfile.read(int(length))
+            with self.server.waiting(self.connection):
+                body = self.rfile.read(int(length))
         except OSError:
             raise Refused(408, "the body did not come in time") from None
         if len(body) < int(length):
@@ -216,9 +229,10 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in {**_HEADERS, "Content-Type": reply.type, **reply.headers}.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(reply.body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(reply.body)
+        with self.server.waiting(self.connection):
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(reply.body)
 
     def log_message(self, format: str, *args: object) -> None:
         """Not every look at the metrics is worth a line."""

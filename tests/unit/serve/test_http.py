@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -14,6 +15,7 @@ from msgspec.structs import replace
 from reconciler.report.screen import Stream
 from reconciler.serve.http import server
 from reconciler.serve.http.pages import Pages
+from reconciler.serve.http.places import Places
 from reconciler.serve.http.server import serving
 from reconciler.serve.http.webhooks import Webhooks
 from reconciler.serve.pulse import Pulse
@@ -168,10 +170,48 @@ def test_whoever_says_nothing_takes_no_place_for_long(stream: Stream, monkeypatc
             each.close()
 
 
-def _is_answered(client: Client) -> bool:
+def test_slow_callers_of_the_same_address_keep_nobody_out(stream: Stream, tmp_path: Path) -> None:
+    """As a supervisor and a stranger of this machine are to a controller. The first ones do not send the rest of a
+    body, the others do not end the header.
+    """
+    header = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX: "
+    body = b"POST /webhook/github HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n{"
+    (tmp_path / "secret").write_text("s3cret")
+    with served(stream, webhooks={"github": {"file": str(tmp_path / "secret")}}) as client, ExitStack() as stack:
+        host, _, port = client.place.rpartition(":")
+        slow = [stack.enter_context(socket.create_connection((host, int(port)))) for _ in range(server.MOST_AT_ONCE)]
+        for number, each in enumerate(slow):
+            each.sendall(body if number < 8 else header)
+        until(lambda: _is_answered(client), 5, "the slowest to have lost its place")
+        for path in ("/healthz", "/status", "/events") * 4:
+            slow.append(stack.enter_context(socket.create_connection((host, int(port)))))
+            slow[-1].sendall(header)
+            until(lambda: _is_answered(client, path), 5, "a place to be had")  # noqa: B023 - called at once
+        assert [each.recv(100) for each in slow[:9]] == [b""] * 9, "the first ones kept their places"
+
+
+def test_who_has_been_waited_for_longest_has_to_go_and_never_who_waits_for_an_answer() -> None:
+    places: Places[str] = Places(3)
+    assert [places.take(who, now) for who, now in (("a", 0.0), ("b", 1.0), ("c", 2.0))] == [(True, None)] * 3
+    places.waited_for("a", None)
+    assert places.take("d", 3.0) == (True, "b")
+    places.leave("b")  # which has lost its place already
+    assert places.take("e", 3.05) == (True, "c")
+    assert places.take("f", 3.09) == (False, None), "those that came a moment ago have their time"
+    places.waited_for("a", 4.0)
+    places.waited_for("d", None)
+    places.waited_for("e", None)
+    assert places.take("f", 4.05) == (False, None)
+    assert places.take("f", 4.5) == (True, "a"), "who does not read what was answered is waited for, too"
+    assert places.older(3.01) == ["d"]
+    places.leave("e")
+    assert places.take("g", 4.5) == (True, None)
+
+
+def _is_answered(client: Client, path: str = "/healthz") -> bool:
     """Whoever finds no place may see the connection end before they could say what they want."""
     with suppress(ConnectionError):
-        return client.ask("/healthz").status == 200
+        return client.ask(path).status == 200
     return False
 
 

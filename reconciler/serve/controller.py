@@ -186,11 +186,11 @@ class Controller:
         """The last complete look at the hosts, as it is published."""
         return self._publisher.latest()
 
-    def follow(self, commit: str, by: str, tell: Tell) -> int:
+    def follow(self, commit: str, by: str, tell: Tell, gone: threading.Event) -> int:
         """Tell what becomes of a pushed commit until it is over; gives the exit code that `apply` would have."""
         self.journal.tell("Pushed", f"{commit[:12]} by {by}", commit=commit)
         self._lookout.hint()
-        return self._audience.follow(commit, by, tell)
+        return self._audience.follow(commit, by, tell, gone)
 
     def suspend(self, what: str, by: str, reason: str) -> None:
         """Leave something alone until it is resumed. Raises `Refusal`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Protocol
 
@@ -60,10 +61,10 @@ class Controls(Protocol):
     def observation(self) -> bytes | None:
         """The last complete look at the hosts, as it is published (redacted); None before there was one."""
 
-    def follow(self, commit: str, by: str, tell: Tell) -> int:
+    def follow(self, commit: str, by: str, tell: Tell, gone: threading.Event) -> int:
         """Tell what becomes of a pushed commit until the run that has it, or a later one, has ended: the plan, its
-        progress, a summary. Gives the exit code that `apply` would have. Whoever follows holds up nothing. Raises
-        `Ending`.
+        progress, a summary; or until whoever asked is `gone`. Gives the exit code that `apply` would have. Whoever
+        follows holds up nothing. Raises `Ending`.
         """
 
     def suspend(self, what: str, by: str, reason: str) -> None:

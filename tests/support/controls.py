@@ -32,7 +32,7 @@ class Remembering:
     def observation(self) -> bytes | None:
         return self._seen
 
-    def follow(self, commit: str, by: str, tell: Tell) -> int:
+    def follow(self, commit: str, by: str, tell: Tell, gone: threading.Event) -> int:
         if self.ending:
             raise self.ending
         self.asked.append(("follow", commit, by))

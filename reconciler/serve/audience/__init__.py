@@ -11,6 +11,10 @@ from reconciler.serve.controls import Ending, Tell
 
 MOST_KEPT = 1 << 18
 """Characters of a round's text that are kept for whoever asks later; the first ones."""
+MOST_GONE = 100
+"""Of those who left before a round was over, who are remembered until it is: the record says who pushed."""
+_LOOK = 0.5
+"""Seconds between looks whether who follows is still there."""
 
 
 class Transcript(io.StringIO):
@@ -37,6 +41,7 @@ class _Follower:
     def __init__(self, commit: str, by: str, tell: Tell) -> None:
         self.commit, self.by = commit, by
         self.code = 0
+        self.gone = False
         self.ending: Ending | None = None
         self.done = threading.Event()
         self._tell = tell
@@ -62,8 +67,10 @@ class Audience:
         self._last: tuple[str, str, int] = ("", "", 0)
         self._closed = False
 
-    def follow(self, commit: str, by: str, tell: Tell) -> int:
-        """Wait for the end of the round that has the commit or a later one; gives its exit code. Raises `Ending`."""
+    def follow(self, commit: str, by: str, tell: Tell, gone: threading.Event) -> int:
+        """Wait for the end of the round that has the commit or a later one, or until whoever asked is `gone`; gives the
+        round's exit code. Raises `Ending`.
+        """
         me = _Follower(commit, by, tell)
         with self._turn:
             if self._closed:
@@ -75,10 +82,22 @@ class Audience:
                 me.leave(*self._last[1:])
             else:
                 self._waiting.append(me)
-        me.done.wait()
+        while not me.done.wait(_LOOK):
+            if gone.is_set():
+                self._gone(me)
+                break
         if me.ending is not None:
             raise me.ending
         return me.code
+
+    def _gone(self, me: _Follower) -> None:
+        """One of those who left stands for all who pushed that commit."""
+        with self._turn:
+            me.gone = True
+            others = [each for each in (*self._waiting, *self._listening) if each.gone and each is not me]
+            if len(others) >= MOST_GONE or me.commit in (each.commit for each in others):
+                self._waiting = [each for each in self._waiting if each is not me]
+                self._listening = [each for each in self._listening if each is not me]
 
     @property
     def empty(self) -> bool:

@@ -67,7 +67,7 @@ class Answering:
 
     def _answer(self, question: Question, peer: Peer, send: Callable[[Answer], None], gone: threading.Event) -> End:
         if isinstance(question, Follow):
-            return self._follow(question, peer, send)
+            return self._follow(question, peer, send, gone)
         if isinstance(question, Check):
             return End(code=self._checker(question.push, self._controls.observation(), _teller(send)))
         if isinstance(question, AskEvents):
@@ -81,10 +81,10 @@ class Answering:
             return self._command(question, peer)
         return End(code=0)
 
-    def _follow(self, question: Follow, peer: Peer, send: Callable[[Answer], None]) -> End:
+    def _follow(self, question: Follow, peer: Peer, send: Callable[[Answer], None], gone: threading.Event) -> End:
         if not _COMMIT.fullmatch(question.commit):
             raise Refusal("a commit is named by all digits of its id")
-        code = self._controls.follow(question.commit, peer.known_as(question.by), _teller(send))
+        code = self._controls.follow(question.commit, peer.known_as(question.by), _teller(send), gone)
         return End(code=code, worker=self._worker)
 
     def _events(self, question: AskEvents, send: Callable[[Answer], None], gone: threading.Event) -> None:

@@ -19,19 +19,26 @@ class Follower:
     def __init__(self, audience: Audience, commit: str, by: str = "ann") -> None:
         self.heard: list[str] = []
         self.codes: list[int | str] = []
+        self.gone = threading.Event()
         self._thread = threading.Thread(target=self._follow, args=(audience, commit, by))
         self._thread.start()
         eventually(lambda: not audience.empty or bool(self.codes))
 
     def _follow(self, audience: Audience, commit: str, by: str) -> None:
         try:
-            self.codes.append(audience.follow(commit, by, self.heard.append))
+            self.codes.append(audience.follow(commit, by, self.heard.append, self.gone))
         except Ending as ending:
             self.codes.append(f"stopped: {ending.stopped}")
 
     def end(self) -> tuple[str, int | str]:
         self._thread.join(timeout=10)
         return "".join(self.heard), self.codes[0]
+
+    def leave(self) -> None:
+        """As somebody whose push is broken off."""
+        self.gone.set()
+        self._thread.join(timeout=10)
+        assert not self._thread.is_alive(), "who left is waited for"
 
 
 def eventually(true: Callable[[], bool]) -> None:
@@ -104,7 +111,7 @@ def test_at_the_end_everybody_is_told_nobody_waits_and_the_next_controller_is_to
     audience.close(text)
     assert waiting.end() == (text, f"stopped: {bool(text)}")
     with pytest.raises(Ending):
-        audience.follow(NEW, "bob", print)
+        audience.follow(NEW, "bob", print, threading.Event())
 
 
 def test_a_follower_that_left_hinders_nobody() -> None:
@@ -113,10 +120,32 @@ def test_a_follower_that_left_hinders_nobody() -> None:
     def gone(text: str) -> None:
         raise BrokenPipeError
 
-    threading.Thread(target=audience.follow, args=(NEW, "bob", gone), daemon=True).start()
+    threading.Thread(target=audience.follow, args=(NEW, "bob", gone, threading.Event()), daemon=True).start()
     eventually(lambda: audience.pusher(NEW) == "bob")
     follower = Follower(audience, NEW)
     eventually(lambda: len(audience._waiting) == 2)
     audience.begin(NEW, never).write("plan\n")
     audience.end(0)
     assert follower.end() == ("plan\n", 0)
+
+
+def test_who_left_is_waited_for_no_longer_and_the_record_still_says_who_pushed() -> None:
+    audience = Audience()
+    Follower(audience, NEW).leave()
+    assert audience.pusher(NEW) == "ann"
+    audience.begin(NEW, never)
+    assert audience.pusher(NEW) == "ann"
+    audience.end(0)
+    assert (audience.empty, audience.pusher(NEW)) == (True, "")
+
+
+def test_those_who_left_take_no_room_of_those_who_come() -> None:
+    audience = Audience()
+    followers = [Follower(audience, NEW, by) for by in ("ann", "bob")]
+    for each in followers:
+        each.leave()
+    audience.begin(NEW, never)
+    stays = Follower(audience, NEW, "eve")
+    audience.end(3)
+    assert stays.end() == ("", 3)
+    assert audience.empty

@@ -25,6 +25,19 @@ def pushed_to(repo: Repo) -> str:
     return url if url.startswith("/") and Path(url).is_dir() else ""
 
 
+def records_elsewhere(repo: Repo) -> tuple[str, ...]:
+    """What is said where nothing is recorded: clones have no records, which Git fetches when it is told to."""
+    name = origin(repo)
+    if not name:
+        return ("Nothing was applied from this repository yet: a run is recorded in the one that it reads.",)
+    both = " ".join(f"'{each}:{each}'" for each in ("refs/notes/reconciler/*", "refs/reconciler/*"))
+    return (
+        "This clone has no record: runs are recorded where one applies, or in the repository that a controller reads.",
+        f"To look at what {name} has of them, where you do not apply what others commit:",
+        f"  git fetch {shlex.quote(name)} {both}",
+    )
+
+
 def whom_to_ask(git_dir: Path) -> str:
     """What is said in a repository of which no controller listens: who works for it, or where one may listen."""
     from reconciler.hooks.installation import deploys

@@ -32,13 +32,16 @@ def command(screen: Screen, /, address: Address | None, number: int, output: str
 
     With an ADDRESS: the commits that changed its manifest (in the file that declares it now) and the
     runs that touched it. Runs are recorded in Git by `apply`, in the repository that it reads; a commit
-    without one was never applied from there, or its record was lost. No host is asked.
+    without one was never applied from there, or its record was lost. A clone does not have the record:
+    it is fetched, see below. No host is asked.
 
     \b
       reconciler history
       reconciler history Instance/shop/web-1
       git log --notes='reconciler/*'        the same, raw
+      git fetch origin 'refs/notes/reconciler/*:refs/notes/reconciler/*' 'refs/reconciler/*:refs/reconciler/*'
     """
+    from reconciler.cli.elsewhere import records_elsewhere
     from reconciler.reconcile import load
     from reconciler.report.data import dump
     from reconciler.report.history import history_lines, history_value
@@ -50,6 +53,8 @@ def command(screen: Screen, /, address: Address | None, number: int, output: str
         screen.show_text(dump(history_value(history)))
     else:
         screen.show(history_lines(history))
+    if not history.recorded:
+        screen.say(*records_elsewhere(loaded.tree.repository))
     return Exit.OK
 
 
@@ -94,6 +99,7 @@ def _joined(loaded: Loaded, address: Address | None, number: int) -> History:
         entries=tuple(entries),
         elsewhere=tuple(sorted(runs.keys() - set(held))),
         address=str(address) if address else "",
+        recorded=bool(record.runs or record.applied),
     )
 
 

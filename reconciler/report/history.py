@@ -33,7 +33,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
     """The newest entries first. `elsewhere` are commits that have such runs and are not on the branch. `address` is
-    what is asked about; empty: the whole fleet.
+    what is asked about; empty: the whole fleet. `recorded`: the repository has a record, whatever it is about.
     """
 
     fleet: str
@@ -42,6 +42,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     entries: tuple[Entry, ...]
     elsewhere: tuple[str, ...] = ()
     address: str = ""
+    recorded: bool = True
 
 
 def history_lines(history: History) -> list[Line]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.support.command import Desk
 
@@ -91,6 +92,22 @@ def test_the_history_of_a_resource_is_what_changed_its_manifest_and_what_touched
     assert desk.run("history", "instance/nope").out == (
         "No commit and no recorded run is about Instance/default/nope.\n"
     )
+
+
+def test_a_clone_has_no_record_and_is_told_how_to_have_it(desk: Desk, tmp_path: Path) -> None:
+    assert "Nothing was applied from this repository yet" in desk.run("history").err
+    assert desk.run("apply", "--target", "Network/default/lan").code == 0
+    clone = tmp_path / "clone"
+    desk.git("clone", "--quiet", str(desk.repo), str(clone))
+    told = desk.run("history", cwd=clone)
+    assert "no run recorded" in told.out
+    assert "This clone has no record" in told.err
+    command = told.err.splitlines()[-1]
+    subprocess.run(command, shell=True, cwd=clone, env=desk.environment, check=True, capture_output=True)
+    again = desk.run("history", cwd=clone)
+    assert "of some resources, 1 created" in again.out
+    assert again.err == ""
+    assert desk.run("history", WEB, cwd=clone).err == ""
 
 
 def test_what_a_stranger_wrote_into_a_commit_is_harmless_in_the_history(desk: Desk) -> None:

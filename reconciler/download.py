@@ -30,6 +30,13 @@ _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses that may well be another one a moment later."""
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _COMPATIBLE = ipaddress.IPv6Network("::/96")
+_SPECIAL = tuple(
+    ipaddress.ip_network(text)
+    for text in ("192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "::ffff:0:0:0/96", "3fff::/20", "5f00::/16")
+)
+"""IANA has set these aside as well, and not every Python knows it: protocols (a cloud's metadata service among them),
+relays, and translations into IPv4 that mean something else in each network.
+"""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +105,7 @@ def public(address: str) -> bool:
             return False
         if found.ipv4_mapped is not None:
             return True
-    return found.is_global and not found.is_multicast
+    return found.is_global and not found.is_multicast and not any(found in network for network in _SPECIAL)
 
 
 def judged(addresses: Sequence[str]) -> str | None:

@@ -60,7 +60,8 @@ def target(tmp_path: Path) -> Path:
      ("fd00:ec2::254", False), ("fec0::1", False), ("ff02::1", False), ("2001:db8::1", False),
      ("::ffff:127.0.0.1", False), ("::ffff:10.0.0.1", False), ("::ffff:169.254.169.254", False),
      ("64:ff9b::7f00:1", False), ("64:ff9b::a9fe:a9fe", False), ("2002:7f00:1::1", False), ("::127.0.0.1", False),
-     ("localhost", False), ("", False)],
+     ("192.0.0.192", False), ("192.88.99.1", False), ("64:ff9b:1::a9fe:a9fe", False), ("::ffff:0:7f00:1", False),
+     ("5f00::1", False), ("3fff::1", False), ("localhost", False), ("", False)],
 )  # fmt: skip
 def test_only_addresses_of_the_public_network_may_be_asked(address: str, expected: bool) -> None:
     assert public(address) is expected

@@ -48,11 +48,16 @@ def answers(
             if not isinstance(answer, End):
                 yield answer
             elif answer.code:
-                raise DiagnosticError(error("controller-refused", "controller does not do that", f"{answer.message}."))
+                raise DiagnosticError(
+                    error("controller-refused", "controller does not do that", _sentence(answer.message))
+                )
     except (NoController, HungUp, Unclear) as problem:
-        said = f"{problem}."
-        detail = "\n".join(filter(None, (f"{said[:1].upper()}{said[1:]}", _remedy(problem, path, repo))))
+        detail = "\n".join(filter(None, (_sentence(str(problem)), _remedy(problem, path, repo))))
         raise DiagnosticError(error("no-controller", "no controller answers", detail)) from problem
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}{'' if words.endswith(('.', '?')) else '.'}"
 
 
 def _remedy(problem: Exception, socket: Path, repo: Path | None) -> str:

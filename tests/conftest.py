@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from tests.support import hosts
 from tests.support.golden import Golden
 from tests.support.guests import GuestImage, Keys, cloud_guest, tiny_guest
+from tests.support.repository import Repository
 
 REQUIRE = "RECONCILER_REQUIRE_LIBVIRTD"
 
@@ -78,6 +79,21 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def golden(request: pytest.FixtureRequest) -> Golden:
     """Compare with golden files."""
     return Golden(request.config.getoption("--update-golden"))
+
+
+@pytest.fixture
+def homes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process reads no configuration, state or cache but the test's own."""
+    monkeypatch.delenv("RECONCILER_CONFIG", raising=False)
+    monkeypatch.delenv("RECONCILER_SIMULATOR", raising=False)
+    for name in ("config", "state", "cache"):
+        monkeypatch.setenv(f"XDG_{name.upper()}_HOME", str(tmp_path / name))
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    """A Git repository with nothing in it yet."""
+    return Repository(tmp_path / "fleet")
 
 
 @pytest.fixture(scope="session")

@@ -15,15 +15,6 @@ if TYPE_CHECKING:
     from tests.support.libvirt_bench import LibvirtBench
 
 
-@pytest.fixture
-def homes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process reads no configuration, state or cache but the test's own."""
-    monkeypatch.delenv("RECONCILER_CONFIG", raising=False)
-    monkeypatch.delenv("RECONCILER_SIMULATOR", raising=False)
-    for name in ("config", "state", "cache"):
-        monkeypatch.setenv(f"XDG_{name.upper()}_HOME", str(tmp_path / name))
-
-
 @pytest.fixture(scope="session")
 def first_desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """What `desk` is a copy of: making it takes a few processes, and most tests here want one."""

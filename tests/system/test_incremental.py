@@ -44,13 +44,12 @@ pytestmark = pytest.mark.usefixtures("homes")
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Repository:
+def repository(repository: Repository) -> Repository:
     """A fleet that stands, and is remembered."""
-    made = Repository(tmp_path / "fleet")
-    made.commit(files())
-    applied(options(made))
-    assert seen(made).plan.empty
-    return made
+    repository.commit(files())
+    applied(options(repository))
+    assert seen(repository).plan.empty
+    return repository
 
 
 def options(repository: Repository, **more: Any) -> Options:

@@ -51,11 +51,6 @@ pytestmark = pytest.mark.usefixtures("homes")
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Repository:
-    return Repository(tmp_path / "fleet")
-
-
-@pytest.fixture
 def options(repository: Repository) -> Options:
     return Options(repo=repository.path, rev="HEAD")
 

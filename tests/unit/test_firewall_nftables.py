@@ -33,45 +33,18 @@ RULES = (
 )
 FOLDER = Path("golden/nftables")
 
+
+def with_web(tables: Tables, rules: tuple[str, ...], member: str) -> Tables:
+    """The group, with a member of each family."""
+    return with_group(tables, NAMES, WEB, GroupState(rules=rules, members=(member, "fd00::11")))
+
+
 Edit = Callable[[Tables], Tables]
 STEPS: dict[str, Edit] = {
-    "a first group": lambda tables: with_group(
-        tables,
-        NAMES,
-        WEB,
-        GroupState(
-            rules=RULES,
-            members=(
-                A,
-                "fd00::11",
-            ),
-        ),
-    ),
+    "a first group": lambda tables: with_web(tables, RULES, A),
     "a first NIC": lambda tables: with_nic(tables, NAMES, nic(A, WEB)),
-    "another rule": lambda tables: with_group(
-        tables,
-        NAMES,
-        WEB,
-        GroupState(
-            rules=RULES[1:],
-            members=(
-                A,
-                "fd00::11",
-            ),
-        ),
-    ),
-    "another member": lambda tables: with_group(
-        tables,
-        NAMES,
-        WEB,
-        GroupState(
-            rules=RULES[1:],
-            members=(
-                B,
-                "fd00::11",
-            ),
-        ),
-    ),
+    "another rule": lambda tables: with_web(tables, RULES[1:], A),
+    "another member": lambda tables: with_web(tables, RULES[1:], B),
     "the remote group": lambda tables: with_group(tables, NAMES, DB, GroupState(rules=(), members=(B,))),
     "one more group of a NIC": lambda tables: with_nic(tables, NAMES, nic(A, DB, WEB)),
     "nothing new": lambda tables: with_nic(tables, NAMES, nic(A, DB, WEB)),

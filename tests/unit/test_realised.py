@@ -129,28 +129,20 @@ def test_user_data_of_a_file_is_that_of_the_manifest() -> None:
     assert one.payload["userData"] == other.payload["userData"] == "#!"
 
 
+PLAIN: dict[str, Any] = {
+    "active": True,
+    "mode": "nat",
+    "cidr": "10.10.0.0/29",
+    "gateway": "10.10.0.1",
+    "addresses": "10.10.0.2-10.10.0.6",
+    "dns.domain": None,
+}
 NETWORKS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
-    (
-        {"cidr": "10.10.0.0/29"},
-        {
-            "active": True,
-            "mode": "nat",
-            "cidr": "10.10.0.0/29",
-            "gateway": "10.10.0.1",
-            "addresses": "10.10.0.2-10.10.0.6",
-            "dns.domain": None,
-        },
-        "a plain one",
-    ),
+    ({"cidr": "10.10.0.0/29"}, PLAIN, "a plain one"),
     (
         {"cidr": "10.10.0.0/29", "cidr6": "FD00:0:10::/64", "dhcp": False, "dns": {"servers": ["2620:FE:0::fe"]}},
         {
-            "active": True,
-            "mode": "nat",
-            "cidr": "10.10.0.0/29",
-            "gateway": "10.10.0.1",
-            "addresses": "10.10.0.2-10.10.0.6",
-            "dns.domain": None,
+            **PLAIN,
             "cidr6": "fd00:0:10::/64",
             "gateway6": "fd00:0:10::1",
             "dhcp": False,

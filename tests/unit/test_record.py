@@ -26,11 +26,6 @@ FLEET = "5d7d6e0d-d89e-461c-9986-b9c5600c831a"
 WEB = Step(id="web", key=ObjectKey("lab", Address("Instance", "shop", "web-1")), verb="create")
 
 
-@pytest.fixture
-def repository(tmp_path: Path) -> Repository:
-    return Repository(tmp_path / "fleet")
-
-
 def run(*outcomes: Outcome, time: str = "2026-01-01T00:00:00.000+00:00", **more: Any) -> Run:
     plan = Plan(fleet="acme", fleet_id=FLEET, source=Source(), steps=(WEB,), **more)
     return record.run_of(plan, outcomes, time=time, by="ada@desk")

@@ -16,11 +16,6 @@ from tests.support.trees import read, refused
 SECRET = "root:$6$secret"
 
 
-@pytest.fixture
-def repository(tmp_path: Path) -> Repository:
-    return Repository(tmp_path / "fleet")
-
-
 # What is read
 
 

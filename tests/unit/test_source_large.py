@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from reconciler.source import SourceError, open_source
@@ -14,8 +12,7 @@ PERSON = "A <a@example.org> 1 +0000"
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Repository:
-    repository = Repository(tmp_path / "fleet")
+def repository(repository: Repository) -> Repository:
     repository.commit({"fleet.yaml": "{}"})
     return repository
 

@@ -18,11 +18,6 @@ from tests.support.trees import codes, read, refused
 SECRET = "root:$6$secret"
 
 
-@pytest.fixture
-def repository(tmp_path: Path) -> Repository:
-    return Repository(tmp_path / "fleet")
-
-
 # What cannot be read at all
 
 

@@ -12,9 +12,11 @@ from reconciler.serve.following.local import LocalBranch
 from tests.support.repository import Repository
 
 
-@pytest.fixture
-def repository(tmp_path: Path) -> Repository:
-    return Repository(tmp_path / "fleet")
+def followed(repository: Repository) -> tuple[str, LocalBranch]:
+    """Its first commit, which was seen."""
+    commit, follower = repository.commit({"a.yaml": "a"}), LocalBranch(repository.path, "main")
+    assert follower.look().commit == commit
+    return commit, follower
 
 
 def test_the_tip_is_the_commit_that_the_branch_points_to(repository: Repository) -> None:
@@ -35,9 +37,7 @@ def test_a_bare_repository_is_followed_too(repository: Repository, tmp_path: Pat
 
 @pytest.mark.parametrize("impostor", ["refs/tags/main", "refs/heads/refs/heads/main", "refs/tags/refs/heads/main"])
 def test_a_branch_that_is_gone_is_a_problem_and_nothing_takes_its_place(repository: Repository, impostor: str) -> None:
-    commit = repository.commit({"a.yaml": "a"})
-    follower = LocalBranch(repository.path, "main")
-    follower.look()
+    commit, follower = followed(repository)
     repository.git("update-ref", impostor, repository.commit({"a.yaml": "evil"}))
     repository.git("update-ref", "-d", "refs/heads/main")
     tip = follower.look()
@@ -46,26 +46,20 @@ def test_a_branch_that_is_gone_is_a_problem_and_nothing_takes_its_place(reposito
 
 
 def test_a_branch_within_the_former_one_does_not_take_its_place(repository: Repository) -> None:
-    commit = repository.commit({"a.yaml": "a"})
-    follower = LocalBranch(repository.path, "main")
-    follower.look()
+    commit, follower = followed(repository)
     repository.git("update-ref", "-d", "refs/heads/main")
     repository.git("update-ref", "refs/heads/main/evil", commit)
     assert "There is no refs/heads/main" in follower.look().problem
 
 
 def test_a_branch_that_points_to_a_file_is_a_problem(repository: Repository) -> None:
-    commit = repository.commit({"a.yaml": "a"})
-    follower = LocalBranch(repository.path, "main")
-    follower.look()
+    commit, follower = followed(repository)
     (repository.path / ".git/refs/heads/main").write_text(repository.blob(b"no commit") + "\n")
     assert (follower.look().commit, "points to a blob" in follower.look().problem) == (commit, True)
 
 
 def test_a_branch_whose_commit_is_missing_is_a_problem(repository: Repository) -> None:
-    commit = repository.commit({"a.yaml": "a"})
-    follower = LocalBranch(repository.path, "main")
-    follower.look()
+    commit, follower = followed(repository)
     (repository.path / ".git/refs/heads/main").write_text("1" * 40 + "\n")
     tip = follower.look()
     assert tip.commit == commit
@@ -73,9 +67,7 @@ def test_a_branch_whose_commit_is_missing_is_a_problem(repository: Repository) -
 
 
 def test_a_repository_that_goes_and_comes_again_is_a_problem_until_it_is_there(repository: Repository) -> None:
-    commit = repository.commit({"a.yaml": "a"})
-    follower = LocalBranch(repository.path, "main")
-    follower.look()
+    commit, follower = followed(repository)
     shutil.rmtree(repository.path)
     assert (follower.look().commit, "not a Git repository" in follower.look().problem) == (commit, True)
     other = Repository(repository.path).commit({"a.yaml": "other"}, "Anew")

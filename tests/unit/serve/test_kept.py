@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 
 import pytest
 
@@ -18,8 +17,7 @@ FLEET = "3f8a2b1c-0d4e-4f5a-9b6c-7d8e9f0a1b2c"
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Repository:
-    repository = Repository(tmp_path / "fleet")
+def repository(repository: Repository) -> Repository:
     repository.commit({"a": "b"})
     return repository
 

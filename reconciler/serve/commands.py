@@ -73,7 +73,7 @@ class Commands:
         meant = next((each for each in held if each.startswith(commit) and len(commit) >= _SHORTEST), None)
         if meant is None:
             waits = f"{held[0][:12]} does" if held else "none does"
-            raise Refusal(f"{commit} does not wait to be accepted; {waits}")
+            raise Refusal(f"commit {commit} does not wait to be accepted; {waits}")
         self._course.accept(meant)
         self._journal.tell("Accepted", f"{meant[:12]}, by {by}", "warning", commit=meant)
         self._inbox.ask()

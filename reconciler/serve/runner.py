@@ -10,7 +10,7 @@ from reconciler.address import Address
 from reconciler.driver import Notice
 from reconciler.plan import Step
 from reconciler.reconcile import Round
-from reconciler.record import run_of, whoever
+from reconciler.record import whoever
 from reconciler.report.line import counted
 from reconciler.serve.audience import Audience, Transcript
 from reconciler.serve.course import Course
@@ -171,7 +171,7 @@ class Runner:
         self._show(found, targets)
         self._show_contended()
         if not targets:
-            self.shown.summary = run_of(done.plan, (), time="", by="").summary
+            self.shown.summary = overview.left(done.plan, done.run, done.outcomes)
         self.shown.last_run = now()
         self.shown.applied = self._course.applied()
         for key in done.begun:  # what it did is looked at once: of hosts that tell nothing, too

@@ -95,7 +95,8 @@ def _gauges(now: Status) -> Iterator[Metric]:
     found = [((state,), float(states[state])) for state in _STATES]
     yield _gauge("resources", "Resources about which there is something to say, by what that is.", ["state"], found)
     planned = [((action,), float(count)) for action, count in now.summary.items()]
-    yield _gauge("planned", "Objects of the last plan for the whole fleet, by what is to be done.", ["action"], planned)
+    text = "Objects that the last round for the whole fleet has left, by what is to be done."
+    yield _gauge("planned", text, ["action"], planned)
     yield _gauge("suspensions", "What is suspended.", [], [((), float(len(now.suspensions)))])
 
 

@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from reconciler.address import Address
+from reconciler.address import Address, ObjectKey
 from reconciler.guard.allow import words
 from reconciler.impact import Impact
 from reconciler.observation import Failed, Partial
-from reconciler.plan import Outcome, Plan, Refused, Waiting
+from reconciler.plan import Granted, Outcome, Plan, Refused, Waiting
+from reconciler.record import run_of
 from reconciler.report.exits import Exit
 from reconciler.serve.links import Link
 from reconciler.serve.telling.status import Condition, HostStatus, ResourceStatus, Seen, Stands, State
@@ -79,6 +80,18 @@ def resources(
             address = steps[outcome.step].key.address
             found[address] = ResourceStatus(address=str(address), state="failed", message=outcome.error)
     return found
+
+
+def left(plan: Plan, run: Plan, outcomes: Iterable[Outcome]) -> dict[str, int]:
+    """What is left of a plan after what was carried out of it, counted by what is to be done."""
+    steps = {step.id: step.key for step in run.steps}
+    done, undone = set[ObjectKey](), set[ObjectKey]()
+    for outcome in outcomes:
+        (done if outcome.status == "succeeded" or outcome.unready else undone).add(steps[outcome.step])
+    over = {each.key: each for each in plan.changes if isinstance(each.consent, Granted) and each.key in done - undone}
+    stands = plan.unchanged + sum(each.action != "delete" for each in over.values())
+    changes = tuple(each for each in plan.changes if each.key not in over)
+    return run_of(msgspec.structs.replace(plan, changes=changes, unchanged=stands), (), time="", by="").summary
 
 
 def ready(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from reconciler.report.line import Line, Span, indented, line, table
 from reconciler.serve.telling.journal import Entry, Severity
@@ -30,10 +30,17 @@ def _commits(status: Status) -> Iterator[Line]:
     yield from (line(f"{name:<14}{commit[:12] or '-'}") for name, commit in rows.items())
     yield line(f"{'now':<14}{'at work' if status.working else 'waiting for changes'}")
     if status.summary:
-        yield line(f"{'last plan':<14}" + ", ".join(f"{number} {word}" for word, number in status.summary.items()))
+        yield line(f"{'left to do':<14}{_left_to_do(status.summary)}")
     for name, time in (("last run", status.last_run), ("next look", status.next_resync)):
         if time:
             yield line(f"{name:<14}{_moment(time)} UTC")
+
+
+def _left_to_do(summary: Mapping[str, int]) -> str:
+    """`1 to update, 1 waiting; 41 unchanged`."""
+    words = {word: word if word in ("waiting", "refused") else f"to {word}" for word in summary if word != "unchanged"}
+    left = ", ".join(f"{summary[word]} {said}" for word, said in words.items() if summary[word])
+    return f"{left or 'nothing'}; {summary.get('unchanged', 0)} unchanged"
 
 
 def _condition(condition: Condition) -> tuple[str | Span, ...]:

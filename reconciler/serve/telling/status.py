@@ -54,7 +54,8 @@ class Suspension(msgspec.Struct, frozen=True, kw_only=True):
 
 class Status(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """All of it. `tip` is the branch's newest commit; `in_force` is the one that hosts are kept equal to: the newest
-    without mistakes that may be deployed; `applied` is the record's. Commits are empty when there is none.
+    without mistakes that may be deployed; `applied` is the record's. Commits are empty when there is none. `summary`
+    counts the objects that the last round for the whole fleet has left, by what is to be done.
     """
 
     format_version: int = FORMAT_VERSION

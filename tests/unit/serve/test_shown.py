@@ -20,3 +20,10 @@ def test_a_status_says_in_utc_since_when_something_is_so_and_when_it_is_tried_ag
     assert "Instance/shop/web-1: failed: no room; again at 2026-01-02 03:04:05 UTC" in lines
     assert "Host/kvm-02 by ann@desk, 2026-01-02 03:04:05 UTC: new disks" in lines
     assert "last run 2026-01-02 03:04:05 UTC" in lines
+
+
+def test_a_status_says_what_the_last_round_has_left() -> None:
+    counts = {"create": 0, "update": 1, "delete": 0, "unchanged": 41, "waiting": 2}
+    texts = [plain(status_lines(Status(branch="main", summary=each))) for each in (counts, {"unchanged": 44})]
+    assert "left to do    1 to update, 2 waiting; 41 unchanged\n" in texts[0]
+    assert "left to do    nothing; 44 unchanged\n" in texts[1]

@@ -50,7 +50,8 @@ def rendered(entry: Entry, form: Format) -> bytes:
     """One line, in which nothing can act on a terminal or begin another one."""
     if form == "json":
         return (json.dumps(msgspec.to_builtins(entry), ensure_ascii=True) + "\n").encode()
-    about = {entry.address: entry.address, entry.host: f"on {entry.host}"}
+    commit = entry.commit[:12] if _ORDER[entry.severity] >= _ORDER["warning"] else ""
+    about = {entry.address: entry.address, entry.host: f"on {entry.host}", commit: f"commit {commit}"}
     named = [words for name, words in about.items() if name and name not in entry.message]
     whom = f" ({' '.join(named)})" if named else ""
     took = "" if entry.seconds is None else f" [{entry.seconds:.3g} s]"

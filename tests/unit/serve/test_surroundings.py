@@ -36,6 +36,12 @@ def test_a_line_of_the_log_says_when_how_bad_what_and_about_whom() -> None:
     assert line == (f"{TIME} warning HostFailed: no route (Instance/shop/web on kvm-01) [1.23 s]\n")
 
 
+def test_a_line_about_trouble_says_of_which_commit_it_is() -> None:
+    entry = replace(ENTRY, reason="CommitRefused", message="unknown field", commit="c0ffee" * 6)
+    assert rendered(entry, "text").decode().endswith("CommitRefused: unknown field (commit c0ffeec0ffee)\n")
+    assert rendered(replace(entry, severity="info"), "text").decode().endswith("CommitRefused: unknown field\n")
+
+
 def test_what_the_message_says_already_is_not_said_twice() -> None:
     line = rendered(replace(ENTRY, message="created Instance/a/b", address="Instance/a/b"), "text").decode()
     assert line.endswith("HostFailed: created Instance/a/b\n")

@@ -20,6 +20,9 @@ from reconciler.trust.fields import SignatureTrust
 
 _MOST_TOLD = 10
 _WORKERS = 4
+_MORE = error(
+    "not-signed", "commit is not signed by anybody who is believed", "At least one more is not; not all were looked at."
+)
 
 
 class Signers(Protocol):
@@ -52,13 +55,30 @@ class Signatures:
     def verified(self, commits: Sequence[Commit]) -> dict[str, Identity]:
         """Who signed each commit, by its id. Raises `Untrusted` that names those without a good signature."""
         _ = self._ssh, self._gpg  # what is wrong with one of them is told before anybody is judged
-        made = tempfile.TemporaryDirectory(prefix="reconciler-signatures-")
-        with made as folder, ThreadPoolExecutor(_WORKERS) as pool:
-            answers = list(pool.map(lambda commit: self._answer(commit, Path(folder)), commits))
-        bad = [answer for answer in answers if isinstance(answer, Diagnostic)]
+        with tempfile.TemporaryDirectory(prefix="reconciler-signatures-") as folder:
+            found, bad = self._answers(commits, Path(folder))
         if bad:
-            raise Untrusted(*bad[:_MOST_TOLD], *_more(len(bad) - _MOST_TOLD))
-        return {commit.id: who for commit, who in zip(commits, answers, strict=True) if isinstance(who, Identity)}
+            raise Untrusted(*bad[:_MOST_TOLD], *([_MORE] if len(bad) > _MOST_TOLD else []))
+        return found
+
+    def _answers(self, commits: Sequence[Commit], folder: Path) -> tuple[dict[str, Identity], list[Diagnostic]]:
+        """Who signed each commit, and what is against those that nobody did. It ends once those are more than are told:
+        a signature can be made so that its program looks at it for as long as it is let.
+        """
+        found, bad = dict[str, Identity](), list[Diagnostic]()
+        pool = ThreadPoolExecutor(_WORKERS)
+        try:
+            answers = pool.map(lambda commit: self._answer(commit, folder), commits)
+            for commit, answer in zip(commits, answers, strict=True):
+                if isinstance(answer, Identity):
+                    found[commit.id] = answer
+                else:
+                    bad.append(answer)
+                if len(bad) > _MOST_TOLD:
+                    break
+        finally:
+            pool.shutdown(cancel_futures=True)
+        return found, bad
 
     def _answer(self, commit: Commit, folder: Path) -> Identity | Diagnostic:
         try:
@@ -91,9 +111,3 @@ def _unsigned(commit: Commit, why: str) -> Diagnostic:
         " sign it (git commit --amend -S; for several: git rebase --exec 'git commit --amend --no-edit -S' BASE)."
     )
     return error("not-signed", "commit is not signed by anybody who is believed", detail)
-
-
-def _more(number: int) -> list[Diagnostic]:
-    if number <= 0:
-        return []
-    return [error("not-signed", "commit is not signed by anybody who is believed", f"And {number} more commits.")]

@@ -125,6 +125,18 @@ def test_one_unsigned_commit_among_signed_ones_is_found(court: Court, keys: dict
     assert bad[:12] in told.detail
 
 
+def test_of_very_many_unsigned_commits_no_more_are_looked_at_than_are_told(
+    court: Court, keys: dict[str, SshKey]
+) -> None:
+    begun(court, keys["ada"])
+    git = court.repository.git
+    for number in range(14):
+        git("commit", "-q", "--allow-empty", "-m", f"Change {number}")
+    *told, rest = court.refused()
+    assert len(told) == 10
+    assert rest.detail == "At least one more is not; not all were looked at."
+
+
 def test_an_unsigned_commit_of_a_merged_branch_is_found(court: Court, keys: dict[str, SshKey]) -> None:
     begun(court, keys["ada"])
     git = court.repository.git

@@ -108,7 +108,7 @@ def around(loaded: Loaded, options: Options) -> Around:
     hosts, mistakes = configuration.hosts(loaded.desired)
     if failed(mistakes):
         raise DiagnosticError(*mistakes)
-    mistakes += configuration.missing_secrets(loaded.desired)
+    mistakes += configuration.missing_secrets(loaded.desired) + configuration.misspelt_projects(loaded.desired)
     undeclared = configuration.undeclared(loaded.desired)
     judged = judge(loaded, configuration)
     return Around(

@@ -14,9 +14,8 @@ from reconciler.kinds.volume import VolumeSpec
 from reconciler.placement import Barred
 from reconciler.suggest import listed
 from reconciler.trust.fields import ProjectTrust
+from reconciler.trust.projects import OTHERS
 
-OTHERS = "*"
-"""The entry of the projects that have none."""
 _FREE = ProjectTrust()
 _NOUNS = {"secrets": "secrets", "hosts": "hosts", "pools": "storage pools", "physical_networks": "physical networks"}
 

@@ -11,11 +11,13 @@ from typing import Any
 
 import msgspec
 
+from reconciler import trust
 from reconciler.cli import options
 from reconciler.diagnostic import Diagnostic, DiagnosticError, failed
 from reconciler.observation import Snapshot
 from reconciler.reconcile import Loaded, Options, connect, load
 from reconciler.report.resources import gaps_of
+from reconciler.suggest import listed
 
 DISTRIBUTION = "vm-reconciler"
 
@@ -95,7 +97,7 @@ def host_checks(loaded: Loaded, wanted: Options) -> Iterator[Check]:
     """The trusted configuration, and each host through its driver."""
     try:
         with connect(loaded, wanted) as reached:
-            yield Check(True, "trusted configuration")
+            yield from _trusted(loaded, wanted)
             for snapshot in reached.snapshots:
                 yield from _seen(snapshot)
                 driver = reached.drivers.get(snapshot.host)
@@ -103,6 +105,16 @@ def host_checks(loaded: Loaded, wanted: Options) -> Iterator[Check]:
                     yield Check(passed, f"{snapshot.host}: {what}", remedy)
     except DiagnosticError as problem:
         yield from _problems("trusted configuration", problem.diagnostics)
+
+
+def _trusted(loaded: Loaded, wanted: Options) -> Iterator[Check]:
+    """What binds nothing there is told: it may be misspelt, or be for a project that is to come."""
+    configuration = trust.load(wanted.config)
+    yield Check(True, "trusted configuration")
+    misspelt = configuration.misspelt_projects(loaded.desired)
+    yield from _problems("trusted configuration", tuple(misspelt))
+    if not misspelt and (names := configuration.idle_projects(loaded.desired)):
+        yield Check(True, f"trusted configuration: `projects` has {listed(names)}, and no such project is declared")
 
 
 def _seen(snapshot: Snapshot) -> Iterator[Check]:

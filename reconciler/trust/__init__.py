@@ -27,6 +27,7 @@ from reconciler.secret import SecretSource
 from reconciler.suggest import did_you_mean, listed, shown
 from reconciler.trust.configuration import TrustError, mistaken, read, unreadable
 from reconciler.trust.fields import Configuration, FleetTrust
+from reconciler.trust.projects import idle, suspects
 from reconciler.xdg import cache_home, config_home, state_home
 
 __all__ = ["Trust", "TrustError", "load"]
@@ -86,6 +87,19 @@ class Trust:
             if address.kind == "Instance" and (name := secret_of(resource.spec)) and name not in known
         ]
 
+    def idle_projects(self, desired: Desired) -> tuple[str, ...]:
+        """Entries of a fleet's `projects` that bind nothing: no such project is declared."""
+        return idle(self._of(desired.fleet_id).projects, desired)
+
+    def misspelt_projects(self, desired: Desired) -> list[Diagnostic]:
+        """A warning for each of them that is probably a mistake."""
+        section = ("fleets", desired.fleet_id, "projects")
+        what = "entry is of no project"
+        return [
+            self._warned(Mistake((*section, name), "idle-project-entry", what, detail, at_key=True))
+            for name, detail in suspects(self._of(desired.fleet_id).projects, desired).items()
+        ]
+
     def hosts(self, desired: Desired) -> tuple[list[HostConfig], list[Diagnostic]]:
         """How each host that the fleet declares is reached; which of them cannot be, and which others there are."""
         found: list[HostConfig] = []
@@ -134,10 +148,13 @@ class Trust:
             f"consent. Declare Host/{name}, or remove its entry once it is empty."
         )
         path = ("fleets", desired.fleet_id, "hosts", name)
-        assert self._document is not None, "an entry comes from a file"
         summary = "host of this fleet is not declared"
-        found = mistaken(self._document, Mistake(path, "undeclared-host", summary, detail, at_key=True))
-        return msgspec.structs.replace(found, severity="warning")
+        return self._warned(Mistake(path, "undeclared-host", summary, detail, at_key=True))
+
+    def _warned(self, mistake: Mistake) -> Diagnostic:
+        """What is to be said of an entry."""
+        assert self._document is not None, "an entry comes from a file"
+        return msgspec.structs.replace(mistaken(self._document, mistake), severity="warning")
 
     def _no_entry(self, desired: Desired, resource: Resource) -> Diagnostic:
         known = self._of(desired.fleet_id).hosts

@@ -294,6 +294,33 @@ def test_a_secret_that_nobody_can_have_is_told_of_with_an_entry_to_paste(tmp_pat
     assert load(write(tmp_path / "d.yaml", pasted)).missing_secrets(with_secret("web-sed")) == []
 
 
+# Projects
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        ("{shop: {}, web: {}, gone: {}}", None),
+        ("{shop: {}, '*': {}, gone: {}}", None),
+        ("{shpo: {}, web: {}}", "Did you mean `shop`? `shop` has no entry, and may use everything."),
+        ("{shpo: {}, '*': {}}", "Did you mean `shop`? `shop` and `web` have no entry, and are bound by the entry `*`."),
+        ("{gone: {}, web: {}}", "binds nothing. `shop` has no entry, and may use everything."),
+    ],
+)
+def test_an_entry_that_binds_no_project_is_told_of_where_it_is_probably_misspelt(
+    tmp_path: Path, entries: str, said: str | None
+) -> None:
+    trust = load(write(tmp_path / "c.yaml", f"fleets:\n  {FLEET}:\n    projects: {entries}\n"))
+    groups = (small.manifest("SecurityGroup", "any", project) for project in ("shop", "web"))
+    wanted = small.desired(small.manifest("Fleet", "lab", id=FLEET), *groups)
+    assert [name in entries for name in trust.idle_projects(wanted)] == [True]
+    warnings = trust.misspelt_projects(wanted)
+    assert [(each.severity, each.code, each.place and each.place.line) for each in warnings] == (
+        [("warning", "idle-project-entry", 3)] if said else []
+    )
+    assert all(said and said in each.detail for each in warnings)
+
+
 def test_a_slow_host_may_have_patience_of_its_own(tmp_path: Path) -> None:
     path = write(tmp_path / "c.yaml", GOOD.replace("transport: unix", "patience: 600"))
     (host,), mistakes = load(path).hosts(desired("kvm-01"))

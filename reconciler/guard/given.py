@@ -7,7 +7,9 @@ from functools import partial
 
 from reconciler.diff import Case
 from reconciler.guard.allow import Allow
+from reconciler.guard.restart import POWER, stays_down
 from reconciler.guard.verdict import explain, granted, granted_fields
+from reconciler.impact import Impact
 
 
 def told(case: Case, allow: Allow) -> Case:
@@ -19,8 +21,9 @@ def told(case: Case, allow: Allow) -> Case:
 def _givers(case: Case, allow: Allow) -> Iterator[str]:
     address = case.change.key.address
     for field in granted_fields(case):
-        if field.impact.needs_consent:
-            yield allow.givers(partial(Allow.covers, impact=field.impact, address=address))
+        impact = Impact.RESTART if field.path == POWER and _is_left_down(case) else field.impact
+        if impact.needs_consent:
+            yield allow.givers(partial(Allow.covers, impact=impact, address=address))
     if not granted(case):
         return
     if case.change.action == "create":
@@ -29,3 +32,8 @@ def _givers(case: Case, allow: Allow) -> Iterator[str]:
         yield allow.givers(lambda part: address in part.deletes)
     if case.change.action == "delete" and allow.delete_count is not None:
         yield allow.givers(lambda part: part.delete_count == allow.delete_count)
+
+
+def _is_left_down(case: Case) -> bool:
+    """Whether its restart policy would leave it down: then its start, which harms nobody, has needed the consent."""
+    return case.wanted is not None and case.observed is not None and stays_down(case.wanted, case.observed)

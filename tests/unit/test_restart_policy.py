@@ -121,6 +121,16 @@ def test_consent_to_a_restart_starts_one_that_is_left_down(policy: str) -> None:
         assert after.plan(of(policy)).empty
 
 
+def test_who_consented_in_a_commit_to_its_start_is_told_and_only_where_that_was_needed() -> None:
+    by_commit = Allow().with_given([(RESTART, "ann in commit 0123456789ab")])
+    (change,) = down(of("Never"), "guest").plan(of("Never"), allow=by_commit).changes
+    assert change.reason.endswith("consented to by ann in commit 0123456789ab")
+    (change,) = down(of("Never"), "guest").plan(of("Never"), allow=RESTART).changes
+    assert "consented" not in change.reason
+    (change,) = down(of("Always"), "guest").plan(of("Always"), allow=by_commit).changes
+    assert "consented" not in change.reason
+
+
 def test_the_plan_says_with_which_words_it_is_started() -> None:
     planned = down(of(), "guest").plan(of())
     (notice,) = planned.diagnostics

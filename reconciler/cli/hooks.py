@@ -92,7 +92,7 @@ def pre_receive(screen: Screen, /, **values: Any) -> Exit:
     from reconciler.hooks.updates import read
 
     site = _site(**values)
-    return received(site, seen_through(site.repository, read(sys.stdin)), os.environ, screen)
+    return received(site, seen_through(site.repository, read(sys.stdin.buffer)), os.environ, screen)
 
 
 @run.command("post-receive")
@@ -105,7 +105,7 @@ def post_receive(screen: Screen, /, **values: Any) -> Exit:
     from reconciler.hooks.updates import read
 
     site = _site(**values)
-    return accepted(site, seen_through(site.repository, read(sys.stdin)), os.environ, screen)
+    return accepted(site, seen_through(site.repository, read(sys.stdin.buffer)), os.environ, screen)
 
 
 def _site(branch: str | None, path: str | None, config: Path | None, socket: Path | None) -> Site:

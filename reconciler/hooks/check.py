@@ -63,9 +63,10 @@ def _answers(case: Case, update: Update) -> bool:
 
 
 def _checked(case: Case, update: Update) -> Finding:
-    if f"{update.ref}/".startswith(OURS):  # one of that very name would be in the way of ours
+    # One of that very name would be in the way of ours; and in some file systems case makes no other name.
+    if f"{update.ref}/".casefold().startswith(OURS):
         return _rejected(update, "it is written by the controller alone", "Leave it out of what is pushed.")
-    if update.ref.startswith(REPLACED) and not deleted(update):
+    if update.ref.casefold().startswith(REPLACED) and not deleted(update):
         return _rejected(update, "it would show another commit than the one that is deployed", "Leave it out.")
     if branch_of(update) != case.deployment.branch:
         return Finding(True)

@@ -17,9 +17,12 @@ class NotGit(ValueError):
     """What came is not what Git tells its hooks."""
 
 
-def read(lines: Iterable[str]) -> tuple[Update, ...]:
-    """`OLD NEW REFERENCE`, line by line. Raises `NotGit`."""
-    return tuple(_update(line.rstrip("\n")) for line in lines)
+def read(lines: Iterable[bytes]) -> tuple[Update, ...]:
+    """`OLD NEW REFERENCE`, line by line. Raises `NotGit`.
+
+    A name may have any bytes. Those that are no UTF-8 are written out: Git allows no backslash, so it is no other's.
+    """
+    return tuple(_update(line.decode("utf-8", "backslashreplace").rstrip("\n")) for line in lines)
 
 
 def _update(line: str) -> Update:

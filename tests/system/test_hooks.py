@@ -230,9 +230,15 @@ def test_the_branch_that_deploys_is_neither_deleted_nor_written_anew(bare: Bare)
     assert bare.tip() == before
 
 
+def test_a_branch_with_a_name_that_is_no_text_is_answered(bare: Bare) -> None:
+    push = bare.push("--quiet", "HEAD:" + os.fsdecode(b"refs/heads/odd\xff"))
+    assert push.code == 0, push.err
+    assert "odd\\xff is not deployed; main is." in push.out
+
+
 @pytest.mark.usefixtures("attended")
 def test_only_the_controller_writes_the_record(bare: Bare) -> None:
-    for ref in ("refs/reconciler/x/applied", "refs/notes/reconciler/x"):
+    for ref in ("refs/reconciler/x/applied", "refs/notes/reconciler/x", "refs/Notes/Reconciler/x"):
         assert "it is written by the controller alone" in bare.push(f"HEAD:{ref}").out
         assert bare.tip(ref) == ""
 

@@ -170,7 +170,7 @@ def test_a_worker_that_is_killed_is_followed_by_another_within_the_same_push(bar
     os.kill(worker_of(bare), signal.SIGKILL)
     done = ran(push)
     assert done.code == 0
-    assert "The controller ended before this did; waiting for the next one." in done.out
+    assert "The controller ended before this did. Waiting for the next one." in done.out
     assert done.out.splitlines()[-1].endswith("nothing failed.")
     assert applied(bare) == bare.tip()
 

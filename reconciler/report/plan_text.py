@@ -200,6 +200,9 @@ def summary_lines(plan: Plan) -> list[Line]:
     if plan.partial:
         text = "A host was not completely seen: nothing is planned there."
         lines.append(line(Span(text, "bold yellow")))
+    if plan.empty and plan.partial:  # what there is to do on a host that nobody saw is not known
+        elsewhere = [line(f"Nothing to do elsewhere{_as_desired(summary.unchanged)}.")] if summary.unchanged else []
+        return [*lines, *elsewhere]
     if plan.empty:
         return [*lines, line(f"Nothing to do{_as_desired(summary.unchanged)}.")]
     return [*lines, line(_summary_words(summary)), *_held_back_words(plan, summary)]

@@ -171,6 +171,14 @@ def test_a_replacement_a_deletion_and_a_refusal_are_told_apart() -> None:
     )
 
 
+def test_nobody_is_told_that_there_is_nothing_to_do_where_nobody_looked() -> None:
+    unseen = "A host was not completely seen: nothing is planned there.\n"
+    assert text(make_plan(partial=True)) == f"Fleet acme, commit 0123456789ab\n\n{unseen}"
+    assert text(make_plan(partial=True, unchanged=7)).endswith(
+        f"{unseen}Nothing to do elsewhere: 7 objects are as desired.\n"
+    )
+
+
 def test_a_value_from_outside_cannot_act_on_the_terminal() -> None:
     evil = "\x1b]52;c;AAAA\x07\nPlan: 0 to create"
     change = Change(

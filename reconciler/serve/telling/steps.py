@@ -98,7 +98,8 @@ class Steps:
 def finished(journal: Journal, plan: Plan, outcomes: Sequence[Outcome], seconds: float) -> None:
     """A run is over."""
     bad = any(outcome.status == "failed" for outcome in outcomes)
-    words = summary_words(plan, outcomes) if outcomes else "Nothing to do."
+    nothing = "Nothing is planned where a host was not completely seen." if plan.partial else "Nothing to do."
+    words = summary_words(plan, outcomes) if outcomes else nothing
     commit = plan.source.commit
     severity: Severity = "warning" if bad else "info" if outcomes else "debug"
     journal.tell("RunFinished", f"{commit[:12]}: {words}", severity, commit=commit, seconds=seconds)

@@ -21,7 +21,7 @@ from tests.support.hosts import until
 from tests.support.pushing import Bare, ran
 from tests.support.serving import Serving
 
-ANSWERED = re.compile(r"^(Applied: |Nothing to do)", re.MULTILINE)
+ANSWERED = re.compile(r"^(Applied: |Nothing to do|A host was not completely seen)", re.MULTILINE)
 SLOW = json.dumps({"latency": 0.3})
 
 

@@ -1,7 +1,10 @@
-"""What of the trusted configuration each project may use: secrets, hosts, storage pools and physical networks. Pure."""
+"""What each project may use, by the trusted configuration: secrets, hosts, storage pools, physical networks, and ranges
+of addresses. Pure.
+"""
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator, Mapping
 
 from reconciler.authority.identity import matches
@@ -17,7 +20,13 @@ from reconciler.trust.fields import ProjectTrust
 from reconciler.trust.projects import OTHERS
 
 _FREE = ProjectTrust()
-_NOUNS = {"secrets": "secrets", "hosts": "hosts", "pools": "storage pools", "physical_networks": "physical networks"}
+_NOUNS = {
+    "secrets": "secrets",
+    "hosts": "hosts",
+    "pools": "storage pools",
+    "physical_networks": "physical networks",
+    "cidrs": "ranges of addresses",
+}
 
 Projects = Mapping[str, ProjectTrust]
 
@@ -28,7 +37,7 @@ def beyond_uses(wanted: Desired, projects: Projects) -> list[Diagnostic]:
         resource.mistake(_problem(resource, sort, path, patterns))
         for _, resource in sorted(wanted.resources.items() if projects else ())
         for sort, path, name in _named(resource)
-        if name and not _covered(name, patterns := _patterns(projects, resource.address.project, sort))
+        if name and not _may(sort, name, patterns := _patterns(projects, resource.address.project, sort))
     ]
 
 
@@ -54,6 +63,8 @@ def _named(resource: Resource) -> Iterator[tuple[str, str, str | None]]:
         case NetworkSpec() as spec:
             yield "physical_networks", "spec.physicalNetwork", spec.physical_network
             yield "hosts", "spec.host", spec.host
+            yield "cidrs", "spec.cidr", spec.cidr
+            yield "cidrs", "spec.cidr6", spec.cidr6
 
 
 def _patterns(projects: Projects, project: str | None, sort: str) -> tuple[str, ...]:
@@ -64,6 +75,16 @@ def _patterns(projects: Projects, project: str | None, sort: str) -> tuple[str, 
 
 def _covered(name: str, patterns: tuple[str, ...]) -> bool:
     return any(matches(pattern, name) for pattern in patterns)
+
+
+def _may(sort: str, name: str, patterns: tuple[str, ...]) -> bool:
+    """A host sends what is for a network of its own there, whoever else has these addresses elsewhere."""
+    return any(_within(name, each) for each in patterns) if sort == "cidrs" else _covered(name, patterns)
+
+
+def _within(text: str, around: str) -> bool:
+    inner, outer = ipaddress.ip_network(text), ipaddress.ip_network(around)
+    return inner.version == outer.version and inner[0] in outer and inner[-1] in outer
 
 
 def _problem(resource: Resource, sort: str, path: str, patterns: tuple[str, ...]) -> Problem:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from reconciler import cidr
 from reconciler.kinds import REGISTRY
 from reconciler.mistake import Mistake
 from reconciler.secret import SecretSource
@@ -18,8 +19,8 @@ _URI = "libvirt runs commands that a URI names. Write its parts instead: `transp
 
 
 def mistakes_in(plain: Any) -> list[Mistake]:
-    """The mistakes of a configuration that its schema accepts: hosts, secrets and rules that cannot be meant."""
-    return [*_host_mistakes(plain), *_secret_mistakes(plain), *_rule_mistakes(plain)]
+    """The mistakes of a configuration that its schema accepts: hosts, secrets, rules, ranges that cannot be meant."""
+    return [*_host_mistakes(plain), *_secret_mistakes(plain), *_rule_mistakes(plain), *_range_mistakes(plain)]
 
 
 def _host_mistakes(plain: Any) -> list[Mistake]:
@@ -76,3 +77,23 @@ def _rule_mistakes(plain: Any) -> list[Mistake]:
                     detail = f"{shown(kind)} is none of {listed(sorted(REGISTRY))}.{did_you_mean(kind, REGISTRY)}"
                     found.append(Mistake(path, "unknown-kind", "unknown kind", detail))
     return found
+
+
+def _range_mistakes(plain: Any) -> list[Mistake]:
+    found = []
+    for fleet_id, fleet in (plain.get("fleets") or {}).items():
+        for project, entry in fleet.get("projects", {}).items():
+            for index, text in enumerate(entry.get("cidrs", ())):
+                path = ("fleets", fleet_id, "projects", project, "cidrs", index)
+                if wrong := _no_range(text):
+                    detail = f"{shown(text)} is no range of addresses. {wrong}"
+                    found.append(Mistake(path, "bad-cidr", "not a network", detail))
+    return found
+
+
+def _no_range(text: str) -> str:
+    try:
+        cidr.parse(text)
+    except ValueError as problem:
+        return str(problem)
+    return ""

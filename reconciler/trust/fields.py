@@ -85,13 +85,17 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 _Usable = tuple[Annotated[str, Meta(min_length=1, max_length=254)], ...]
+EVERYWHERE = ("0.0.0.0/0", "::/0")
+"""The ranges in which all addresses are."""
 _ProjectKey = Annotated[
     str, Meta(pattern=NAME_PATTERN.replace("^", r"^(\*|", 1).replace("$", ")$", 1), title="a project, or `*`")
 ]
 
 
 class ProjectTrust(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the resources of a project may name of what stands in this file; `*` stands for any part of a name."""
+    """What the resources of a project may name of what stands in this file, `*` standing for any part of a name; and
+    where their addresses may be.
+    """
 
     secrets: Annotated[_Usable, Meta(description="Secrets that it may use; all if absent.")] = ("*",)
     hosts: Annotated[_Usable, Meta(description="Hosts that it may stand on; all if absent.")] = ("*",)
@@ -99,6 +103,9 @@ class ProjectTrust(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     physical_networks: Annotated[_Usable, Meta(description="Physical networks that it may join; all if absent.")] = (
         "*",
     )
+    cidrs: Annotated[
+        _Usable, Meta(description="Ranges of addresses in which its networks lie, such as 10.20.0.0/16; any if absent.")
+    ] = EVERYWHERE
 
 
 class WebhookTrust(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -48,6 +48,30 @@ def test_what_a_project_may_not_use_refuses_the_commit_at_the_field(
     assert judged.refused() == [], "a list that is absent lets all be used"
 
 
+@pytest.mark.parametrize(
+    ("cidrs", "fields"),
+    [
+        (["10.20.0.0/16", "fd00:20::/32"], []),
+        (["10.20.8.0/24", "::/0"], []),
+        (["10.20.8.0/25", "10.20.8.128/25", "::/0"], ["cidr"]),
+        (["10.30.0.0/16", "fd00:20::/32"], ["cidr"]),
+        (["10.0.0.0/8"], ["cidr6"]),
+        ([], ["cidr", "cidr6"]),
+    ],
+)
+def test_a_networks_addresses_lie_in_a_range_of_its_project(
+    tmp_path: Path, cidrs: list[str], fields: list[str]
+) -> None:
+    """Else a host would send there what is meant for servers elsewhere: a resolver's address, or the controller's."""
+    declared = manifest("Network", "lan", "billing", cidr="10.20.8.0/24", cidr6="fd00:20:8::/64")
+    judged = Court(tmp_path, projects={"billing": {"cidrs": cidrs}})
+    judged.commit({"billing/db.yaml": text([declared])})
+    told = judged.refused()
+    assert [each.code for each in told] == ["not-for-project"] * len(fields)
+    assert [each.excerpt.split('"')[1] for each in told] == fields
+    assert all("of the ranges of addresses" in each.detail for each in told if cidrs)
+
+
 def test_an_empty_list_lets_a_project_use_nothing(tmp_path: Path) -> None:
     (told,) = court(tmp_path, instance(**SEED), shop={"secrets": []}).refused()
     assert "use none of the secrets" in told.detail

@@ -149,6 +149,7 @@ CASES = [
     (GOOD + "    projects: {shop: {host: [a]}}\n", "unknown-field", 9, 23, "`hosts`", "a misspelt list"),
     (GOOD + "    projects: {'shop-*': {}}\n", "malformed-value", 9, 16, "", "a project has a name"),
     (GOOD + "    projects: {'*': {hosts: kvm-01}}\n", "wrong-type", 9, 29, "a list", "hosts are a list"),
+    (GOOD + "    projects: {'*': {cidrs: [10.1.2.3/8]}}\n", "bad-cidr", 9, 30, "`10.0.0.0/8`", "ranges are networks"),
 ]  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Callable
 
 import libvirt
 
@@ -35,18 +36,22 @@ def first_fleet(desk: Desk, host: Host, image: GuestImage) -> None:
     desk.commit()
 
 
-def still(serving: Serving) -> bool:
-    """Whether all is as it should be, and nothing has happened for a while."""
+def quiet(serving: Serving) -> bool:
+    """Whether nothing has happened for a while, but that guests are waited for."""
     before = serving.events()[-1].number
     time.sleep(0.5)
     now = serving.status()
-    ready = condition(now, "Ready").status == "True"
-    return ready and not now.working and now.hosts[0].watching and serving.events()[-1].number == before
+    return not now.working and now.hosts[0].watching and serving.events()[-1].number == before
 
 
-def healed(guest: libvirt.virDomain, serving: Serving) -> float:
-    """Seconds from a guest's end, by `virsh destroy`, until it runs again."""
-    until(lambda: still(serving), STARTING, "the controller to have nothing to do")
+def still(serving: Serving) -> bool:
+    """Whether all is as it should be, and nothing has happened for a while."""
+    return quiet(serving) and condition(serving.status(), "Ready").status == "True"
+
+
+def healed(guest: libvirt.virDomain, serving: Serving, over: Callable[[Serving], bool] = still) -> float:
+    """Seconds from a guest's end, by `virsh destroy`, until it runs again. It ends when what was before is `over`."""
+    until(lambda: over(serving), STARTING, "the controller to have nothing to do")
     guest.destroy()
     begun = time.monotonic()
     while guest.state()[0] != libvirt.VIR_DOMAIN_RUNNING:  # it is active as soon as there is a QEMU

@@ -12,8 +12,8 @@ import pytest
 from tests.support.command import Desk
 from tests.support.guests import GuestImage
 from tests.support.hosts import Host, until
-from tests.support.resident import STARTING, bare_start, first_fleet, healed, still
-from tests.support.serving import Serving, condition
+from tests.support.resident import STARTING, bare_start, first_fleet, healed, quiet, still
+from tests.support.serving import Serving, condition, resource
 
 pytestmark = pytest.mark.libvirtd
 
@@ -27,7 +27,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory, libvirt_host: Host, tiny_imag
     desk = Desk(tmp_path_factory.mktemp("desk"))
     first_fleet(desk, libvirt_host, tiny_image)
     yield desk
-    ran = desk.run("destroy", "--allow", "delete=4")
+    ran = desk.run("destroy", "--allow", "delete=5")
     assert ran.code == 0, ran.out + ran.err
 
 
@@ -73,3 +73,20 @@ def test_a_daemon_that_is_started_anew_is_connected_anew_and_all_is_looked_at(
     connection.lookupByUUIDString(guest.UUIDString()).destroy()
     until(connection.lookupByUUIDString(guest.UUIDString()).isActive, STARTING, "events to be heard as before")
     connection.close()
+
+
+def test_while_another_guest_is_becoming_ready_one_that_is_switched_off_runs_again_as_soon(
+    desk: Desk, guest: libvirt.virDomain, serving: Serving
+) -> None:
+    floor = bare_start(guest, serving)
+    text = (desk.repo / "instances.yaml").read_text(encoding="utf-8").replace("web-1", "slow")
+    says = "readiness: tcp:81\n  readinessDeadline: 5m"
+    (desk.repo / "slow.yaml").write_text(text.replace("readiness: running", says), encoding="utf-8")
+    commit = desk.commit("Add a guest that nobody reaches")
+    serving.until(lambda now: now.in_force == commit and condition(now, "Ready").reason == "BecomingReady")
+    took = healed(guest, serving, over=quiet)
+    _LOG.info("running again after %.2f s; a bare start took %.2f s", took, floor)
+    assert took < 20 * floor
+    waiting = resource(serving.status(), "Instance/default/slow")
+    assert waiting is not None
+    assert waiting.state == "becoming-ready", "it is waited for all that time"

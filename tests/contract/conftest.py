@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.contract import Bench, Rig
+from tests.support.contract import Bench
+from tests.support.rig import Rig
 
 BENCHES = [
     pytest.param("tests.support.simulator_bench", id="simulator"),

@@ -9,7 +9,8 @@ from reconciler.address import Address, ObjectKey
 from reconciler.driver import DriverError, ErrorClass
 from reconciler.impact import Impact
 from reconciler.objects import digest
-from tests.support.contract import LAN, MIB, SSH, WEB, Bench, Rig, shown, with_fields
+from tests.support.contract import LAN, MIB, SSH, WEB, Bench
+from tests.support.rig import Rig, shown, with_fields
 
 
 def test_an_instance_is_stopped_and_started(rig: Rig) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import pytest
 
 from reconciler.objects import Wanted
-from tests.support.contract import WEB, Bench, Cut, Rig, Watch, shown
+from tests.support.contract import WEB, Bench
 from tests.support.effort import some
+from tests.support.rig import Cut, Rig, Watch, shown
 
 
 def _calls(rig: Rig, wanted: Wanted) -> tuple[int, int]:

@@ -9,7 +9,8 @@ import pytest
 from reconciler.driver import DriverError
 from reconciler.impact import Impact
 from reconciler.objects import Wanted
-from tests.support.contract import DATA, WEB, Bench, Cut, Rig, Watch, manifest, shown
+from tests.support.contract import DATA, WEB, Bench, manifest
+from tests.support.rig import Cut, Rig, Watch, shown
 
 LOGS = "Volume/default/logs"
 OTHER = "Instance/default/other"

@@ -7,7 +7,8 @@ import pytest
 from reconciler.driver import DriverError
 from reconciler.impact import Impact
 from reconciler.objects import digest
-from tests.support.contract import SSH, WEB, Bench, Rig, Watch, shown, with_fields
+from tests.support.contract import SSH, WEB, Bench
+from tests.support.rig import Rig, Watch, shown, with_fields
 
 
 def test_rules_and_members_change_under_running_guests(rig: Rig, bench: Bench) -> None:

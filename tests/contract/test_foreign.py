@@ -10,7 +10,8 @@ from reconciler.address import Address
 from reconciler.driver import DriverError, ErrorClass
 from reconciler.impact import Impact
 from reconciler.observation import Foreign
-from tests.support.contract import LAN, SSH, WEB, Bench, Damage, Rig, Thing
+from tests.support.contract import LAN, SSH, WEB, Bench, Damage, Thing
+from tests.support.rig import Rig
 
 STRANGER = "b7e3a0de-52a1-4a3c-9f61-0e8f2d1c4b5a"
 

@@ -11,7 +11,8 @@ from reconciler.address import Address
 from reconciler.driver import DriverError
 from reconciler.impact import Impact
 from reconciler.objects import Wanted
-from tests.support.contract import MIB, SECRET, WEB, Bench, Rig, manifest, shown, with_fields
+from tests.support.contract import MIB, SECRET, WEB, Bench, manifest
+from tests.support.rig import Rig, shown, with_fields
 
 PATIENCE = 120.0
 ROOMY = manifest("Flavor", "roomy", vcpus=1, memory="128Mi", disk="1Gi", maxVcpus=2, maxMemory="256Mi")

@@ -11,7 +11,8 @@ import pytest
 
 from reconciler.impact import CONDITIONS, Impact, Row, Situation, find_row
 from reconciler.objects import Value
-from tests.support.contract import Bench, Rig
+from tests.support.contract import Bench
+from tests.support.rig import Rig
 
 EVERYTHING: dict[str, Any] = {
     "userData": "#cloud-config\n",

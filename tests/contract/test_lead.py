@@ -11,8 +11,9 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.driver import Driver, DriverError, ErrorClass
-from tests.support.contract import OTHER_FLEET_ID, Bench, Rig
+from tests.support.contract import OTHER_FLEET_ID, Bench
 from tests.support.holder import holding
+from tests.support.rig import Rig
 
 TERM = 2.0
 LONG = 60.0

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import time
 
 import pytest
 
 from reconciler.driver import Driver, DriverError, ErrorClass
-from tests.support.contract import Bench, Rig
+from tests.support.contract import Bench
 from tests.support.holder import holding
+from tests.support.rig import Rig
 
 PATIENCE = 10.0
 
@@ -26,6 +28,7 @@ def test_a_second_writer_is_refused_until_the_first_has_left(rig: Rig, bench: Be
             with pytest.raises(DriverError) as refusal, second.lock():
                 raise AssertionError("two writers")
             assert refusal.value.error_class is ErrorClass.HELD
+            assert f"process {os.getpid()} of " in str(refusal.value), "who is refused learns by whom"
         with second.lock() as lease:
             lease.check()
 

@@ -9,7 +9,8 @@ import pytest
 from reconciler.driver import DriverError
 from reconciler.impact import Impact
 from reconciler.objects import Wanted, texts
-from tests.support.contract import LAN, SSH, WEB, Bench, Rig, manifest, shown
+from tests.support.contract import LAN, SSH, WEB, Bench, manifest
+from tests.support.rig import Rig, shown
 
 PREFIX = "fd00:10:77"
 BOTH = {"cidr6": f"{PREFIX}::/64"}

@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from reconciler.driver import DriverError
 from reconciler.observation import Complete
-from tests.support.contract import LAN, TINY, WEB, Bench, Rig, Watch, shown, with_fields
+from tests.support.contract import LAN, TINY, WEB, Bench
+from tests.support.rig import Rig, Watch, shown, with_fields
 
 
 def test_a_clean_host_is_seen_completely_and_has_nothing_of_ours(rig: Rig) -> None:

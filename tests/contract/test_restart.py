@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from reconciler.guard.restart import stays_down
 from reconciler.impact import Impact
 from reconciler.objects import ENDED_BY_GUEST, Observed, Wanted
-from tests.support.contract import WEB, Bench, Cut, Rig, Watch, with_fields
+from tests.support.contract import WEB, Bench
+from tests.support.rig import Cut, Rig, Watch, with_fields
 
 STARTS = ("domain.start", "start_domain")
 

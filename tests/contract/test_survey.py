@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.support.contract import DATA, LAN, SSH, TINY, WEB, Bench, Rig, manifest
+from tests.support.contract import DATA, LAN, SSH, TINY, WEB, Bench, manifest
+from tests.support.rig import Rig
 
 STRANGER = "b7e3a0de-52a1-4a3c-9f61-0e8f2d1c4b5a"
 

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from reconciler.driver import DriverError, ErrorClass
 from reconciler.impact import Impact
 from reconciler.objects import Wanted
-from tests.support.contract import DATA, MIB, TINY, WEB, Bench, Cut, Rig, Watch, manifest, shown, with_fields
+from tests.support.contract import DATA, MIB, TINY, WEB, Bench, manifest
+from tests.support.rig import Cut, Rig, Watch, shown, with_fields
 
 SIZE = 64 * MIB
 FILE = "data.qcow2"

@@ -11,7 +11,8 @@ import pytest
 
 from reconciler.address import Address
 from reconciler.driver import Driver, Notice
-from tests.support.contract import LAN, WEB, Bench, Rig
+from tests.support.contract import LAN, WEB, Bench
+from tests.support.rig import Rig
 
 PATIENCE = 20.0
 

@@ -11,8 +11,8 @@ import pytest
 from tests.support.command import Desk
 
 if TYPE_CHECKING:
-    from tests.support.contract import Rig
     from tests.support.libvirt_bench import LibvirtBench
+    from tests.support.rig import Rig
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +42,7 @@ def clean(request: pytest.FixtureRequest) -> Iterator[LibvirtBench]:
 @pytest.fixture
 def rig(clean: LibvirtBench) -> Iterator[Rig]:
     """The driver, opened on it."""
-    from tests.support.contract import Rig
+    from tests.support.rig import Rig
 
     opened = Rig(clean)
     yield opened

@@ -12,10 +12,11 @@ from reconciler.driver import DriverError, ErrorClass
 from reconciler.impact import Impact
 from reconciler.objects import Observed, Wanted
 from reconciler_libvirt.xml.domain import SPARE_PORTS
-from tests.support.contract import MIB, WEB, Rig, Watch, manifest, shown
+from tests.support.contract import MIB, WEB, manifest
 from tests.support.guests import Keys, answer
 from tests.support.hosts import Host, until
 from tests.support.libvirt_bench import TABLE, LibvirtBench
+from tests.support.rig import Rig, Watch, shown
 from tests.support.scene import scene
 
 pytestmark = pytest.mark.libvirtd

@@ -6,8 +6,9 @@ import pytest
 
 from reconciler.observation import Complete, Partial
 from reconciler_libvirt.ending import NO_LOGIN
-from tests.support.contract import WEB, Rig
+from tests.support.contract import WEB
 from tests.support.libvirt_bench import LibvirtBench
+from tests.support.rig import Rig
 
 pytestmark = pytest.mark.libvirtd
 

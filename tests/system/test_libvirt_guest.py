@@ -17,10 +17,11 @@ from reconciler.impact import Impact
 from reconciler.objects import Observed, Wanted
 from reconciler.plan import Step
 from reconciler_libvirt.driver import LibvirtDriver
-from tests.support.contract import LAN, TINY, WEB, Folder, Rig, Watch, manifest, shown
+from tests.support.contract import LAN, TINY, WEB, Folder, manifest
 from tests.support.guests import BOOT_SECONDS, Keys, answer, ssh
 from tests.support.hosts import POOL, Host, until
 from tests.support.libvirt_bench import POOL_NAME, LibvirtBench
+from tests.support.rig import Rig, Watch, shown
 from tests.support.scene import scene
 
 pytestmark = pytest.mark.libvirtd

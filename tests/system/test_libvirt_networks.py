@@ -13,10 +13,11 @@ from msgspec.structs import replace
 
 from reconciler.driver import DriverError
 from reconciler.objects import Wanted
-from tests.support.contract import LAN, Cut, Rig, Watch, manifest, shown
+from tests.support.contract import LAN, manifest
 from tests.support.guests import Keys, answer
 from tests.support.hosts import Host
 from tests.support.libvirt_bench import WIRE, LibvirtBench
+from tests.support.rig import Cut, Rig, Watch, shown
 from tests.support.spaces import ARRIVES, Space, listener, opens, spaces
 
 pytestmark = pytest.mark.libvirtd

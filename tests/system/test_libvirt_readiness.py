@@ -8,10 +8,11 @@ import pytest
 
 from reconciler.address import Address
 from reconciler.driver import DriverError
-from tests.support.contract import WEB, Rig
+from tests.support.contract import WEB
 from tests.support.guests import BOOT_SECONDS
 from tests.support.hosts import until
 from tests.support.libvirt_bench import LibvirtBench
+from tests.support.rig import Rig
 
 pytestmark = pytest.mark.libvirtd
 GUEST = Address.parse(WEB)

@@ -12,9 +12,10 @@ from reconciler.objects import Wanted
 from reconciler_libvirt.xml.disk import DATA as VOLUME
 from reconciler_libvirt.xml.disk import ROOT
 from reconciler_libvirt.xml.tree import attribute, device, parse
-from tests.support.contract import WEB, Rig, manifest, shown
+from tests.support.contract import WEB, manifest
 from tests.support.hosts import Host
 from tests.support.libvirt_bench import LibvirtBench
+from tests.support.rig import Rig, shown
 
 pytestmark = pytest.mark.libvirtd
 

@@ -14,9 +14,10 @@ from reconciler_libvirt.driver import LibvirtDriver
 from reconciler_libvirt.objects import image
 from reconciler_libvirt.pool import described
 from reconciler_libvirt.site import Task
-from tests.support.contract import KEY, MIB, TINY, Cut, Rig, Watch, manifest, shown, with_fields
+from tests.support.contract import KEY, MIB, TINY, manifest
 from tests.support.hosts import POOL, Host
 from tests.support.libvirt_bench import NAMED_POOL, POOL_NAME, LibvirtBench
+from tests.support.rig import Cut, Rig, Watch, shown, with_fields
 from tests.support.scene import scene
 
 pytestmark = pytest.mark.libvirtd

@@ -17,10 +17,11 @@ from reconciler.listener import Silent
 from reconciler.observation import Complete, Failed
 from reconciler.plan import Plan, Source, Step
 from tests.support import hosts
-from tests.support.contract import LAN, Rig
+from tests.support.contract import LAN
 from tests.support.guests import BOOT_SECONDS
 from tests.support.hosts import Host, until
 from tests.support.libvirt_bench import LibvirtBench, bench
+from tests.support.rig import Rig
 
 pytestmark = pytest.mark.libvirtd
 LONG = 120.0

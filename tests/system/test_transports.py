@@ -22,11 +22,12 @@ from reconciler.observation import Complete
 from reconciler_libvirt import DRIVER
 from reconciler_libvirt.channel import Channel
 from reconciler_libvirt.driver import LibvirtDriver
-from tests.support.contract import WEB, Rig, manifest
+from tests.support.contract import WEB, manifest
 from tests.support.guests import BOOT_SECONDS, Keys
 from tests.support.hosts import Host, until
 from tests.support.libvirt_bench import LibvirtBench, bench
 from tests.support.remote import Remote, by_ssh, by_tls
+from tests.support.rig import Rig
 
 pytestmark = pytest.mark.libvirtd
 

@@ -17,7 +17,8 @@ from reconciler.plan import Step
 from reconciler_simulator import admin
 from reconciler_simulator.__main__ import main
 from reconciler_simulator.faults import VARIABLE, Crash
-from tests.support.contract import LAN, MIB, WEB, Rig, Watch, manifest, shown, with_fields
+from tests.support.contract import LAN, MIB, WEB, manifest
+from tests.support.rig import Rig, Watch, shown, with_fields
 from tests.support.simulator_bench import SimulatorBench
 
 

@@ -12,8 +12,9 @@ from reconciler.address import Address
 from reconciler.driver import Notice
 from reconciler_simulator import hypervisor
 from reconciler_simulator.faults import VARIABLE
-from tests.support.contract import LAN, WEB, Rig
+from tests.support.contract import LAN, WEB
 from tests.support.hosts import until
+from tests.support.rig import Rig
 from tests.support.simulator_bench import SimulatorBench
 
 PATIENCE = 20

@@ -14,6 +14,7 @@ from reconciler.observation import Complete, Failed, Foreign, Partial, Sighting,
 from reconciler.plan import Step
 from reconciler_libvirt import doctor, facts, readiness, reading, rereading, survey
 from reconciler_libvirt.access import Access
+from reconciler_libvirt.connection import calls
 from reconciler_libvirt.objects import image, instance, network, security_group, volume
 from reconciler_libvirt.reading import HostReading
 from reconciler_libvirt.site import Site, Task
@@ -110,7 +111,8 @@ class LibvirtDriver:
     def apply(self, step: Step, commit: str, progress: Progress) -> Observed | None:
         """Carry a step out and return what is there now, read back (None when it is gone)."""
         self._access.again()
-        result = self._carry_out(step, commit, progress)
+        with calls("the step was under way"):  # what only looks is not told of call by call
+            result = self._carry_out(step, commit, progress)
         self._expectations.over(step)
         self._addresses.update({result.uid: result.key.address} if result else {})
         return result
@@ -174,11 +176,15 @@ class LibvirtDriver:
 
     def ready(self, instance: Address, check: str) -> str:
         """Look once whether an instance passes a readiness check: empty when it does."""
-        return readiness.missing(self._access.again(), instance, check)
+        site = self._access.again()
+        with calls("looking whether it is ready"):
+            return readiness.missing(site, instance, check)
 
     def survey(self) -> Sequence[Sighting]:
         """Everything on the host, ours or not."""
-        return survey.survey(self._access.again())
+        site = self._access.again()
+        with calls("looking at everything"):
+            return survey.survey(site)
 
     def proxy(self) -> Sequence[str]:
         """The command that SSH takes as `ProxyCommand`; empty when none is needed."""

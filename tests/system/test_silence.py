@@ -17,7 +17,7 @@ from reconciler.listener import Silent
 from reconciler.observation import Complete, Failed
 from reconciler.plan import Plan, Source, Step
 from tests.support import hosts
-from tests.support.contract import LAN
+from tests.support.contract import LAN, WEB
 from tests.support.guests import BOOT_SECONDS
 from tests.support.hosts import Host, until
 from tests.support.libvirt_bench import LibvirtBench, bench
@@ -34,8 +34,7 @@ def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
         opened = Rig(clean)
         yield opened
         opened.driver.close()
-        if not clean.connection.isAlive():
-            clean.connection = libvirt.open(clean.host.uri)
+        clean.connection = libvirt.open(clean.host.uri)  # whether the former is alive shows only at its use
 
 
 @pytest.fixture
@@ -105,6 +104,24 @@ def test_after_a_restart_of_the_daemon_everything_is_read_anew(rig: Rig, libvirt
     assert {each.key for each in before.objects} - {each.key for each in after.objects} == {wanted[LAN].key}
 
 
+class Killing(Silent):
+    """The daemon dies right before a modifying call, the first of that name, and is started anew a little later."""
+
+    def __init__(self, host: Host, name: str) -> None:
+        self._host, self._name = host, name
+        self._starting: threading.Thread | None = None
+
+    def called(self, step: Step, name: str, target: str) -> None:
+        if name == self._name and self._starting is None:
+            self._host.run("kill", "-KILL", self._host.run("cat", "/run/libvirtd.pid").stdout.strip())
+            self._starting = threading.Thread(target=self._host.run, args=("libvirtd", "-d"))
+            self._starting.start()
+
+    def over(self) -> None:
+        assert self._starting is not None
+        self._starting.join(BOOT_SECONDS)
+
+
 def test_a_daemon_that_is_killed_under_an_apply_and_comes_back_costs_nothing_but_time(
     rig: Rig, libvirt_host: Host
 ) -> None:
@@ -114,23 +131,15 @@ def test_a_daemon_that_is_killed_under_an_apply_and_comes_back_costs_nothing_but
         replace(creation(rig, name), after=tuple(f"create {each}" for each in names[:number]))
         for number, name in enumerate(names)
     )
-    plan = Plan(fleet="test", fleet_id=rig.bench.config.fleet_id, source=Source(), steps=steps)
-
-    class Killing(Silent):
-        """The daemon dies at the first modifying call for a guest, and is started anew a little later."""
-
-        def __init__(self) -> None:
-            self.starting: threading.Thread | None = None
-
-        def called(self, step: Step, name: str, target: str) -> None:
-            if name == "domain.define" and self.starting is None:
-                libvirt_host.run("kill", "-KILL", libvirt_host.run("cat", "/run/libvirtd.pid").stdout.strip())
-                self.starting = threading.Thread(target=libvirt_host.run, args=("libvirtd", "-d"))
-                self.starting.start()
-
-    killing = Killing()
-    outcomes = apply(plan, {steps[0].key.host: rig.driver}, killing, threading.Event())
-    assert killing.starting is not None
-    killing.starting.join(BOOT_SECONDS)
-    assert {outcome.status for outcome in outcomes} == {"succeeded"}, outcomes
+    _carried_out(rig, Killing(libvirt_host, "domain.define"), *steps)
     assert {str(each.key.address) for each in rig.driver.observe().objects} == set(names)
+    deletion = Step(id="delete", key=wanted[WEB].key, verb="delete", expect=rig.seen(wanted[WEB]).digest())
+    _carried_out(rig, Killing(libvirt_host, "domain.destroy"), deletion)
+    assert rig.look(wanted[WEB]) is None
+
+
+def _carried_out(rig: Rig, killing: Killing, *steps: Step) -> None:
+    plan = Plan(fleet="test", fleet_id=rig.bench.config.fleet_id, source=Source(), steps=steps)
+    outcomes = apply(plan, {steps[0].key.host: rig.driver}, killing, threading.Event())
+    killing.over()
+    assert {outcome.status for outcome in outcomes} == {"succeeded"}, outcomes

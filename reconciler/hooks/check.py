@@ -9,6 +9,7 @@ import msgspec
 
 from reconciler.comparison import compare
 from reconciler.diagnostic import Diagnostic, DiagnosticError, Untrusted, failed, in_order
+from reconciler.hooks.elsewhere import refuse_elsewhere
 from reconciler.hooks.observed import planned
 from reconciler.hooks.updates import branch_of, deleted, made, name_of
 from reconciler.plan import Plan, Refused, Waiting
@@ -87,6 +88,8 @@ def _deploying(case: Case, update: Update) -> Finding:
         loaded = load(options)
         if failed(loaded.diagnostics):
             return _mistaken(update, loaded.diagnostics)
+        if case.trusted:
+            refuse_elsewhere(loaded.desired, case.deployment)
         known = around(loaded, options) if case.trusted else None
         if known is not None and case.observation is not None:
             return _checked_plan(update, planned(loaded, known, options, case.observation))

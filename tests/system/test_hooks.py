@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import stat
 from collections.abc import Iterator
@@ -90,6 +91,17 @@ def test_what_is_not_said_is_as_the_trusted_configuration_says(desk: Desk, bare:
     assert text.endswith("pre-receive --branch live --path cloud --socket /run/cloud.sock\n")
     assert desk.run("hooks", "install", str(bare.path), "--branch", "main").code == 0
     assert "--branch main" in (bare.path / "hooks" / "pre-receive").read_text()
+
+
+def test_a_fleet_that_is_another_repositorys_is_not_taken_over_by_its_id(desk: Desk, bare: Bare) -> None:
+    (fleet_id,) = re.findall(r"^  id: (\S+)$", (desk.repo / "fleet.yaml").read_text(), re.MULTILINE)
+    file = desk.home / ".config" / "reconciler" / "config.yaml"
+    file.parent.mkdir(parents=True)
+    for url, taken in ((str(bare.path.parent / "other.git"), False), (str(bare.path), True)):
+        file.write_text(json.dumps({"fleets": {fleet_id: {"repository": {"url": url}}}}))
+        push = bare.push()
+        assert (push.code == 0) is taken, push.err
+        assert ("fleet is another repository's" in push.out) is not taken
 
 
 def test_hooks_of_somebody_else_are_left_as_they_are_and_told_how_to_call_ours(desk: Desk, bare: Bare) -> None:

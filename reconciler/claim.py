@@ -50,7 +50,7 @@ def claim(
             leases[host] = _locked(stack, host, drivers[host], patience)
         except DriverError as problem:
             if problem.error_class is ErrorClass.HELD:
-                raise
+                raise DriverError(ErrorClass.HELD, f"host {host}: {problem}") from problem
             refused[host] = str(problem)
     again = _seen_again(drivers, leases, patience) if once else []
     barred = {**taken(steps, again), **elsewhere(steps, again, sure)} if once else {}

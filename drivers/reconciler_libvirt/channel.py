@@ -12,17 +12,21 @@ import select
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from reconciler.driver import DriverError, ErrorClass
+from reconciler.whoever import claimant, claimed_by
 from reconciler_libvirt.tunnel import Tunnel
 
 LOCK = "/run/reconciler.lock"
 """One writer per host, whatever its fleet."""
 LEAD = "/run/reconciler-lead-{fleet_id}.lock"
 """One controller per fleet."""
-_WRITING = "another run is writing to this host (it holds {path} there); wait for it to end"
-_LEADING = "another controller leads this fleet (it holds {path} on the host)"
+_WRITING = (
+    "another run is writing to it: {who}; it holds {path} there. Wait for it to end. If it is stopped, or cut off, the"
+    " lock goes two minutes after its last sign of life"
+)
+_LEADING = "another controller leads this fleet: {who}; it holds {path} on the host"
 _HELD = 75
 _SECONDS = 60.0
 _ECHO_SECONDS = 10.0
@@ -32,10 +36,11 @@ _REMOTELY = ("env", f"PATH={_PATH}", "LC_ALL=C")
 _AT_ONCE = 6
 """An ssh server lets ten sessions share a connection, of which the tunnel, the lock and the lead take three."""
 _SSH_FAILED = 255
-_LISTEN = 'while IFS= read -r -t "$0" line; do [ "$line" ] || echo; done'
-"""Echoes what is empty, and ends when it hears nothing for so many seconds, however the host's clock is set meanwhile:
-bash gives the kernel a span to wait, no time of day.
+_LISTEN = 'printf "%s\\n" "$2" > "$1"; while IFS= read -r -t "$0" line; do [ "$line" ] || echo; done'
+"""Writes down who has the lock, for whoever is refused it. Then it echoes what is empty, and ends when it hears nothing
+for so many seconds, however the host's clock is set meanwhile: bash gives the kernel a span to wait, no time of day.
 """
+_WHO_SECONDS = 10.0
 _BEAT = b"-\n"
 _SILENCE = 120.0
 """Longer than a command of the channel may take, so that none of a silent run is at work when its lock goes."""
@@ -122,13 +127,19 @@ class Channel:
 
     @contextlib.contextmanager
     def _holding(self, path: str, silence: float, held: str) -> Iterator[HostLease]:
-        hold = ("bash", "-c", _LISTEN, f"{silence:.1f}")
+        hold = ("bash", "-c", _LISTEN, f"{silence:.1f}", path, claimant())
         words = self.words("flock", "-n", "-E", str(_HELD), path, *hold)
-        lease = HostLease(words, silence / _BEATS, path, held)
+        lease = HostLease(words, silence / _BEATS, path, lambda: held.format(path=path, who=self._holder_of(path)))
         try:
             yield lease
         finally:
             lease.release()
+
+    def _holder_of(self, path: str) -> str:
+        try:
+            return claimed_by(self.run("head", "-n", "1", path, seconds=_WHO_SECONDS))
+        except DriverError:
+            return claimed_by("")
 
     def close(self) -> None:
         """Let go of the host."""
@@ -142,10 +153,10 @@ class HostLease:
     The process echoes what it is sent, which proves that it still holds the lock. It has a session of its own, so
     that Ctrl-C on our terminal does not take the lock away from a step that is being finished. It is given a sign of
     life every `beat` seconds, by a thread: of a process that is stopped (SIGSTOP), that stops as well. `held` says to
-    people that another has the lock, whose file is `path`.
+    people who else has the lock, whose file is `path`.
     """
 
-    def __init__(self, command: Sequence[str], beat: float, path: str = LOCK, held: str = _WRITING) -> None:
+    def __init__(self, command: Sequence[str], beat: float, path: str, held: Callable[[], str]) -> None:
         self._path, self._held, self._lost = path, held, False
         self._holder = subprocess.Popen(
             command,
@@ -207,7 +218,7 @@ class HostLease:
     def _refusal(self) -> DriverError:
         said = self._end().decode(errors="replace").strip()
         if self._holder.returncode == _HELD:
-            return DriverError(ErrorClass.HELD, self._held.format(path=self._path))
+            return DriverError(ErrorClass.HELD, self._held())
         if self._holder.returncode == -signal.SIGKILL:
             return DriverError(ErrorClass.TRANSIENT, f"the host did not say whether it gives its lock {self._path}")
         return DriverError(ErrorClass.YOURS, f"the host's lock {self._path} cannot be taken: {said}")

@@ -72,13 +72,16 @@ class SimulatorDriver:
     def lock(self) -> contextlib.AbstractContextManager[Lease]:
         """Become the host's only writer; the lock goes when this process goes, however it goes, or is long silent."""
         path = self._beside(".lock")
-        held = f"another run is writing to host {self._site.host} ({path} is locked); wait for it to end"
+        held = (
+            f"another run is writing to it: {{who}}; {path} is locked. Wait for it to end. If it is stopped, the lock"
+            f" goes {self._faults.silence:g} s after its last sign of life"
+        )
         return holding(path, self._faults.silence, held)
 
     def lead(self, term: float) -> contextlib.AbstractContextManager[Lease]:
         """Become the fleet's controller as far as this host can tell, or raise `DriverError` (held)."""
         path = self._beside(f".{self._site.fleet_id}.lead")
-        return holding(path, term, f"another controller leads this fleet ({path} is locked)")
+        return holding(path, term, f"another controller leads this fleet: {{who}}; {path} is locked")
 
     def _beside(self, suffix: str) -> Path:
         return self._store.path.with_name(self._store.path.name + suffix)

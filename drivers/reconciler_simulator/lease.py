@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reconciler.driver import DriverError, ErrorClass
+from reconciler.whoever import claimant, claimed_by
 from reconciler_simulator import holder
 
 _BEATS = 4
@@ -21,14 +22,16 @@ _PATIENCE = 10.0
 
 @contextlib.contextmanager
 def holding(path: Path, silence: float, held: str) -> Iterator[SimulatorLease]:
-    """Hold a lock, or raise `DriverError` (held) with a text for people."""
+    """Hold a lock, or raise `DriverError` (held) with a text for people, in which `{who}` is who has it."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     lease = SimulatorLease(path, silence)
     try:
         if not lease.answers():
             refused = lease.end() == holder.HELD
-            text = held if refused else f"the lock {path} cannot be taken"
-            raise DriverError(ErrorClass.HELD if refused else ErrorClass.YOURS, text)
+            if not refused:
+                raise DriverError(ErrorClass.YOURS, f"the lock {path} cannot be taken")
+            who = claimed_by(path.read_text(encoding="utf-8", errors="replace"))
+            raise DriverError(ErrorClass.HELD, held.replace("{who}", who))
         yield lease
     finally:
         lease.end()
@@ -39,7 +42,7 @@ class SimulatorLease:
 
     def __init__(self, path: Path, silence: float) -> None:
         self._path, self._lost = path, False
-        command = [sys.executable, "-I", "-S", holder.__file__, str(path), f"{silence:.3f}"]
+        command = [sys.executable, "-I", "-S", holder.__file__, str(path), f"{silence:.3f}", claimant()]
         self._holder = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, bufsize=0
         )

@@ -5,10 +5,8 @@ Nothing depends on it but what people are told: lose these references, and histo
 
 from __future__ import annotations
 
-import getpass
 import random
 import re
-import socket
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -21,6 +19,7 @@ from reconciler.record import notes
 from reconciler.record.notes import Damaged
 from reconciler.record.plumbing import RecordError, git, reference
 from reconciler.record.run import Done, Run, read, run_of, written
+from reconciler.whoever import whoever
 
 if TYPE_CHECKING:
     from git import Repo
@@ -56,15 +55,6 @@ def notes_name(fleet_id: str) -> str:
 def now() -> str:
     """This moment, as it is recorded."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def whoever() -> str:
-    """Who runs this: a user on a machine."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a user id without a name
-        user = "someone"
-    return f"{user}@{socket.gethostname()}"
 
 
 def applied(repo: Repo, fleet_id: str) -> str:

@@ -25,14 +25,14 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_lock_whose_holder_hangs_is_let_go_of() -> None:
-    lease = HostLease(["bash", "-c", DEAF], 60.0)
+    lease = HostLease(["bash", "-c", DEAF], 60.0, "/nowhere", str)
     lease.release()
     assert lease._holder.returncode is not None
 
 
 def test_a_host_that_does_not_answer_whether_it_gives_the_lock_refuses_it() -> None:
     with pytest.raises(DriverError, match="did not say whether it gives its lock"):
-        HostLease(["bash", "-c", MUTE], 60.0)
+        HostLease(["bash", "-c", MUTE], 60.0, "/nowhere", str)
 
 
 WRITER = """
@@ -59,7 +59,8 @@ def test_a_run_that_is_stopped_holds_no_host_for_ever_and_refuses_its_next_step(
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout is not None
         assert writer.stdout.readline() == "held\n"
-        with pytest.raises(DriverError, match="another run is writing"), Channel().lock():
+        who = rf"another run is writing to it: process {writer.pid} of \S+@\S+, since .* UTC; it holds"
+        with pytest.raises(DriverError, match=who), Channel().lock():
             raise AssertionError("two writers")
         writer.send_signal(signal.SIGSTOP)
         _locked_within(20)

@@ -34,6 +34,8 @@ _HEADERS = {
 _BUSY = b"HTTP/1.0 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
 
 Answerer = Callable[[Request], Reply]
+_Incoming = socket.socket | tuple[bytes, socket.socket]
+"""What the library's servers take, which are of TCP or UDP."""
 
 
 @contextmanager
@@ -122,8 +124,9 @@ class _Server(ThreadingHTTPServer):
         for request in self._places.older(time.monotonic() - _LIFE):
             _end(request)
 
-    def process_request(self, request: socket.socket, client_address: tuple[str, int]) -> None:  # type: ignore[override]
+    def process_request(self, request: _Incoming, client_address: tuple[str, int]) -> None:
         """In a thread, if there is a place."""
+        assert isinstance(request, socket.socket), "it comes over TCP"
         found, slowest = self._places.take(request, time.monotonic())
         if slowest is not None:
             _end(slowest)
@@ -139,8 +142,9 @@ class _Server(ThreadingHTTPServer):
             self._places.leave(request)
             raise
 
-    def process_request_thread(self, request: socket.socket, client_address: tuple[str, int]) -> None:  # type: ignore[override]
+    def process_request_thread(self, request: _Incoming, client_address: tuple[str, int]) -> None:
         """One conversation."""
+        assert isinstance(request, socket.socket), "it comes over TCP"
         try:
             super().process_request_thread(request, client_address)
         finally:

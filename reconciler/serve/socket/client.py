@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from reconciler.serve.socket.peer import Peer, peer_of
 from reconciler.serve.socket.place import TO_BE_TAKEN, connect
@@ -73,8 +74,8 @@ def ask(path: Path, question: Question, patience: float | None = None, longest: 
             raise HungUp(f"the controller at {path} does not answer: {problem}") from problem
 
 
-def _answers(stream: object, until: float) -> Iterator[Answer]:
-    while line := stream.readline(_LONGEST_ANSWER):  # type: ignore[attr-defined]
+def _answers(stream: BinaryIO, until: float) -> Iterator[Answer]:
+    while line := stream.readline(_LONGEST_ANSWER):
         answer = answer_of(line)
         if answer != ALIVE:
             yield answer

@@ -156,6 +156,7 @@ class Controller:
             in_force=course.commit,
             applied=shown.applied,
             working=shown.working,
+            worker=self.until_idle,
             conditions=self._told_conditions(),
             hosts=shown.hosts,
             resources=tuple(each for _, each in sorted(shown.resources.items())),
@@ -169,7 +170,7 @@ class Controller:
         """All of them; the first says whether what the branch says is in force, and was carried out."""
         others = (*(each for each in self._conditions.all if each.type != "Ready"), self._leadership.condition())
         commit = self._course.commit
-        carried_out = bool(commit) and self._runner.settled == commit
+        carried_out = bool(commit) and self._runner.settled == commit and not self._unready.round_due
         self._conditions.put(
             "Ready", *overview.ready(others, commit, carried_out, self._runner.shown.resources.values())
         )

@@ -28,12 +28,18 @@ def status_lines(status: Status) -> list[Line]:
 def _commits(status: Status) -> Iterator[Line]:
     rows = {"newest commit": status.tip, "in force": status.in_force, "applied": status.applied}
     yield from (line(f"{name:<14}{commit[:12] or '-'}") for name, commit in rows.items())
-    yield line(f"{'now':<14}{'at work' if status.working else 'waiting for changes'}")
+    yield line(f"{'now':<14}{_doing(status)}")
     if status.summary:
         yield line(f"{'left to do':<14}{_left_to_do(status.summary)}")
-    for name, time in (("last run", status.last_run), ("next look", status.next_resync)):
+    for name, time in (("last run", status.last_run), ("next look", "" if status.worker else status.next_resync)):
         if time:
             yield line(f"{name:<14}{_moment(time)} UTC")
+
+
+def _doing(status: Status) -> str:
+    if status.worker:
+        return "a worker, which ends with its work; nothing is tried again after that"
+    return "at work" if status.working else "waiting for changes"
 
 
 def _left_to_do(summary: Mapping[str, int]) -> str:

@@ -55,7 +55,8 @@ class Suspension(msgspec.Struct, frozen=True, kw_only=True):
 class Status(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """All of it. `tip` is the branch's newest commit; `in_force` is the one that hosts are kept equal to: the newest
     without mistakes that may be deployed; `applied` is the record's. Commits are empty when there is none. `summary`
-    counts the objects that the last round for the whole fleet has left, by what is to be done.
+    counts the objects that the last round for the whole fleet has left, by what is to be done. `worker`: it ends with
+    its work, so that nothing is tried again, or looked at, later.
     """
 
     format_version: int = FORMAT_VERSION
@@ -66,6 +67,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     in_force: str = ""
     applied: str = ""
     working: bool = False
+    worker: bool = False
     conditions: tuple[Condition, ...] = ()
     hosts: tuple[HostStatus, ...] = ()
     resources: tuple[ResourceStatus, ...] = ()

@@ -22,6 +22,15 @@ def test_a_status_says_in_utc_since_when_something_is_so_and_when_it_is_tried_ag
     assert "last run 2026-01-02 03:04:05 UTC" in lines
 
 
+def test_a_worker_promises_no_later_look() -> None:
+    worker, stays = (
+        plain(status_lines(Status(branch="main", worker=each, next_resync=TIME))) for each in (True, False)
+    )
+    assert "now           a worker, which ends with its work; nothing is tried again after that\n" in worker
+    assert "next look" not in worker
+    assert "next look" in stays
+
+
 def test_a_status_says_what_the_last_round_has_left() -> None:
     counts = {"create": 0, "update": 1, "delete": 0, "unchanged": 41, "waiting": 2}
     texts = [plain(status_lines(Status(branch="main", summary=each))) for each in (counts, {"unchanged": 44})]

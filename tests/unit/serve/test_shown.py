@@ -23,9 +23,8 @@ def test_a_status_says_in_utc_since_when_something_is_so_and_when_it_is_tried_ag
 
 
 def test_a_worker_promises_no_later_look() -> None:
-    worker, stays = (
-        plain(status_lines(Status(branch="main", worker=each, next_resync=TIME))) for each in (True, False)
-    )
+    statuses = (Status(branch="main", worker=each, next_resync=TIME) for each in (True, False))
+    worker, stays = (plain(status_lines(each)) for each in statuses)
     assert "now           a worker, which ends with its work; nothing is tried again after that\n" in worker
     assert "next look" not in worker
     assert "next look" in stays

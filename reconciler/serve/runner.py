@@ -115,7 +115,9 @@ class Runner:
         if not targets:
             self._whole(round_)
         elif round_.plan.steps or round_.plan.changes:
-            self._remember(self._carried_out(round_, Transcript(self._course.commit, _nobody), heard), targets)
+            done = self._carried_out(round_, Transcript(self._course.commit, _nobody), heard)
+            self._unready.heed()
+            self._remember(done, targets)
         else:
             self._show(overview.resources(round_.plan, (), {}, ()), targets)
 
@@ -123,8 +125,8 @@ class Runner:
         commit = self._course.commit
         self._unready.begin_round()
         done = self._carried_out(round_, self._audience.begin(commit, self._older))
-        self._remember(done, frozenset())
         self._unready.account()
+        self._remember(done, frozenset())
         if self._stop.is_set() and any(outcome.status != "succeeded" for outcome in done.outcomes):
             self._in_vain = 0 if done.begun else self._in_vain + 1
             self._broken_off()

@@ -18,14 +18,16 @@ from reconciler.serve.telling.status import ResourceStatus
 
 
 class Unready:
-    """Only one thread may use it. While guests are waited for, whoever follows their commit goes on waiting."""
+    """Only one thread may use it, but for `round_due`: no guest is waited for any more, and what that comes to is not
+    written down yet. While guests are waited for, whoever follows their commit goes on waiting.
+    """
 
     def __init__(
         self, course: Course, readying: Readying, audience: Audience, inbox: Inbox, journal: Journal, shown: Shown
     ) -> None:
         self._course, self._readying, self._audience = course, readying, audience
         self._inbox, self._journal, self._shown = inbox, journal, shown
-        self._followed = False
+        self.round_due = self._followed = False
         self._accounted: dict[Address, bool] = {}
 
     @property
@@ -55,28 +57,33 @@ class Unready:
 
     def end_round(self, code: Exit) -> None:
         """A whole round was carried out: it is over for who follows, unless guests are all that is missing."""
+        self.round_due = False
         self._followed = self.pending and code in (Exit.OK, Exit.REFUSED)
         if not self._followed:
             self._audience.end(code)
 
     def look(self) -> None:
-        """Hear of guests that are becoming ready, and tell. Once none is waited for any more, everything is planned
-        again: the commit counts as applied then, or those who follow it hear what is not ready.
-        """
-        becoming, before = self._readying.becoming, self._accounted
+        """Hear of guests that are becoming ready, and tell."""
         for news in self._readying.look():
             severity: Severity = "info" if news.ready else "debug"
             self._journal.tell("BecomingReady", news.text, severity, commit=self._course.commit)
             self._audience.add(f"{escape(news.text)}\n")
+        self.heed()
+
+    def heed(self) -> None:
+        """Tell who is waited for since a whole round told of it, and who no longer. Once none is, everything is planned
+        again: the commit counts as applied then, or those who follow it hear what is not ready.
+        """
+        becoming, before = self._readying.becoming, self._accounted
         if before == becoming.states:
             return
-        self._tell_late(before)
-        if becoming.guests:  # that none is left is shown once the commit counts as applied
-            others = {address: each for address, each in self._shown.resources.items() if address not in before}
-            self._shown.resources = others | becoming.shown
-        self._accounted = becoming.states
         if not becoming.pending:
+            self.round_due = True
             self._inbox.whole("no guest is becoming ready any more")
+        self._tell_late(before)
+        others = {address: each for address, each in self._shown.resources.items() if address not in before}
+        self._shown.resources = others | becoming.shown
+        self._accounted = becoming.states
 
     def _tell_late(self, before: Mapping[Address, bool]) -> None:
         becoming = self._readying.becoming
@@ -89,7 +96,7 @@ class Unready:
     def forget(self) -> None:
         """Another controller works, and looks at guests."""
         self._readying.forget()
-        self._accounted = {}
+        self._accounted, self.round_due = {}, False
         self.begin_round()
 
     def anew(self) -> None:

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from reconciler.diagnostic import Diagnostic, Place
+from reconciler.impact import Impact
 from reconciler.plan import Plan, Refused, Waiting
 from reconciler.report.filtering import opened_to_anyone
 from reconciler.report.grouping import Group, group
@@ -92,7 +93,8 @@ def diagnostic_findings(diagnostics: Iterable[Diagnostic]) -> list[Finding]:
 
 def _of(one: Group) -> Iterator[Finding]:
     change, address = one.change, str(one.address)
-    why = f"{address} on {', '.join(one.hosts)}: {change.action}, {change.impact}"
+    harm = "" if change.action == "delete" and change.impact is Impact.NONE else f", {change.impact}"
+    why = f"{address} on {', '.join(one.hosts)}: {change.action}{harm}"
     reason = f" ({change.reason})" if change.reason else ""
     if isinstance(change.consent, Refused):
         yield _finding(one, "error", "change-refused", f"{change.action} is refused", f"{why}. {change.consent.why}")

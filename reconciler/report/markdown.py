@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from reconciler.diagnostic import Diagnostic
+from reconciler.impact import Impact
 from reconciler.plan import Plan, Refused, Waiting
 from reconciler.report.diagnostics import diagnostic_lines
 from reconciler.report.filtering import filtering_lines
@@ -72,7 +73,8 @@ def _source(plan: Plan) -> str:
 def _row(one: Group) -> str:
     change = one.change
     part = f"#{change.key.part}" if change.key.part else ""
-    impact = f"**{change.impact}**" if change.impact.needs_consent else str(change.impact)
+    deleted = change.action == "delete" and change.impact is Impact.NONE
+    impact = "**delete**" if deleted else f"**{change.impact}**" if change.impact.needs_consent else str(change.impact)
     unsure = "" if all(field.certain or not field.possible for field in change.fields) else " (at worst)"
     where = f"{code(', '.join(one.hosts))}{' (assumed)' if change.assumed else ''}"
     address = code(f"{change.key.address}{part}")

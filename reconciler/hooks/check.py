@@ -60,16 +60,26 @@ def check(case: Case) -> Finding:
 
 def _answers(case: Case, update: Update) -> bool:
     """Whether it is a branch that does not deploy: it is answered, and never rejected."""
-    return branch_of(update) not in ("", case.deployment.branch) and not deleted(update)
+    deploys = case.deployment.branch
+    return branch_of(update) not in ("", deploys) and update.ref not in _mistakable(deploys) and not deleted(update)
+
+
+def _mistakable(branch: str) -> tuple[str, ...]:
+    """References that Git takes for a branch where one pushes to that: it asks for a name that means one only."""
+    return (f"refs/tags/{branch}", *(f"refs/{place}refs/heads/{branch}" for place in ("", "heads/", "tags/")))
 
 
 def _checked(case: Case, update: Update) -> Finding:
+    deploys = case.deployment.branch
+    if update.ref in _mistakable(deploys) and not deleted(update):
+        why = f"it would be taken for the branch that deploys: nobody could push to {deploys} any more"
+        return _rejected(update, why, "Give it another name.")
     # One of that very name would be in the way of ours; and in some file systems case makes no other name.
     if f"{update.ref}/".casefold().startswith(OURS):
         return _rejected(update, "it is written by the controller alone", "Leave it out of what is pushed.")
     if update.ref.casefold().startswith(REPLACED) and not deleted(update):
         return _rejected(update, "it would show another commit than the one that is deployed", "Leave it out.")
-    if branch_of(update) != case.deployment.branch:
+    if branch_of(update) != deploys:
         return Finding(True)
     if deleted(update):
         remedy = "To take everything away, run `reconciler destroy`; to deploy another branch, install the hooks anew."

@@ -242,6 +242,17 @@ def test_the_branch_that_deploys_is_neither_deleted_nor_written_anew(bare: Bare)
     assert bare.tip() == before
 
 
+@pytest.mark.parametrize("ref", ["refs/tags/main", "refs/heads/refs/heads/main"])
+def test_nothing_takes_the_name_of_the_branch_that_deploys_so_that_nobody_could_push_to_it(
+    bare: Bare, ref: str
+) -> None:
+    assert "it would be taken for the branch that deploys" in bare.push(f"HEAD:{ref}").out
+    assert bare.git("for-each-ref") == ""
+    bare.git("fetch", "--quiet", str(bare.desk.repo), f"+HEAD:{ref}")
+    assert bare.push(f":{ref}").code == 0
+    assert bare.git("for-each-ref") == ""
+
+
 def test_a_branch_with_a_name_that_is_no_text_is_answered(bare: Bare) -> None:
     push = bare.push("--quiet", "HEAD:" + os.fsdecode(b"refs/heads/odd\xff"))
     assert push.code == 0, push.err

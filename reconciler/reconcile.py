@@ -246,14 +246,15 @@ def apply_round(
     )
 
 
-def record_round(round_: Round, plan: Plan, outcomes: Sequence[Outcome], by: str) -> None:
-    """Write down in Git what a plan of a commit came to, when it is done. Raises `RecordError`, which undoes nothing.
+def record_round(round_: Round, plan: Plan, outcomes: Sequence[Outcome], by: str, not_ready: int = 0) -> None:
+    """Write down in Git what a plan of a commit came to, when it is done, and how many guests are not ready yet that no
+    outcome is about. Raises `RecordError`, which undoes nothing.
 
     What was applied from a work tree is recorded nowhere: there is no commit to which it could be put.
     """
     if plan.source.work_tree or not plan.source.commit:
         return
-    run = record.run_of(plan, outcomes, time=record.now(), by=by)
+    run = record.run_of(plan, outcomes, time=record.now(), by=by, not_ready=not_ready)
     record.write(round_.loaded.tree.repository, plan.source.commit, run)
 
 

@@ -30,11 +30,12 @@ class Done(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defau
     error: str = ""
 
 
-class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """One run of one commit.
 
     `time` is when it ended (UTC, ISO 8601); `by` is who ran it. The counts are of objects, as in a plan's summary.
-    `extent` and `partial` are the plan's: what was planned for, and whether a host was not completely seen.
+    `extent` and `partial` are the plan's: what was planned for, and whether a host was not completely seen. `not_ready`
+    counts guests of earlier steps that are still to become ready, or did not in time.
     """
 
     format_version: int
@@ -47,17 +48,20 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     partial: bool
     summary: dict[str, int]
     steps: tuple[Done, ...]
+    not_ready: int = 0
 
     @property
     def clean(self) -> bool:
-        """Whether the commit counts as applied after it: everything was seen and planned for, and no step failed.
+        """Whether the commit counts as applied after it: everything was seen and planned for, no step failed, and no
+        guest is still to become ready.
 
         What waits for consent or was refused does not count against it: it is shown by every plan, and has no step.
         """
-        return self.extent == "whole" and not self.partial and all(step.status == "succeeded" for step in self.steps)
+        good = all(step.status == "succeeded" for step in self.steps)
+        return self.extent == "whole" and not (self.partial or self.not_ready) and good
 
 
-def run_of(plan: Plan, outcomes: Sequence[Outcome], *, time: str, by: str) -> Run:
+def run_of(plan: Plan, outcomes: Sequence[Outcome], *, time: str, by: str, not_ready: int = 0) -> Run:
     """The record of a plan that was carried out."""
     by_id = {step.id: step for step in plan.steps}
     return Run(
@@ -70,6 +74,7 @@ def run_of(plan: Plan, outcomes: Sequence[Outcome], *, time: str, by: str) -> Ru
         extent=plan.extent,
         partial=plan.partial,
         summary=_summary(plan),
+        not_ready=not_ready,
         steps=tuple(
             Done(
                 verb=by_id[outcome.step].verb,

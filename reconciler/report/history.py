@@ -95,7 +95,8 @@ def _words(run: Run) -> str:
     bad = Counter[str](done.status.replace("-", " ") for done in run.steps if done.status != "succeeded")
     done = ", ".join(f"{number} {word}" for word, number in [*good.items(), *bad.items()]) or "nothing to do"
     left = ", ".join(f"{run.summary[word]} {word}" for word in ("waiting", "refused") if run.summary.get(word))
-    return f"{done}; {left}" if left else done
+    unready = f"{run.not_ready} not ready yet" if run.not_ready else ""
+    return "; ".join(each for each in (done, left, unready) if each)
 
 
 def history_value(history: History) -> dict[str, Any]:

@@ -155,24 +155,25 @@ class Rounds:
         """
         self._readying.learn(round_, outcomes, stopped=stop.is_set())
         run, all_ = self._with_late(round_.plan, outcomes) if whole else (round_.plan, outcomes)
-        untold = self._readying.becoming.untold() if len(all_) > len(outcomes) else set()
-        new = [*outcomes, *(each for each in all_ if each.step in untold)]
+        late = all_[len(outcomes) :]
+        untold = self._readying.becoming.untold() if late else set()
+        new = [*outcomes, *(each for each in late if each.step in untold)]
         problem = None
         if new or run.extent == "whole":
-            problem = written(msgspec.structs.replace(round_, plan=run), new, by())
+            problem = written(msgspec.structs.replace(round_, plan=run), new, by(), self._others(run, new))
         return Account(run=run, outcomes=all_, problem=problem)
 
+    def _others(self, run: Plan, told: list[Outcome]) -> int:
+        """How many guests are not ready of which nothing is told."""
+        about = {each.step for each in told if each.unready}
+        return len(self._readying.becoming.guests.keys() - {each.key.address for each in run.steps if each.id in about})
+
     def _with_late(self, plan: Plan, outcomes: list[Outcome]) -> tuple[Plan, list[Outcome]]:
-        """With the guests of earlier runs that did not become ready in time. While a guest is not ready, its commit
-        does not count as applied.
-        """
-        becoming = self._readying.becoming
-        if not becoming.guests:
-            return plan, outcomes
+        """With the guests of earlier runs that did not become ready in time."""
         steps = {step.id: step.key for step in plan.steps}
         known = {steps[each.step] for each in outcomes if each.unready}
-        late = [(step, outcome) for step, outcome in becoming.late if step.key not in known]
-        run = msgspec.structs.replace(plan, steps=(*plan.steps, *(step for step, _ in late)), extent="targeted")
+        late = [(step, outcome) for step, outcome in self._readying.becoming.late if step.key not in known]
+        run = msgspec.structs.replace(plan, steps=(*plan.steps, *(step for step, _ in late)))
         return run, [*outcomes, *(outcome for _, outcome in late)]
 
 

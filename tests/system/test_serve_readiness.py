@@ -21,6 +21,7 @@ def test_a_guest_that_never_becomes_ready_does_not_delay_the_restart_of_another(
         follower = serving.follow(commit)
         waiting = serving.until(lambda now: condition(now, "Ready").reason == "BecomingReady")
         assert (waiting.in_force, waiting.applied) == (commit, first)
+        assert "1 created; 1 not ready yet" in desk.run("history").out
         web = next(name for name in _guests(desk.state_file()) if name.endswith("web-1"))
         desk.by_hand("crash", web)
         until(lambda: serving.told("Reacted"), PATIENCE, "the first step against the crash")
@@ -108,10 +109,10 @@ def test_a_guest_that_shuts_down_before_it_is_ready_fails_once_and_is_then_left_
         assert (code, "it is down, and is left so" in text) == (1, True), text
         assert serving.status().applied == first
         assert [serving.command(verb, SHUT) for verb in ("suspend", "resume")] == ["", ""]  # all is looked at again
-        done = serving.until_done(commit)
+        done = serving.until(lambda now: now.applied == commit)
         found = resource(done, SHUT)
         assert found is not None
-        assert (found.state, done.applied) == ("left-down", commit)
+        assert (found.state, condition(done, "Ready").reason) == ("left-down", "InForce")
 
 
 def _shut_guest(desk: Desk, deadline: str) -> str:

@@ -57,6 +57,15 @@ def test_a_run_without_a_failure_makes_its_commit_the_applied_one(repository: Re
     assert runs(repository, commit) == [GOOD]
 
 
+def test_a_commit_does_not_count_as_applied_while_its_guests_are_not_ready(repository: Repository) -> None:
+    commit = repository.commit({"a": "1"})
+    waiting = msgspec.structs.replace(GOOD, not_ready=1)
+    write(repository, commit, waiting, msgspec.structs.replace(IDLE, not_ready=1))
+    assert (applied(repository), runs(repository, commit)) == ("", [waiting])
+    write(repository, commit, IDLE)
+    assert (applied(repository), runs(repository, commit)) == (commit, [waiting, IDLE])
+
+
 def test_git_shows_the_note_with_what_was_done_and_by_whom(repository: Repository) -> None:
     commit = repository.commit({"a": "1"})
     write(repository, commit, BAD)

@@ -31,13 +31,22 @@ MISSING = "nothing answers"
 PORT = Readiness(check="tcp:80", deadline=300)
 
 
-class Fleet:
-    """A repository with three commits, of which `applied` is so, and a host."""
+class History:
+    """A repository with three commits, of which `applied` is so."""
 
     def __init__(self, folder: Path) -> None:
         self.repository = Repository(folder)
         self.before, self.applied, self.commit = (self.repository.commit({"a": str(each)}) for each in range(3))
         self.repository.git("update-ref", applied_name("f" * 8), self.applied)
+        self.loaded = load(Options(repo=folder, rev="HEAD"))
+
+
+class Fleet:
+    """A controller of a host, and the commits that it has worked for."""
+
+    def __init__(self, history: History) -> None:
+        self._loaded, self.repository = history.loaded, history.repository
+        self.before, self.applied, self.commit = history.before, history.applied, history.commit
         self.host = MemoryHost("kvm-01")
         self.woken = threading.Event()
         self.readying = self.controller()
@@ -48,7 +57,6 @@ class Fleet:
 
     def round(self, whole: Plan, **standing: str) -> Round:
         """A round of the newest commit; `standing` are guests that run, and for which commit they were last written."""
-        loaded = load(Options(repo=self.repository.path, rev="HEAD"))
         instances = {step(name).key.address for name in standing} | {each.key.address for each in whole.steps}
         desired = Desired(fleet=None, resources={each: _instance(each) for each in instances})
         seen = Snapshot(
@@ -57,7 +65,7 @@ class Fleet:
             objects=tuple(_observed(name, commit) for name, commit in standing.items()),
         )
         return Round(
-            loaded=msgspec.structs.replace(loaded, desired=desired),
+            loaded=msgspec.structs.replace(self._loaded, desired=desired),
             snapshots=[seen],
             plan=msgspec.structs.replace(whole, source=Source(commit=self.commit)),
             drivers={"kvm-01": self.host},
@@ -107,10 +115,16 @@ def power(name: str, origin: Origin) -> Plan:
     return msgspec.structs.replace(plan(begun), changes=(change,))
 
 
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> History:
+    """What the tests here share, and change nothing of."""
+    return History(tmp_path_factory.mktemp("fleet"))
+
+
 @pytest.fixture
-def fleet(tmp_path: Path) -> Fleet:
+def fleet(history: History) -> Fleet:
     """One of whose guests none answers."""
-    made = Fleet(tmp_path / "fleet")
+    made = Fleet(history)
     made.host.readiness = {name: [MISSING] for name in ("web", "db", "old", "a", "b", "c", "d")}
     return made
 
@@ -155,8 +169,10 @@ def test_who_was_found_once_is_not_looked_for_again(fleet: Fleet) -> None:
     assert fleet.learn(plan(), web=fleet.commit) == ["web"]
 
 
-def test_where_nobody_can_tell_what_is_applied_all_count(fleet: Fleet) -> None:
-    (fleet.repository.path / ".git" / applied_name("f" * 8)).write_text("spoilt")
+def test_where_nobody_can_tell_what_is_applied_all_count(tmp_path: Path) -> None:
+    fleet = Fleet(History(tmp_path))
+    fleet.host.readiness["old"] = [MISSING]
+    (tmp_path / ".git" / applied_name("f" * 8)).write_text("spoilt")
     assert fleet.learn(plan(), old=fleet.before) == ["old"]
 
 

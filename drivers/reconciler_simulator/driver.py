@@ -100,7 +100,7 @@ class SimulatorDriver:
     def observe(self) -> Snapshot:
         """All that is ours on the host."""
         try:
-            partial = self._faults.strike("before", "observe")
+            partial = self._faults.strike("before", "observe", self._looked_at)
             with self._store.still() as state:
                 found = list(self._everything(state))
                 facts = observing.facts(self._site, state)
@@ -114,9 +114,14 @@ class SimulatorDriver:
         shown = objects[: len(objects) // 2] if partial else objects
         return Snapshot(host=self._site.host, status=status, facts=facts, objects=shown, foreign=foreign, look=look)
 
+    @property
+    def _looked_at(self) -> tuple[str, str]:
+        """What a look goes by, for who wants it to fail."""
+        return "observe", f"observe {self._site.host}"
+
     def glance(self) -> str:
         """A digest of the state file, which is all that is looked at."""
-        return "" if self._faults.strike("before", "observe") else Store(self._store.path).digest()
+        return "" if self._faults.strike("before", "observe", self._looked_at) else Store(self._store.path).digest()
 
     def _everything(self, state: State) -> Iterator[Observed | Foreign]:
         for kind in KINDS.values():

@@ -7,8 +7,8 @@ A JSON object: `latency` is seconds per call; `faults` are struck in the calls t
                                  {"call": "observe", "kind": "partial"}]}
 
 `call` is a number (modifying calls count from 1 per opened host), a name, which strikes every call of that name, or a
-name and what it is called for: `start_domain 3f1c9f0e.default.web-1`; of several such calls of one opened host, `#2`
-behind that means the second.
+name and what it is called for: `start_domain 3f1c9f0e.default.web-1`, `observe sim-02`; of several such modifying calls
+of one opened host, `#2` behind that means the second.
 `point`: `before` the call has an effect; `after-effect`, when the effect stands and no reply was given; `after` the
 reply. `kind`: `error`; `transient`, an error worth trying again; `crash`, an exception that nobody expects; `kill`,
 SIGKILL; `stop`, SIGSTOP; `hang`; and `partial` for `observe` alone.

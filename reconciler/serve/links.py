@@ -86,7 +86,7 @@ class Link:
             answer, self._answer, self._awaited = self._answer, None, False
         if answer is not None:
             self.snapshot, self.since = answer, now()
-        elif not isinstance(self.snapshot.status, Failed):
+        elif not isinstance(self.snapshot.status, Failed) or self.snapshot == _unseen(self.config.name):
             self.snapshot = _failed(self.config.name, "it has not answered yet")
         self.doubtful = answer is None or (isinstance(answer.status, Failed) and self.driver is None)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from queue import Empty, SimpleQueue
 
 from reconciler import record
@@ -42,17 +42,19 @@ class Readying:
         them. Only those count that were last written for a commit that is not applied.
         """
         now, begun = time.monotonic(), list[Started]()
+        needed = {name for step in round_.plan.steps for name in step.after}
         for started, outcome in by_run(round_.plan, outcomes, round_.snapshots):
             if outcome.unready:
                 self.becoming.begin(started, now, late=not stopped)
-            elif any(started.step.id in step.after for step in round_.plan.steps):
+            elif started.step.id in needed:
                 self.becoming.was_ready(started)
             elif not (started.again and self.becoming.known(started)):
                 begun.append(started)
-        for started in _counting(round_, [*self._found(round_), *begun]):
+        new = list(_counting(round_, [*self._found(round_), *begun]))
+        for started in new:
             self.becoming.begin(started, now)
         self.becoming.left_down([Address.parse(each) for each in round_.plan.left_down])
-        self._at_once(now + BRIEFLY)
+        self._at_once({started.step.key.address for started in new}, now + BRIEFLY)
 
     def _found(self, round_: Round) -> Iterator[Started]:
         """The guests that run on hosts that are seen for the first time."""
@@ -61,15 +63,15 @@ class Readying:
         wanted = to_be_ready(round_.loaded.desired) if new else {}
         yield from (each for each in standing(wanted, new) if not self.becoming.known(each))
 
-    def _at_once(self, end: float) -> None:
-        self._news = self.look()
-        while self._asked and (left := end - time.monotonic()) > 0:
+    def _at_once(self, new: Set[Address], end: float) -> None:
+        self._news += self.look() if new else []
+        while self._asked.keys() & new and (left := end - time.monotonic()) > 0:
             try:
                 guest, missing, hopeless = self._answers.get(timeout=left)
             except Empty:
                 return
             news = self._hear(guest, missing, hopeless)
-            if news and not news.ready:  # that one is ready goes without saying here
+            if news and not (news.ready and guest.step.key.address in new):  # that goes without saying
                 self._news.append(news)
 
     def look(self) -> list[News]:

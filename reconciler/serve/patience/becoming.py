@@ -22,7 +22,7 @@ TELL = 10.0
 
 class Guest(msgspec.Struct, kw_only=True):
     """A guest that is not ready. `commit` is the one for which it was last written. `end`, `look` and `tell` are
-    moments; `late`: its deadline is past, or waiting for it is in vain; `told`: that was written down.
+    moments; `late`: its deadline is past, or waiting for it is in vain (`vain`); `told`: that was written down.
     """
 
     step: Step
@@ -33,6 +33,7 @@ class Guest(msgspec.Struct, kw_only=True):
     look: float = 0.0
     tell: float = 0.0
     late: bool = False
+    vain: bool = False
     told: bool = False
 
     @property
@@ -90,7 +91,8 @@ class Becoming:
             return self._is_ready(address, guest, now)
         new = missing != guest.missing or now >= guest.tell
         guest.missing = missing
-        guest.late = guest.late or hopeless or now >= guest.end
+        guest.vain = guest.vain or hopeless
+        guest.late = guest.late or guest.vain or now >= guest.end
         guest.look = now + (LOOK_LATE if guest.late else LOOK)
         if guest.late or not new:
             return None
@@ -113,7 +115,8 @@ class Becoming:
         """
         for address in self.guests.keys() & set(addresses):
             guest = self.guests[address]
-            guest.late, guest.missing = True, "it is down, and is left so"
+            guest.late = guest.vain = True
+            guest.missing = "it is down, and is left so"
             if guest.told:
                 del self.guests[address]
 
@@ -125,7 +128,7 @@ class Becoming:
                 del self.guests[address]
                 continue
             guest.readiness, guest.end, guest.look = readiness, now + readiness.deadline, now
-            guest.late = guest.told = False
+            guest.late = guest.vain = guest.told = False
 
     def forget(self) -> None:
         """Another controller works."""
@@ -170,5 +173,6 @@ class Becoming:
 def _outcome(guest: Guest) -> Outcome:
     """Why a guest counts as not ready."""
     advice = f"look at it with `reconciler console {guest.step.key.address}`"
-    error = f"it is not ready {guest.words}, {guest.readiness.deadline} s after it was started; {advice}"
+    when = "" if guest.vain else f", {guest.readiness.deadline} s after it was started"
+    error = f"it is not ready {guest.words}{when}; {advice}"
     return Outcome(step=guest.step.id, status="failed", error=error, unready=True)

@@ -208,3 +208,17 @@ def test_while_all_are_asked_there_is_nothing_to_do_before_an_answer_or_the_end(
     assert fleet.woken.wait(PATIENCE)
     fleet.look_until(lambda: not fleet.names)
     assert fleet.readying.next() is None
+
+
+def test_that_a_guest_is_ready_is_told_where_it_was_waited_for_before(fleet: Fleet) -> None:
+    fleet.learn(plan(start("web")))
+    fleet.host.readiness["web"] = [""]
+    told: list[str] = []
+
+    def is_told() -> bool:
+        fleet.learn(plan(start("ready at once")))
+        told.extend(each.text for each in fleet.readying.look())
+        return not fleet.names
+
+    until(is_told, PATIENCE, "the guest to be ready")
+    assert [each for each in told if "ready" in each.split()[-1:]] == ["Instance/shop/web is ready"]

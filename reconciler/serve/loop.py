@@ -12,7 +12,6 @@ from reconciler.diagnostic import DiagnosticError
 from reconciler.driver import DriverError
 from reconciler.record import RecordError
 from reconciler.report.exits import Exit
-from reconciler.report.line import counted
 from reconciler.serve import kept
 from reconciler.serve.audience import Audience
 from reconciler.serve.audience.answers import answer
@@ -27,6 +26,7 @@ from reconciler.serve.telling.conditions import Conditions
 from reconciler.serve.telling.journal import Journal, Severity
 from reconciler.serve.unready import Unready
 from reconciler.source import SourceError
+from reconciler.suggest import listed
 
 _SPREAD = 0.1
 """Part of the time between looks at everything by which that varies, so that many controllers do it at many times."""
@@ -152,9 +152,8 @@ class Loop:
             self._course.share()
             self.failures = 0
         elif moved:
-            self._journal.tell(
-                "Moved", f"{counted(len(moved), 'resource')} moved on {', '.join(sorted(looks))}", "debug"
-            )
+            names = listed(sorted(map(str, moved)))
+            self._journal.tell("Moved", f"{names} moved on {', '.join(sorted(looks))}", "debug")
             self._runner.run(moved, told.heard)
 
     def _worth_asking(self, why: str) -> list[str]:

@@ -66,7 +66,8 @@ def resources(
     for change in plan.changes:
         address = change.key.address
         if isinstance(change.consent, Waiting):
-            message = f"{change.impact} waits for consent: {change.consent.words}"
+            harm = f"{change.impact} " if change.impact.needs_consent else ""  # else it is another's consent
+            message = f"{harm}waits for consent: {change.consent.words}"
             found[address] = ResourceStatus(address=str(address), state="waiting", message=message)
         elif isinstance(change.consent, Refused):
             found[address] = ResourceStatus(address=str(address), state="refused", message=change.consent.why)

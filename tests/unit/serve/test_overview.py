@@ -9,7 +9,7 @@ import msgspec
 from reconciler.address import Address, ObjectKey
 from reconciler.impact import Impact
 from reconciler.plan import Action, Change, Consent, Granted, Outcome, Plan, Waiting
-from reconciler.serve.telling.overview import left
+from reconciler.serve.telling.overview import left, resources
 from tests.support.plans import make_plan
 
 
@@ -48,3 +48,11 @@ def test_what_one_of_two_steps_failed_of_is_left() -> None:
     same = msgspec.structs.replace(PLAN.steps[1], key=PLAN.steps[0].key)
     run = msgspec.structs.replace(PLAN, steps=(PLAN.steps[0], same))
     assert counted(*both, run=run)["create"] == 2
+
+
+def test_what_waits_says_its_impact_where_that_is_what_is_consented_to() -> None:
+    (waits,) = resources(PLAN, (), {}, ()).values()
+    assert waits.message == "waits for consent: restart=Instance/shop/waits", "it is live, and the consent another's"
+    restart = msgspec.structs.replace(PLAN.changes[-1], impact=Impact.RESTART)
+    (waits,) = resources(msgspec.structs.replace(PLAN, changes=(restart,)), (), {}, ()).values()
+    assert waits.message == "restart waits for consent: restart=Instance/shop/waits"

@@ -142,6 +142,7 @@ class Rounds:
                     round_, plan, listener, stop, leading=self._leading, opening=self._standing, closing=close
                 )
             else:
+                self._standing()
                 outcomes = []
                 close(outcomes)
         finished(self._journal, plan, outcomes, time.monotonic() - begun)

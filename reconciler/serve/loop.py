@@ -96,6 +96,7 @@ class Loop:
 
     def _act(self, told: Told) -> None:
         now = time.monotonic()
+        self._look_who_is_ready()
         self._looking.lost(told.lost)
         due = self._patience.backoff.past(now)
         whole = told.whole or self._reason(due, now)
@@ -104,7 +105,6 @@ class Loop:
             self._patience.anew()
             self._unready.anew()
         if self._course.loaded is not None:
-            self._look_who_is_ready()
             hosts = {key.removeprefix(_HOST) for key in due if key.startswith(_HOST)} | told.hosts.keys() - told.lost
             self._look_and_run(whole, hosts, told)
         elif whole:

@@ -116,11 +116,7 @@ class Rounds:
 
         outcomes = self._applied(run, screen, stop, heard, close)
         (account,) = accounts
-        if account.run.steps:
-            screen.show(outcomes_lines(account.run, account.outcomes))
-        screen.show(consenting_lines(round_.plan.changes))
-        if account.problem:
-            screen.warn(diagnostic_lines(account.problem))
+        _tell(account, round_.plan, screen)
         code = verdict.of_outcomes(account.run, account.outcomes, detailed=False, interrupted=stop.is_set())
         code = Exit.REFUSED if left.reasons and code is Exit.OK else code
         return Done(plan=round_.plan, run=left.plan, outcomes=outcomes, reasons=left.reasons, code=code)
@@ -176,6 +172,14 @@ class Rounds:
         late = [(step, outcome) for step, outcome in self._readying.becoming.late if step.key not in known]
         run = msgspec.structs.replace(plan, steps=(*plan.steps, *(step for step, _ in late)))
         return run, [*outcomes, *(outcome for _, outcome in late)]
+
+
+def _tell(account: Account, plan: Plan, screen: Screen) -> None:
+    if account.run.steps:
+        screen.show(outcomes_lines(account.run, account.outcomes))
+    screen.show(consenting_lines(plan.changes))
+    if account.problem:
+        screen.warn(diagnostic_lines(account.problem))
 
 
 def _left_lines(reasons: Mapping[Address, str]) -> list[Line]:

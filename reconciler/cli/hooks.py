@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,14 +16,16 @@ from reconciler.report.screen import Screen
 
 if TYPE_CHECKING:
     from reconciler.hooks.site import Site
+    from reconciler.serve.controls import Update
 
 
 @click.group("hooks")
 def command() -> None:
-    """Deploy by `git push`: put the hooks into a bare repository that people push to.
+    """Deploy by `git push`: put the hooks into a bare repository that people push to, or take them away.
 
     \b
       reconciler hooks install fleet.git
+      reconciler hooks uninstall fleet.git
     """
 
 
@@ -45,8 +48,13 @@ def _deployment(function: Any) -> Any:
     return function
 
 
+_repository = click.argument(
+    "repository", metavar="REPOSITORY", type=click.Path(file_okay=False, exists=True, path_type=Path)
+)
+
+
 @command.command("install")
-@click.argument("repository", metavar="REPOSITORY", type=click.Path(file_okay=False, exists=True, path_type=Path))
+@_repository
 @_deployment
 @options.talk
 @click.pass_obj
@@ -58,22 +66,52 @@ def install(screen: Screen, /, repository: Path, **values: Any) -> Exit:
     which is `reconciler serve`, or a worker that is started for a push and ends with the work.
 
     \b
-      git init --bare fleet.git
+      git init --bare --initial-branch=main fleet.git
       reconciler hooks install fleet.git
       git push /path/to/fleet.git main
     """
+    from reconciler.hooks.installation import head_branch, settled
     from reconciler.hooks.installation import install as put
-    from reconciler.hooks.installation import settled
 
     deployment, socket = settled(repository, **values)
     done = put(deployment, socket)
     if done.configured:
         screen.say(f"core.hooksPath of the repository leads to {done.folder}: the hooks are there.")
+    if done.calling:
+        screen.say(f"Not ours, and they call ours: {', '.join(str(done.folder / name) for name in done.calling)}.")
     if done.written:
         screen.say(f"Written: {', '.join(str(done.folder / name) for name in done.written)}.")
     else:
         screen.say("The hooks are there already, as they should be.")
-    screen.say(f"Whoever pushes to branch {deployment.branch} of {deployment.repository} now deploys it.")
+    branch, where = deployment.branch, deployment.repository
+    screen.say(f"Whoever pushes to branch {branch} of {where} now deploys it.")
+    if (other := head_branch(Path(where))) not in ("", branch):
+        screen.say(
+            f"Its HEAD names branch {other}, which does not deploy: clones begin with that one. To deploy it: --branch"
+            f" {shlex.quote(other)}. To have clones begin with the other one:",
+            f"  git -C {shlex.quote(where)} symbolic-ref HEAD refs/heads/{shlex.quote(branch)}",
+        )
+    return Exit.OK
+
+
+@command.command("uninstall")
+@_repository
+@options.talk
+@click.pass_obj
+def uninstall(screen: Screen, /, repository: Path) -> Exit:
+    """Take our hooks away: pushes deploy no longer. Hooks of anybody else stay, and so does all that stands.
+
+    A controller that runs goes on, and a worker ends with its work.
+
+    \b
+      reconciler hooks uninstall fleet.git
+    """
+    from reconciler.hooks.installation import remove
+
+    removed, calling = remove(repository)
+    screen.say(f"Removed: {', '.join(map(str, removed))}." if removed else "There are no hooks of ours.")
+    if calling:
+        screen.say(f"Not ours, and they call ours: {', '.join(map(str, calling))}. Take that out of them.")
     return Exit.OK
 
 
@@ -89,10 +127,9 @@ def pre_receive(screen: Screen, /, **values: Any) -> Exit:
     """Judge a push that is not accepted yet."""
     from reconciler.hooks.aliases import seen_through
     from reconciler.hooks.pre_receive import received
-    from reconciler.hooks.updates import read
 
     site = _site(**values)
-    return received(site, seen_through(site.repository, read(sys.stdin.buffer)), os.environ, screen)
+    return received(site, seen_through(site.repository, _updates()), os.environ, screen)
 
 
 @run.command("post-receive")
@@ -102,10 +139,19 @@ def post_receive(screen: Screen, /, **values: Any) -> Exit:
     """Follow what becomes of a push."""
     from reconciler.hooks.aliases import seen_through
     from reconciler.hooks.post_receive import accepted
-    from reconciler.hooks.updates import read
 
     site = _site(**values)
-    return accepted(site, seen_through(site.repository, read(sys.stdin.buffer)), os.environ, screen)
+    return accepted(site, seen_through(site.repository, _updates()), os.environ, screen)
+
+
+def _updates() -> tuple[Update, ...]:
+    """What Git tells its hooks on standard input."""
+    from reconciler.hooks.updates import NotGit, read
+
+    try:
+        return read(sys.stdin.buffer)
+    except NotGit as problem:
+        raise click.ClickException(f"{problem}.") from None
 
 
 def _site(branch: str | None, path: str | None, config: Path | None, socket: Path | None) -> Site:

@@ -17,7 +17,7 @@ from reconciler import __version__
 from reconciler.cli.exits import Exit
 from reconciler.cli.failures import exit_of, failure_lines
 from reconciler.cli.interruption import keep_interrupts
-from reconciler.report.line import Span, line
+from reconciler.report.line import Span, line, paragraphs
 from reconciler.report.screen import Screen, Stream
 
 COMMANDS = {
@@ -131,6 +131,9 @@ def _failed(failure: Exception, screen: Screen) -> Exit:
 
 def _usage(mistake: click.UsageError, screen: Screen) -> Exit:
     path = mistake.ctx.command_path if mistake.ctx else "reconciler"
+    if mistake.ctx and mistake.message == mistake.ctx.get_help():  # a group without a command
+        screen.warn(paragraphs(mistake.message))
+        return Exit.USAGE
     screen.warn([line(Span("error", "bold red"), f": {mistake.format_message()}")])
     screen.warn([line(f"`{path} --help` shows how it is used.")])
     return Exit.USAGE

@@ -16,6 +16,8 @@ from reconciler.diagnostic import DiagnosticError, error
 from reconciler.hooks.site import USUAL_BRANCH
 from reconciler.hooks.worker import without_git
 from reconciler.serve.checking import Deployment
+from reconciler.serve.socket.peer import user_name
+from reconciler.treepath import flaw
 from reconciler.trust.fields import FleetTrust
 
 HOOKS = ("pre-receive", "post-receive")
@@ -25,10 +27,13 @@ _OWN = ("local", "worktree")
 
 
 class Installed(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the hooks are now, which of them were `written` just now, and whether Git was told to look there."""
+    """Where the hooks are now, which of them were `written` just now, which are somebody else's and are `calling` ours,
+    and whether Git was told to look there.
+    """
 
     folder: Path
     written: tuple[str, ...]
+    calling: tuple[str, ...] = ()
     configured: bool
 
 
@@ -38,6 +43,9 @@ def settled(
     """What is deployed, and where the controller listens if that is not the usual place: as is said here, else as the
     trusted configuration says of this repository. Raises `DiagnosticError`.
     """
+    if path and (why := flaw(path)):
+        raise DiagnosticError(error("no-folder", "folder cannot be used", f"{path!r} {why}."))
+    branch = _branch(branch)
     directory = _directory(repository)
     fleet = _section(directory, config)
     told = fleet.repository if fleet else None
@@ -53,6 +61,13 @@ def settled(
 
 def _directory(repository: Path) -> Path:
     found = _git(repository, "rev-parse", "--absolute-git-dir")
+    if not found and (owner := repository.stat().st_uid) != os.geteuid() and (repository / "HEAD").exists():
+        name, place = user_name(owner), shlex.quote(str(repository.absolute()))
+        detail = (
+            f"{repository} belongs to user {name}, and Git does nothing in what somebody else owns. Do it as that user:"
+            f"\nsudo -u {name} reconciler hooks install {place}"
+        )
+        raise DiagnosticError(error("no-repository", "repository belongs to somebody else", detail))
     if not found:
         detail = f"{repository} is none that Git reads. Make one: git init --bare {shlex.quote(str(repository))}"
         raise DiagnosticError(error("no-repository", "not a Git repository", detail))
@@ -72,13 +87,59 @@ def install(deployment: Deployment, socket: Path | None) -> Installed:
     repository = Path(deployment.repository)
     _refuse_work_tree(repository)
     folder, configured = _folder(repository)
-    wanted = {folder / name: script(name, deployment, socket) for name in HOOKS}
-    foreign = [path for path in wanted if path.exists() and MARK not in path.read_text(errors="replace")]
-    if foreign:
-        raise _foreign(foreign, deployment, socket)
-    folder.mkdir(exist_ok=True)
-    written = [path.name for path, text in wanted.items() if _write(path, text)]
-    return Installed(folder=folder, written=tuple(written), configured=configured)
+    try:
+        foreign = [name for name in HOOKS if _is_foreign(folder / name)]
+        calling = [name for name in foreign if _calls(folder / name, command(name, deployment, socket))]
+        if len(calling) < len(foreign):
+            others = [folder / name for name in foreign if name not in calling]
+            raise _foreign(others, deployment, socket)
+        folder.mkdir(exist_ok=True)
+        ours = {name: script(name, deployment, socket) for name in HOOKS if name not in calling}
+        written = [name for name, text in ours.items() if _write(folder / name, text)]
+    except OSError as problem:
+        raise _unwritable(folder, problem) from problem
+    return Installed(folder=folder, written=tuple(written), calling=tuple(calling), configured=configured)
+
+
+def _branch(name: str | None) -> str | None:
+    """A branch as it is named, also in full. Raises `DiagnosticError` when Git has no such names."""
+    if name is None:
+        return None
+    short = name.removeprefix("refs/heads/")
+    if short.startswith("-") or _git(Path.cwd(), "check-ref-format", "--normalize", f"refs/heads/{short}") == "":
+        raise DiagnosticError(error("no-branch", "branch cannot be used", f"{name!r} is no name of a branch."))
+    return short
+
+
+def remove(repository: Path) -> tuple[list[Path], list[Path]]:
+    """Take our hooks away; which there were, and which of somebody else's call ours. Raises `DiagnosticError`."""
+    folder, _ = _folder(_directory(repository))
+    there = [path for name in HOOKS if (path := folder / name).is_file()]
+    ours = [path for path in there if not _is_foreign(path)]
+    try:
+        for path in ours:
+            path.unlink()
+    except OSError as problem:
+        raise _unwritable(folder, problem) from problem
+    return ours, [path for path in there if path not in ours and _calls(path, f"hooks run {path.name}")]
+
+
+def head_branch(repository: Path) -> str:
+    """The branch that a repository's HEAD names, with which clones begin."""
+    return _git(repository, "symbolic-ref", "--short", "HEAD")
+
+
+def _is_foreign(path: Path) -> bool:
+    return path.exists() and MARK not in path.read_text(errors="replace")
+
+
+def _calls(path: Path, command_: str) -> bool:
+    return command_ in path.read_text(errors="replace")
+
+
+def _unwritable(folder: Path, problem: OSError) -> DiagnosticError:
+    detail = f"{problem.filename or folder}: {problem.strerror or problem}. Git looks for hooks in {folder}."
+    return DiagnosticError(error("hooks-not-written", "hooks cannot be written", detail))
 
 
 def deploys(repository: Path) -> bool:
@@ -106,9 +167,10 @@ def command(name: str, deployment: Deployment, socket: Path | None) -> str:
 
 def _refuse_work_tree(repository: Path) -> None:
     if _git(repository, "rev-parse", "--is-bare-repository") != "true":
+        place = repository.parent if repository.name == ".git" else repository
         detail = (
-            f"{repository} has a work tree, whose branch Git does not let anybody push to. Make a bare one beside it:\n"
-            f"git clone --bare {shlex.quote(str(repository))} fleet.git && reconciler hooks install fleet.git"
+            f"{place} has a work tree, whose branch Git does not let anybody push to. Make a bare one of it:\n"
+            f"git clone --bare {shlex.quote(str(place))} fleet.git && reconciler hooks install fleet.git"
         )
         raise DiagnosticError(error("not-bare", "repository is not bare", detail))
 

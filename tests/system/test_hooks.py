@@ -117,6 +117,69 @@ def test_hooks_of_somebody_else_are_left_as_they_are_and_told_how_to_call_ours(d
     assert not ours.exists(), "half of the hooks were installed"
 
 
+def test_hooks_of_somebody_else_that_call_ours_stay_beside_ours(desk: Desk, bare: Bare) -> None:
+    theirs = bare.path / "hooks" / "post-receive"
+    call = theirs.read_text().splitlines()[-1].removeprefix("exec ")
+    text = f"#!/bin/sh\necho before\n{call}\n"
+    theirs.write_text(text)
+    again = desk.run("hooks", "install", str(bare.path))
+    assert again.code == 0
+    assert f"Not ours, and they call ours: {theirs}." in again.err
+    assert desk.run("hooks", "install", str(bare.path), "--branch", "live").code == 1, "theirs calls for another branch"
+    gone = desk.run("hooks", "uninstall", str(bare.path))
+    assert gone.err.splitlines() == [
+        f"Removed: {bare.path}/hooks/pre-receive.",
+        f"Not ours, and they call ours: {theirs}. Take that out of them.",
+    ]
+    assert theirs.read_text() == text
+
+
+def test_hooks_that_are_taken_away_deploy_nothing_any_more(desk: Desk, bare: Bare, attended: Remembering) -> None:
+    assert desk.run("hooks", "uninstall", str(bare.path)).code == 0
+    assert bare.push().code == 0
+    assert attended.asked == []
+    assert "There are no hooks of ours." in desk.run("hooks", "uninstall", str(bare.path)).err
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (("--branch", "a b"), "'a b' is no name of a branch"),
+        (("--branch", ""), "'' is no name of a branch"),
+        (("--path", "../else"), "it may only lead downwards"),
+    ],
+)
+def test_hooks_for_what_can_never_be_deployed_are_not_written(
+    desk: Desk, bare: Bare, option: tuple[str, str], said: str
+) -> None:
+    before = (bare.path / "hooks" / "pre-receive").read_text()
+    refused = desk.run("hooks", "install", str(bare.path), *option)
+    assert refused.code == 1
+    assert said in refused.err
+    assert (bare.path / "hooks" / "pre-receive").read_text() == before
+
+
+def test_it_is_told_when_clones_begin_with_a_branch_that_does_not_deploy(desk: Desk, bare: Bare) -> None:
+    bare.git("symbolic-ref", "HEAD", "refs/heads/trunk")
+    told = desk.run("hooks", "install", str(bare.path), "--branch", "refs/heads/main").err
+    assert "Whoever pushes to branch main of" in told
+    assert "Its HEAD names branch trunk, which does not deploy" in told
+
+
+def test_what_stands_in_the_way_of_a_hook_is_told_with_its_place(desk: Desk, bare: Bare) -> None:
+    bare.git("config", "core.hooksPath", "/dev/null")
+    refused = desk.run("hooks", "install", str(bare.path)).err
+    assert "hooks cannot be written" in refused
+    assert "Git looks for hooks in /dev/null" in refused
+
+
+def test_one_who_calls_a_hook_by_hand_is_told_that_git_does_that(desk: Desk) -> None:
+    for words in (("hooks",), ("hooks", "run", "pre-receive")):
+        told = desk.run(*words).err
+        assert "bug" not in told
+        assert "\\x0a" not in told
+
+
 def test_hooks_go_where_the_repository_looks_for_them(desk: Desk, bare: Bare) -> None:
     bare.git("config", "core.hooksPath", "our hooks")
     told = desk.run("hooks", "install", str(bare.path))

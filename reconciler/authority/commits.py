@@ -45,21 +45,21 @@ def read(repo: Repo, ids: Iterable[str]) -> list[Commit]:
     """These commits, in this order. Raises `Untrusted` when one of them cannot be read: it could say anything."""
     wanted = list(ids)
     if wanted:
-        _refuse_large(_sizes(repo, wanted))
+        _refuse_large({identity: size for identity, _, size in objects(repo, wanted)})
     found = bulk.contents(repo, wanted) if wanted else {}
     if missing := [each for each in wanted if each not in found]:
         raise unjudgeable(f"Commit {missing[0]} cannot be read; `git fsck` tells more.")
     return [parsed(each, found[each]) for each in wanted]
 
 
-def _sizes(repo: Repo, ids: Iterable[str]) -> dict[str, int]:
-    """How many bytes these objects have, as far as they are there."""
+def objects(repo: Repo, ids: Iterable[str]) -> list[tuple[str, str, int]]:
+    """What these objects are, and how many bytes they have, as far as they are there. Raises `Untrusted`."""
     try:
         rows = git(repo, "cat-file", "--batch-check", data="".join(f"{each}\n" for each in ids).encode())
     except RecordError as problem:
         raise unjudgeable(f"{problem}.") from problem
     words = (row.decode(errors="replace").split(" ") for row in rows.splitlines())
-    return {row[0]: int(row[2]) for row in words if len(row) == 3}
+    return [(row[0], row[1], int(row[2])) for row in words if len(row) == 3]
 
 
 def _refuse_large(sizes: Mapping[str, int]) -> None:

@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from git import Repo
 
-    from reconciler.limited import Limits
-
 _HARMLESS = ("core.hooksPath=/dev/null", "core.fsmonitor=false", "core.splitIndex=false", "core.untrackedCache=false")
-_LITTLE_MAPPED = ("core.packedGitLimit=256m", "core.packedGitWindowSize=32m")
-"""Git maps packs as far as it may, and would meet a limit of memory with any large one."""
 _DEADLINE = 30.0
 """Seconds that one command of Git may take."""
 _LONGEST = 300
@@ -35,7 +31,9 @@ def git(repo: Repo, *command: str, data: bytes = b"", environment: Mapping[str, 
 
     It is in a session of its own: an interrupt from the keyboard that ends us does not break it off half-way.
     """
-    words, around = _called(repo, _HARMLESS, command), _around(repo, environment)
+    options = [word for setting in _HARMLESS for word in ("-c", setting)]
+    words = [str(repo.git.GIT_PYTHON_GIT_EXECUTABLE), *options, *command]
+    around = os.environ | repo.git.environment() | dict(environment)
     try:
         done = subprocess.run(
             words, input=data, capture_output=True, env=around, timeout=_DEADLINE, check=False, start_new_session=True
@@ -43,48 +41,9 @@ def git(repo: Repo, *command: str, data: bytes = b"", environment: Mapping[str, 
     except (OSError, subprocess.TimeoutExpired) as problem:
         raise RecordError(f"git {command[0]}: {problem}") from problem
     if done.returncode:
-        raise _failed(command, done.stderr, f"it ended with status {done.returncode}")
+        said = done.stderr.decode(errors="replace").strip() or f"it ended with status {done.returncode}"
+        raise RecordError(f"git {command[0]}: {said[:_LONGEST]}")
     return done.stdout
-
-
-def bounded(
-    repo: Repo,
-    limits: Limits,
-    *command: str,
-    data: bytes = b"",
-    environment: Mapping[str, str] = MappingProxyType({}),
-) -> bytes:
-    """The same, of a command that what others wrote could make to run for hours, or to take all memory there is: a few
-    hundred bytes of trees stand for any number of files. Raises `RecordError`.
-    """
-    from reconciler.limited import Process, broken
-
-    words = _called(repo, (*_HARMLESS, *_LITTLE_MAPPED), command)
-    try:
-        process = Process(words, limits, _around(repo, environment), os.curdir)
-    except OSError as problem:
-        raise RecordError(f"git {command[0]}: {problem}") from problem
-    try:
-        ended = process.end(data)
-    finally:
-        process.close()
-    if ended.stopped or ended.status:
-        raise _failed(command, b"" if ended.stopped else ended.error, broken(ended, limits).rstrip("."))
-    return ended.out
-
-
-def _called(repo: Repo, settings: Sequence[str], command: Sequence[str]) -> list[str]:
-    options = [word for setting in settings for word in ("-c", setting)]
-    return [str(repo.git.GIT_PYTHON_GIT_EXECUTABLE), *options, *command]
-
-
-def _around(repo: Repo, environment: Mapping[str, str]) -> dict[str, str]:
-    return os.environ | repo.git.environment() | dict(environment)
-
-
-def _failed(command: Sequence[str], error: bytes, otherwise: str) -> RecordError:
-    said = error.decode(errors="replace").strip() or otherwise
-    return RecordError(f"git {command[0]}: {said[:_LONGEST]}")
 
 
 def line(repo: Repo, *command: str, data: bytes = b"", environment: Mapping[str, str] = MappingProxyType({})) -> str:

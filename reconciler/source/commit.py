@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
-from reconciler.source import bulk
+from reconciler.source import bulk, trees
 from reconciler.source.content import Entry, EntryType, by_name, too_large
 from reconciler.source.revision import damaged, whole
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from git import Repo
 
 _TYPES: dict[int, EntryType] = {0o04: "folder", 0o10: "file", 0o12: "link", 0o16: "module"}
-"""What the upper bits of a mode in a Git tree mean."""
+"""What the upper bits of a mode in a Git tree mean; Git takes all others for a submodule."""
 _LONGEST_LINK = 4096
 _CHUNK = 1 << 20
 
@@ -37,6 +37,8 @@ class CommitTree:
         """Read all names and sizes below a folder at once. It is faster, and makes no other difference."""
         root = self._folder_id(folder)
         rows = bulk.listing(self._repo, root) if root else None
+        if root and rows and not trees.is_listing(root, rows):
+            rows = None
         prefix = f"{folder}/" if folder else ""
         children: dict[str, list[Entry]] = {folder: []} if rows else {}
         for row in rows or ():
@@ -59,19 +61,16 @@ class CommitTree:
         return self._children[folder]
 
     def _listed(self, folder: str) -> list[Entry]:
-        from git.objects.fun import tree_entries_from_data
-
         tree = self._folder_id(folder)
         if tree is None:
             return []
         try:
-            rows = tree_entries_from_data(self._data(tree))
-        except ValueError as problem:
+            rows = trees.entries(self._data(tree))
+        except ValueError as problem:  # Git makes no such tree
             raise damaged(self._repo, tree) from problem
-        if len({name for _, _, name in rows}) < len(rows):  # Git makes no such tree, and one of both would be hidden
-            raise damaged(self._repo, tree)
         prefix = f"{folder}/" if folder else ""
-        entries = [self._entry(prefix + name, mode, identity.hex()) for identity, mode, name in rows]
+        names = [(row, row.name.decode("utf-8", "surrogateescape")) for row in rows]
+        entries = [self._entry(prefix + name, row.mode, row.id) for row, name in names]
         self._folders |= {entry.path: entry.id for entry in entries if entry.type == "folder"}
         return entries
 
@@ -104,7 +103,7 @@ class CommitTree:
                 target.write(chunk)
 
     def _entry(self, path: str, mode: int, identity: str) -> Entry:
-        entry = Entry(path=path, type=_TYPES[mode >> 12], id=identity)
+        entry = Entry(path=path, type=_TYPES.get(mode >> 12, "module"), id=identity)
         if entry.type != "link" or self.size(entry) > _LONGEST_LINK:
             return entry
         target = self.read(entry, _LONGEST_LINK).decode("utf-8", "surrogateescape")

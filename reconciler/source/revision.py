@@ -94,11 +94,17 @@ def _commit(repo: Repo, rev: str, value: str) -> str:
 
 def _object(repo: Repo, value: str) -> tuple[bytes, bytes]:
     """The type of an object, and its content if that may lead to a commit."""
+    kind = typed(repo, value)
+    return kind, whole(repo, value) if kind in (b"commit", b"tag") else b""
+
+
+def typed(repo: Repo, value: str) -> bytes:
+    """The type of an object: `commit`, `tag`, `tree` or `blob`. Raises `SourceError`."""
     try:
         kind: bytes = repo.odb.info(bytes.fromhex(value)).type
     except ValueError as problem:
         raise damaged(repo, value) from problem
-    return kind, whole(repo, value) if kind in (b"commit", b"tag") else b""
+    return kind
 
 
 def whole(repo: Repo, value: str) -> bytes:

@@ -9,11 +9,19 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import IO, Any
 
 import msgspec
+from click.testing import CliRunner
+
+from reconciler_simulator.__main__ import main
+from tests.support.zygote import Command, zygote
+
+OF_THE_INTERPRETER = ("LANG", "LC_", "PYTHON")
+"""What an interpreter looks at only when it starts."""
 
 
 class Ran(msgspec.Struct, frozen=True):
@@ -84,6 +92,11 @@ class Session:
             return ""
 
 
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode()
+
+
 class Desk:
     """A user with a home and a Git repository in which `reconciler init` was run.
 
@@ -109,16 +122,17 @@ class Desk:
 
     def run(self, *arguments: str, cwd: Path | None = None, **environment: str) -> Ran:
         """Run `reconciler` in the repository."""
-        done = subprocess.run(
-            [sys.executable, "-m", "reconciler", *arguments],
-            cwd=cwd or self.repo,
-            env=self.environment | environment,
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            check=False,
-            timeout=self.patience,
-        )
-        return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+        folder, around = cwd or self.repo, self.environment | environment
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            if any(name.startswith(OF_THE_INTERPRETER) for name in environment):
+                line = [sys.executable, "-m", "reconciler", *arguments]
+                nothing = subprocess.DEVNULL
+                done = subprocess.run(line, cwd=folder, env=around, stdin=nothing, stdout=out, stderr=err, check=False)
+                code = done.returncode
+            else:
+                command = Command(arguments, str(folder), around)
+                code = zygote().run(command, out.fileno(), err.fileno(), self.patience)
+            return Ran(code, *(_text(file) for file in (out, err)))
 
     def run_into(self, file: IO[bytes], *arguments: str) -> int:
         """Run `reconciler` with both output streams going into a file; returns the exit code."""
@@ -166,8 +180,8 @@ class Desk:
 
     def by_hand(self, *arguments: str) -> str:
         """Change or show the simulated host behind everybody's back."""
-        command = [sys.executable, "-m", "reconciler_simulator", str(self.state_file()), *arguments]
-        done = subprocess.run(command, env=self.environment, check=True, timeout=60, capture_output=True, text=True)
+        done = CliRunner().invoke(main, [str(self.state_file()), *arguments])
+        assert done.exit_code == 0, done.output
         return done.stdout
 
     def state_file(self) -> Path:

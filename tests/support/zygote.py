@@ -6,82 +6,126 @@ it leaves is what a real crash leaves.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import importlib
 import os
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 
 ROOT = Path(__file__).parents[2]
+MOST_BYTES = 1 << 20
+"""Of a command with its environment."""
+COMMANDS = ("apply", "carry_out", "committed", "describe", "destroy", "drift", "get", "observe", "plan", "validate")
+IMPORTED = (
+    *("git", "reconciler.reconcile", "reconciler.report.plan_json", "reconciler.report.plan_text"),
+    *("reconciler_simulator.driver", "reconciler.cli.program", *(f"reconciler.cli.{command}" for command in COMMANDS)),
+)
+"""What most commands import."""
 
 
 class Command(msgspec.Struct, frozen=True):
-    """One command; what it prints goes to `output`."""
+    """One command."""
 
     arguments: tuple[str, ...]
     folder: str
     environment: dict[str, str]
-    output: str
 
 
 class Zygote:
-    """The process that forks; ends with `close`."""
+    """The process that forks; it ends when nobody is left who could ask it."""
 
     def __init__(self) -> None:
-        command = [sys.executable, "-m", "tests.support.zygote"]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._asking, asked = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with asked:
+            subprocess.Popen(
+                [sys.executable, "-m", "tests.support.zygote", str(asked.fileno())],
+                cwd=ROOT,
+                env=os.environ | {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"},
+                pass_fds=[asked.fileno()],
+            )
 
-    def run(self, arguments: tuple[str, ...], folder: Path, environment: Mapping[str, str], output: Path) -> int:
-        """Run `reconciler` to its end and return its exit code; -9 when it was killed."""
-        assert self._process.stdin
-        assert self._process.stdout
-        command = Command(arguments, str(folder), dict(environment), str(output))
-        self._process.stdin.write(msgspec.json.encode(command) + b"\n")
-        self._process.stdin.flush()
-        answer = self._process.stdout.readline()
-        assert answer, "the forking process has ended"
-        return int(answer)
+    def run(self, command: Command, out: int, err: int, patience: float) -> int:
+        """Run `reconciler` to its end, its output going to two descriptors, and return its exit code: -9 when it was
+        killed. Raises `TimeoutError` when it takes longer than `patience` seconds; it is killed then.
+        """
+        answers, answering = socket.socketpair()
+        with answers, answers.makefile() as lines:
+            with answering:
+                socket.send_fds(self._asking, [msgspec.json.encode(command)], [answering.fileno(), out, err])
+            child = int(lines.readline())
+            answers.settimeout(patience)
+            try:
+                return int(lines.readline())
+            except TimeoutError:
+                os.kill(child, signal.SIGKILL)
+                raise
 
-    def close(self) -> None:
-        """Let the process end."""
-        self._process.communicate()
+
+@functools.cache
+def zygote() -> Zygote:
+    """The one of this process."""
+    return Zygote()
 
 
-def _become(command: Command) -> None:
-    """In the fork: be that command."""
-    from reconciler.cli.program import run
+def run(arguments: tuple[str, ...], folder: Path, environment: Mapping[str, str], output: Path) -> int:
+    """Run `reconciler` to its end, its output going to the end of a file, and return its exit code."""
+    with output.open("ab") as file:
+        command = Command(arguments, str(folder), dict(environment))
+        return zygote().run(command, file.fileno(), file.fileno(), 300)
+
+
+def _serve(asked: socket.socket) -> None:
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who answer
+    while True:
+        message, descriptors, *_ = socket.recv_fds(asked, MOST_BYTES, 3)
+        if not message:
+            return
+        if os.fork() == 0:
+            asked.close()
+            _answer(msgspec.json.decode(message, type=Command), *descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _answer(command: Command, answering: int, out: int, err: int) -> NoReturn:
+    """In the fork: fork once more, and tell what becomes of that."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    child = os.fork()
+    if child == 0:
+        os.close(answering)
+        _become(command, out, err)
+    os.write(answering, f"{child}\n".encode())
+    _, status = os.waitpid(child, 0)
+    with contextlib.suppress(BrokenPipeError):
+        os.write(answering, f"{os.waitstatus_to_exitcode(status)}\n".encode())
+    os._exit(0)
+
+
+def _become(command: Command, out: int, err: int) -> NoReturn:
+    """Be that command, and end as it does."""
+    from reconciler.cli import main
 
     os.chdir(command.folder)
     os.environ.clear()
     os.environ.update(command.environment)
-    output = os.open(command.output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     nothing = os.open(os.devnull, os.O_RDONLY)
-    for source, target in ((nothing, 0), (output, 1), (output, 2)):
+    for source, target in ((nothing, 0), (out, 1), (err, 2)):
         os.dup2(source, target)
-    code = run(list(command.arguments))
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
-def _serve() -> None:
-    for line in sys.stdin.buffer:
-        command = msgspec.json.decode(line, type=Command)
-        child = os.fork()
-        if child == 0:
-            _become(command)
-        _, status = os.waitpid(child, 0)
-        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
-        sys.stdout.flush()
+    os.closerange(3, 64)
+    sys.argv = ["reconciler", *command.arguments]
+    main()
+    sys.exit(0)
 
 
 if __name__ == "__main__":
-    for module in ("git", "reconciler.reconcile", "reconciler_simulator", "reconciler.report.plan_text"):
+    for module in IMPORTED:
         importlib.import_module(module)
-    for command in ("apply", "destroy", "carry_out", "committed"):
-        importlib.import_module(f"reconciler.cli.{command}")
-
-    _serve()
+    _serve(socket.socket(fileno=int(sys.argv[1])))

@@ -10,7 +10,7 @@ import hashlib
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from tests.support.contract import FLEET_ID, KEY, manifest
 from tests.support.effort import some
 from tests.support.repository import Repository
 from tests.support.simulator_bench import unfiltered
-from tests.support.zygote import Zygote
+from tests.support.zygote import run as run_command
 
 DISK = b"a disk that no guest boots from"
 ROOT_1, ROOT_2 = (f"{FLEET_ID[:8]}.default.web-{number}.root" for number in (1, 2))
@@ -154,13 +154,6 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     return told
 
 
-@pytest.fixture(scope="module")
-def zygote() -> Iterator[Zygote]:
-    process = Zygote()
-    yield process
-    process.close()
-
-
 def _set_out(phase: Phase, store: Store) -> None:
     store.path.parent.mkdir(parents=True, exist_ok=True)
     store.path.unlink(missing_ok=True)
@@ -192,14 +185,14 @@ def test_the_story_touches_all_kinds_of_objects_and_keeps_or_drops_data_as_it_sh
 @pytest.mark.parametrize("name", PHASES)
 @pytest.mark.parametrize(("point", "kind"), STRIKES)
 def test_after_a_strike_at_any_call_the_next_run_ends_where_an_undisturbed_one_ends(
-    story: Story, zygote: Zygote, name: str, point: str, kind: str
+    story: Story, name: str, point: str, kind: str
 ) -> None:
     phase = story.phases[name]
     environment, store = story.home(f"{name}-{point}-{kind}")
     output = story.folder / f"{name}-{point}-{kind}.txt"
 
     def run(**more: str) -> int:
-        return zygote.run(phase.arguments, story.repository.path, environment | more, output)
+        return run_command(phase.arguments, story.repository.path, environment | more, output)
 
     assert len(phase.calls) == len(set(phase.calls)), "each call of the log is struck"
     for call, target in some(phase.calls, 2):
@@ -246,7 +239,7 @@ def test_a_command_of_a_process_of_its_own_is_killed_and_finished_alike(story: S
     assert _differences(phase, store) == []
 
 
-def test_killed_at_one_call_after_the_other_it_still_gets_there(story: Story, zygote: Zygote) -> None:
+def test_killed_at_one_call_after_the_other_it_still_gets_there(story: Story) -> None:
     """Each run is killed in front of its sixth call; an upload that begins anew takes four."""
     phase = story.phases["create"]
     environment, store = story.home("again")
@@ -254,6 +247,6 @@ def test_killed_at_one_call_after_the_other_it_still_gets_there(story: Story, zy
     fault = crash.fault(6, "before", "kill")
     output = story.folder / "again.txt"
     for _ in range(2 * len(phase.calls)):
-        if zygote.run(phase.arguments, story.repository.path, environment | fault, output) == 0:
+        if run_command(phase.arguments, story.repository.path, environment | fault, output) == 0:
             break
     assert _differences(phase, store) == [], output.read_text()

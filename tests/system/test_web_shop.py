@@ -6,22 +6,19 @@ After a kill the next run ends where an undisturbed one ends (T01), and no guest
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from click.testing import CliRunner
 
 from reconciler_simulator import admin
-from reconciler_simulator.__main__ import main
 from reconciler_simulator.store import Store
 from tests.support import crash
 from tests.support.command import Desk
 from tests.support.effort import some
 from tests.support.simulator_bench import unfiltered
-from tests.support.zygote import Zygote
+from tests.support.zygote import run as run_command
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "web-shop"
 FLEET_ID = "3d0b6c84-51f7-4a0e-b1c6-9f2e7a4d5c10"
@@ -47,11 +44,8 @@ class Shop(Desk):
         assert ran.code == 0, ran.err
         return _calls(ran.err)
 
-    def by_hand(self, *arguments: str) -> str:
-        """Change the simulated host behind everybody's back."""
-        done = CliRunner().invoke(main, [str(self.store.path), *arguments])
-        assert done.exit_code == 0, done.output
-        return done.output
+    def state_file(self) -> Path:
+        return self.store.path
 
     def plan(self) -> Any:
         """The plan, as JSON."""
@@ -158,13 +152,6 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Reference:
     return Reference(shop, calls, crash.contents(shop.store))
 
 
-@pytest.fixture(scope="module")
-def zygote() -> Iterator[Zygote]:
-    process = Zygote()
-    yield process
-    process.close()
-
-
 PORTIONS = 4
 """The calls are struck in portions, so that several workers can share them."""
 
@@ -172,7 +159,7 @@ PORTIONS = 4
 @pytest.mark.parametrize("point", ["before", "after-effect"])
 @pytest.mark.parametrize("portion", range(PORTIONS))
 def test_after_a_kill_at_any_call_the_next_run_ends_where_an_undisturbed_one_ends(
-    reference: Reference, zygote: Zygote, tmp_path: Path, point: str, portion: int
+    reference: Reference, tmp_path: Path, point: str, portion: int
 ) -> None:
     calls = sorted(reference.calls)[portion::PORTIONS]
     assert calls
@@ -180,8 +167,8 @@ def test_after_a_kill_at_any_call_the_next_run_ends_where_an_undisturbed_one_end
     for number, call in enumerate(some(calls, 2)):
         folder, output = tmp_path / str(number), tmp_path / f"{number}.txt"
         environment, store = crash.home(folder), crash.host(folder, FLEET_ID, "local")
-        killed = zygote.run(("apply",), reference.shop.repo, environment | crash.fault(call, point, "kill"), output)
+        killed = run_command(("apply",), reference.shop.repo, environment | crash.fault(call, point, "kill"), output)
         assert killed == -9, f"{point} {call}: {output.read_text()}"
         assert unfiltered(store.read()) == []
-        assert zygote.run(("apply",), reference.shop.repo, environment, output) == 0, output.read_text()
+        assert run_command(("apply",), reference.shop.repo, environment, output) == 0, output.read_text()
         assert crash.differences(crash.contents(store), reference.contents) == [], f"after a kill {point} {call}"

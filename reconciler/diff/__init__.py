@@ -77,6 +77,8 @@ def _deletion(observed: Observed, declared: bool) -> Change:
     reason = f"nothing on {observed.key.host} needs it any more" if declared else "no longer declared"
     if observed.incomplete:
         reason += "; only parts of it are there"
+    elif observed.key.address.kind == "Volume":
+        reason += "; its data is deleted with it"
     return Change(key=observed.key, action="delete", impact=Impact.NONE, reason=reason)
 
 

@@ -39,6 +39,7 @@ def answers(
     number. Raises `DiagnosticError` when nobody answers, or the controller refuses.
     """
     from reconciler.diagnostic import DiagnosticError, error
+    from reconciler.report.line import sentence
     from reconciler.serve.socket.client import HungUp, NoController, Unclear, ask
     from reconciler.serve.socket.protocol import End
 
@@ -49,15 +50,13 @@ def answers(
                 yield answer
             elif answer.code:
                 raise DiagnosticError(
-                    error("controller-refused", "controller does not do that", _sentence(answer.message))
+                    error("controller-refused", "controller does not do that", sentence(answer.message))
                 )
     except (NoController, HungUp, Unclear) as problem:
-        detail = "\n".join(filter(None, (_sentence(str(problem)), _remedy(problem, path, repo))))
-        raise DiagnosticError(error("no-controller", "no controller answers", detail)) from problem
-
-
-def _sentence(words: str) -> str:
-    return f"{words[:1].upper()}{words[1:]}{'' if words.endswith(('.', '?')) else '.'}"
+        detail = "\n".join(filter(None, (sentence(str(problem)), _remedy(problem, path, repo))))
+        forbidden = isinstance(problem, NoController) and problem.forbidden
+        summary = "you may not ask the controller" if forbidden else "no controller answers"
+        raise DiagnosticError(error("no-controller", summary, detail)) from problem
 
 
 def _remedy(problem: Exception, socket: Path, repo: Path | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -12,7 +13,9 @@ import msgspec
 from reconciler.cli.asking import PATIENCE, answers, repository_here
 from reconciler.cli.naming import address_of
 from reconciler.diagnostic import DiagnosticError, error
+from reconciler.report.line import Span, line
 from reconciler.report.screen import Screen
+from reconciler.serve.socket.peer import user_name
 
 if TYPE_CHECKING:
     from git import Repo
@@ -39,9 +42,15 @@ def is_commit(what: str) -> bool:
 def meant(what: str) -> str:
     """What is meant by what people write: `fleet`, or an address. Raises `click.BadParameter` (wrong usage)."""
     from reconciler.serve.patience import suspension
+    from reconciler.suggest import did_you_mean
 
+    if what.lower() == suspension.FLEET:
+        return suspension.FLEET
+    if "/" not in what:
+        maybe = did_you_mean(what, [suspension.FLEET])
+        raise click.BadParameter(f"{what!r} is not `fleet`, nor an address: KIND/NAME or KIND/PROJECT/NAME.{maybe}")
     try:
-        return suspension.named(what if what == suspension.FLEET else str(address_of(what)))
+        return suspension.named(str(address_of(what)))
     except ValueError as problem:
         raise click.BadParameter(str(problem)) from None
 
@@ -58,10 +67,14 @@ def send(order: Order, screen: Screen) -> None:
             pass
     except DiagnosticError as problem:
         nobody = problem.__cause__
+        if order.verb == "accept" and isinstance(nobody, NoController):
+            raise _not_accepted(order, problem) from problem
         if order.verb == "accept" or not isinstance(nobody, NoController) or nobody.forbidden or nobody.stuck:
             raise
-        _write(order)
+        unknown = _write(order)
         screen.say("No controller runs; it is written down in Git for the next one.")
+        if unknown:
+            screen.warn([line(Span("warning", "yellow"), f": {unknown}")])
     screen.say(_DONE[order.verb].format(what=order.what))
 
 
@@ -72,7 +85,16 @@ _DONE = {
 }
 
 
-def _write(order: Order) -> None:
+def _not_accepted(order: Order, problem: DiagnosticError) -> DiagnosticError:
+    """What to do with a commit of a branch that was taken back, where no controller can be asked."""
+    (only,) = problem.diagnostics
+    yourself = f"A controller that runs accepts commits. To apply it yourself: reconciler apply --rev {order.what}"
+    detail = f"{only.detail}\n{yourself}"
+    return DiagnosticError(msgspec.structs.replace(only, detail=detail))
+
+
+def _write(order: Order) -> str:
+    """Write it down, and say why that may be of no use; empty when it is."""
     from reconciler.record import RecordError, now, whoever
     from reconciler.serve import kept
     from reconciler.serve.patience import suspension
@@ -80,15 +102,47 @@ def _write(order: Order) -> None:
     from reconciler.source import open_repository
 
     repo = open_repository(order.repo or repository_here())
+    _refuse_root(repo)
     fleet_id = _fleet_id(repo, order)
     new = Suspension(what=order.what, by=whoever(), time=now(), reason=order.reason)
     try:
         if order.verb == "suspend":
             kept.change(repo, fleet_id, lambda before: suspension.added(before, new))
-            return
+            return _unknown(repo, fleet_id, order)
         _resume(repo, fleet_id, order.what)
+        return ""
     except RecordError as problem:
         raise DiagnosticError(error("not-kept", "it could not be written down in Git", str(problem))) from problem
+
+
+def _refuse_root(repo: Repo) -> None:
+    """What root makes in the repository of somebody else, that one cannot write any more: Git makes folders there."""
+    owner = Path(repo.git_dir).stat().st_uid
+    if os.geteuid() == 0 != owner:
+        detail = (
+            f"{repo.git_dir} belongs to user {user_name(owner)}, whom folders that root makes in it would hinder. No"
+            f" controller runs that could do it. As that user: sudo -u {user_name(owner)} reconciler …"
+        )
+        raise DiagnosticError(error("not-kept", "it could not be written down in Git", detail))
+
+
+def _unknown(repo: Repo, fleet_id: str, order: Order) -> str:
+    """Why a suspension would cover nothing, by the commit in force; where there is none, or it cannot be read, nobody
+    knows.
+    """
+    from reconciler.reconcile import Options, load
+    from reconciler.serve import kept
+    from reconciler.serve.patience import suspension
+
+    commit = kept.in_force(repo, fleet_id)
+    try:
+        loaded = load(Options(repo=Path(repo.git_dir), path=order.path, rev=commit)) if commit else None
+    except DiagnosticError:
+        return ""
+    if loaded is None or loaded.desired.fleet_id != fleet_id:
+        return ""
+    why = suspension.unknown(order.what, loaded.desired.resources)
+    return f"by commit {commit[:12]}, which is in force, {why}" if why else ""
 
 
 def _resume(repo: Repo, fleet_id: str, what: str) -> None:

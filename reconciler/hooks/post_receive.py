@@ -11,7 +11,7 @@ from reconciler.hooks import worker
 from reconciler.hooks.site import Site, told
 from reconciler.hooks.updates import branch_of, deleted, name_of
 from reconciler.report.exits import Exit
-from reconciler.report.line import Line, line, paragraphs
+from reconciler.report.line import Line, line, paragraphs, sentence
 from reconciler.report.screen import Screen
 from reconciler.serve.controls import Update
 from reconciler.serve.socket.client import HungUp, NoController, Silent, unstuck
@@ -122,7 +122,7 @@ class _Following:
             try:
                 end = told(self.site, self._question, self.screen, self._patience)
                 if end.message:
-                    raise Alone(_UNKNOWN, line(f"  {_sentence(end.message)}"), *_ask_later(self.site))
+                    raise Alone(_UNKNOWN, line(f"  {sentence(end.message)}"), *_ask_later(self.site))
                 if not end.stopped:
                     return end
                 self._lose(stopped=True)
@@ -147,7 +147,7 @@ class _Following:
         """Start a worker that will listen soon, if that is for us to do. Raises `Alone`."""
         if nobody.forbidden:
             others = line("  Its owner sees what becomes of it.")
-            raise Alone(_UNKNOWN, line(f"  You may not ask the controller: {nobody}."), others)
+            raise Alone(_UNKNOWN, line(f"  {sentence(str(nobody))}"), others)
         if nobody.stuck:
             raise Alone(_UNKNOWN, *_stuck(self.site, str(nobody), unstuck()))
         owner = self.site.repository.stat().st_uid
@@ -178,7 +178,7 @@ def _not_ours(site: Site, owner: int) -> list[Line]:
 
 
 def _stuck(site: Site, why: str, do: str) -> list[Line]:
-    return [line(f"  {_sentence(why)}"), line(f"  For whoever runs it. {do}"), *_ask_later(site)]
+    return [line(f"  {sentence(why)}"), line(f"  For whoever runs it. {do}"), *_ask_later(site)]
 
 
 def _ask_later(site: Site) -> list[Line]:
@@ -188,7 +188,3 @@ def _ask_later(site: Site) -> list[Line]:
 def _status(site: Site) -> str:
     words = ["reconciler", "status", "--repo", str(site.repository)]
     return shlex.join([*words, "--socket", str(site.socket)] if site.socket != socket_of(site.repository) else words)
-
-
-def _sentence(words: str) -> str:
-    return f"{words[:1].upper()}{words[1:]}."

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from reconciler.hooks.site import Site, concluded, say, told
 from reconciler.report.exits import Exit
+from reconciler.report.line import sentence
 from reconciler.report.screen import Screen
 from reconciler.serve.checking import ChildChecker
 from reconciler.serve.controls import Push, Refusal, Update
@@ -35,7 +36,7 @@ def received(
         end = told(site, Check(push=push), screen, patience, _LONGEST)
     except NoController as nobody:
         if nobody.forbidden:
-            screen.say(f"You may not ask the controller: {nobody}.")
+            screen.say(sentence(str(nobody)))
         if nobody.stuck:
             screen.say(_given_up(nobody))
         end = _checked_here(site, push, screen)

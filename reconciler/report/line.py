@@ -79,6 +79,11 @@ def _padded(row: list[Span], widths: list[int]) -> Iterable[Span]:
     yield row[-1]
 
 
+def sentence(words: str) -> str:
+    """Words as a sentence: with a capital, and a full stop where they have no end yet."""
+    return f"{words[:1].upper()}{words[1:]}{'' if words.endswith(('.', '?')) else '.'}"
+
+
 def counted(number: int, noun: str, plural: str = "") -> str:
     """`1 error`, `2 errors`."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"

@@ -416,6 +416,22 @@ def test_a_controller_is_asked_what_it_knows_and_did(bare: Bare, attended: Remem
     assert [json.loads(line)["reason"] for line in lines] == ["Planned", "HostLost"]
 
 
+def test_what_is_suspended_without_a_controller_is_checked_by_the_commit_in_force(bare: Bare) -> None:
+    desk, repo = bare.desk, ("--repo", str(bare.path))
+    bare.git("fetch", "--quiet", str(desk.repo), "HEAD:refs/heads/main")
+    told = desk.run("suspend", "Instance/web-1", *repo)
+    assert (told.code, "warning" in told.err) == (0, False), "no commit is in force yet"
+    (suspended,) = bare.git("for-each-ref", "--format=%(refname)", "refs/reconciler/*/suspended").split()
+    bare.git("update-ref", suspended.replace("suspended", "in-force"), "refs/heads/main")
+    assert "warning" not in desk.run("suspend", "Host/sim-01", *repo).err
+    told = desk.run("suspend", "Instance/web-l", *repo)
+    assert told.code == 0
+    assert "there is no Instance/default/web-l, so that nothing would be left alone." in told.err
+    refused = desk.run("resume", "0123456789ab", *repo)
+    assert refused.code == 1
+    assert "To apply it yourself: reconciler apply --rev 0123456789ab" in refused.err
+
+
 def test_events_go_on_until_their_reader_leaves(bare: Bare, attended: Remembering) -> None:
     attended.journal.tell("First", "one")
     session = bare.desk.start("events", "-f", "--repo", str(bare.path))

@@ -22,6 +22,9 @@ def signals_as_before() -> Iterator[None]:
     [
         (["aply"], "There is no command 'aply'. Did you mean `apply`?"),
         (["plan", "--bogus"], "No such option"),
+        (["keypair"], "Commands:\n  generate"),
+        (["suspend", "flet"], "Did you mean `fleet`?"),
+        (["suspend", "web-1"], "is not `fleet`, nor an address"),
         (["plan", "extra"], "unexpected extra argument"),
         (["get", "Instanse/web"], "Did you mean `Instance`?"),
         (["get", "nothing"], "write KIND/NAME or KIND/PROJECT/NAME"),

@@ -44,7 +44,7 @@ def follow_into(told: io.StringIO, repository: Path, ref: str, new: str, **patie
     """What a hook says goes there as it comes."""
     site = Site(deployment=Deployment(repository=str(repository), branch="main"), socket=repository / "s")
     screen = Screen(Stream(io.StringIO(), {}), Stream(told, {}))
-    return accepted(site, read([f"{OLD} {new} {ref}\n"]), {}, screen, **patience)
+    return accepted(site, read([f"{OLD} {new} {ref}\n".encode()]), {}, screen, **patience)
 
 
 @contextmanager
@@ -146,9 +146,9 @@ def test_what_does_not_deploy_is_not_followed(tmp_path: Path, ref: str, new: str
 
 
 def test_updates_are_read_as_git_tells_them() -> None:
-    (update,) = read([f"{NOTHING} {NEW} refs/heads/a b\n"])
+    (update,) = read([f"{NOTHING} {NEW} refs/heads/a b\n".encode()])
     assert (branch_of(update), made(update), deleted(update)) == ("a b", True, False)
-    assert len(name_of(read([f"{OLD} {NEW} refs/heads/{'x' * 5000}\n"])[0])) < 200
+    assert len(name_of(read([f"{OLD} {NEW} refs/heads/{'x' * 5000}\n".encode()])[0])) < 200
     for line in ("", "hello", f"{OLD} {NEW}", f"{OLD} main refs/heads/main", f"{OLD[:-1]} {NEW} refs/heads/main"):
         with pytest.raises(NotGit):
-            read([line])
+            read([line.encode()])

@@ -21,10 +21,14 @@ class NoController(Exception):
     """Nobody answers there. `forbidden`: this user may not ask. `stuck`: somebody listens, and takes no connection."""
 
     def __init__(self, path: Path, problem: OSError) -> None:
-        nobody = problem.errno in (errno.ENOENT, errno.ECONNREFUSED)
-        why = "" if nobody else f": {problem.strerror or problem}"
-        super().__init__(f"no controller {'listens' if nobody else 'can be asked'} at {path}{why}")
         self.forbidden = problem.errno in (errno.EACCES, errno.EPERM)
+        if problem.errno in (errno.ENOENT, errno.ECONNREFUSED):
+            said = f"no controller listens at {path}"
+        elif self.forbidden:
+            said = f"you may not ask the controller at {path}: {problem.strerror}"
+        else:
+            said = f"no controller can be asked at {path}: {problem.strerror or problem}"
+        super().__init__(said)
         self.stuck = problem.errno == errno.ETIMEDOUT
 
 

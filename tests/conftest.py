@@ -43,9 +43,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 REASON = pytest.StashKey[str]()
 LONGEST = (
-    *("test_cloud_guest.py", "test_cut_off.py", "test_web_shop_libvirt.py", "test_push.py", "test_two_hosts.py"),
-    *("test_libvirt_disks.py", "test_silence.py", "test_crash_story.py", "test_web_shop.py", "test_serve.py"),
-    *("test_libvirt_networks.py", "test_libvirt_guest.py", "test_data_disks.py", "test_hooks.py", "test_hostile.py"),
+    *("test_cloud_guest.py", "test_web_shop_libvirt.py", "test_story_libvirt.py", "test_cut_off.py", "test_push.py"),
+    *("test_two_hosts.py", "test_changes.py", "test_volumes.py", "test_libvirt_disks.py", "test_libvirt_guest.py"),
+    *("test_transports.py", "test_impacts.py", "test_silence.py", "test_data_disks.py", "test_libvirt_networks.py"),
+    *("test_objects.py", "test_libvirt_volumes.py", "test_serve.py", "test_web_shop.py", "test_crash_story.py"),
+    *("test_canary.py", "test_hooks.py", "test_tampering.py", "test_hostile.py", "test_manifest_limits.py"),
 )
 """The files that take longest, one after the other."""
 

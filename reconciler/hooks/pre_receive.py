@@ -12,7 +12,7 @@ from reconciler.report.line import sentence
 from reconciler.report.screen import Screen
 from reconciler.serve.checking import ChildChecker
 from reconciler.serve.controls import Push, Refusal, Update
-from reconciler.serve.socket.client import HungUp, NoController
+from reconciler.serve.socket.client import HungUp, NoController, Silent
 from reconciler.serve.socket.peer import hinted
 from reconciler.serve.socket.protocol import Check, End
 
@@ -40,8 +40,9 @@ def received(
         if nobody.stuck:
             screen.say(_given_up(nobody))
         end = _checked_here(site, push, screen)
-    except HungUp as silent:
-        screen.say(_given_up(silent))
+    except HungUp as gone:
+        if isinstance(gone, Silent):  # one that ended is no controller that answers, and that is said
+            screen.say(_given_up(gone))
         end = _checked_here(site, push, screen)
     return concluded(end, screen)
 

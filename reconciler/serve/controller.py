@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from reconciler.installed import driver_type
 from reconciler.reconcile import Options
@@ -186,6 +188,13 @@ class Controller:
     def observation(self) -> bytes | None:
         """The last complete look at the hosts, as it is published."""
         return self._publisher.latest()
+
+    @contextmanager
+    def checking(self) -> Iterator[None]:
+        """A push is checked as long as this lasts. Raises `Ending`."""
+        with self._audience.expecting():
+            yield
+        self._inbox.ask()
 
     def follow(self, commit: str, by: str, tell: Tell, gone: threading.Event) -> int:
         """Tell what becomes of a pushed commit until it is over; gives the exit code that `apply` would have."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import msgspec
@@ -60,6 +61,11 @@ class Controls(Protocol):
 
     def observation(self) -> bytes | None:
         """The last complete look at the hosts, as it is published (redacted); None before there was one."""
+
+    def checking(self) -> AbstractContextManager[None]:
+        """A push is checked as long as this lasts: one that ends with its work stays for it, and a moment longer, since
+        whoever pushes then follows. Raises `Ending`.
+        """
 
     def follow(self, commit: str, by: str, tell: Tell, gone: threading.Event) -> int:
         """Tell what becomes of a pushed commit until the run that has it, or a later one, has ended: the plan, its

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from reconciler.serve.controls import Ending, Refusal, Tell
 from reconciler.serve.telling.journal import Journal
@@ -22,6 +23,7 @@ class Remembering:
         self._told, self._code, self._seen = told, code, seen
         self.following: Callable[[Tell], None] | None = None
         self.ending: Ending | None = None
+        self.checked = 0
 
     def status(self) -> Status:
         return self.shown
@@ -31,6 +33,12 @@ class Remembering:
 
     def observation(self) -> bytes | None:
         return self._seen
+
+    @contextmanager
+    def checking(self) -> Iterator[None]:
+        self.checked += 1
+        yield
+        self.checked -= 1
 
     def follow(self, commit: str, by: str, tell: Tell, gone: threading.Event) -> int:
         if self.ending:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from reconciler.serve.controls import Ending, Tell
 
@@ -65,6 +65,7 @@ class Audience:
         self._listening: list[_Follower] = []
         self._current: Transcript | None = None
         self._last: tuple[str, str, int] = ("", "", 0)
+        self._expected = 0
         self._closed = False
 
     def follow(self, commit: str, by: str, tell: Tell, gone: threading.Event) -> int:
@@ -99,11 +100,24 @@ class Audience:
                 self._waiting = [each for each in self._waiting if each is not me]
                 self._listening = [each for each in self._listening if each is not me]
 
+    @contextmanager
+    def expecting(self) -> Iterator[None]:
+        """While a push is checked, whoever pushes is about to follow. Raises `Ending`."""
+        with self._turn:
+            if self._closed:
+                raise Ending
+            self._expected += 1
+        try:
+            yield
+        finally:
+            with self._turn:
+                self._expected -= 1
+
     @property
     def empty(self) -> bool:
-        """Whether nobody follows."""
+        """Whether nobody follows, or is about to."""
         with self._turn:
-            return not (self._waiting or self._listening)
+            return not (self._waiting or self._listening or self._expected)
 
     def pusher(self, commit: str) -> str:
         """Who follows this very commit; empty when nobody does."""

@@ -69,7 +69,8 @@ class Answering:
         if isinstance(question, Follow):
             return self._follow(question, peer, send, gone)
         if isinstance(question, Check):
-            return End(code=self._checker(question.push, self._controls.observation(), _teller(send)))
+            with self._controls.checking():
+                return End(code=self._checker(question.push, self._controls.observation(), _teller(send)))
         if isinstance(question, AskEvents):
             self._events(question, send, gone)
         elif isinstance(question, AskStatus):

@@ -149,3 +149,13 @@ def test_those_who_left_take_no_room_of_those_who_come() -> None:
     audience.end(3)
     assert stays.end() == ("", 3)
     assert audience.empty
+
+
+def test_whoever_has_a_push_checked_is_about_to_follow() -> None:
+    audience = Audience()
+    with audience.expecting():
+        assert not audience.empty
+    assert audience.empty
+    audience.close()
+    with pytest.raises(Ending), audience.expecting():
+        pytest.fail("one that ends checks nothing any more")

@@ -135,6 +135,18 @@ def test_only_the_controllers_own_user_and_root_may_command() -> None:
     assert answering.answer(question, Peer(uid=0), lambda answer: None, threading.Event()) == End(code=0)
 
 
+def test_a_controller_knows_of_a_check_as_long_as_that_lasts() -> None:
+    controls = Remembering()
+
+    def check(push: Push, observation: bytes | None, tell: Tell) -> int:
+        return controls.checked
+
+    answering = Answering(controls, check)
+    question = Check(push=Push(updates=()))
+    assert answering.answer(question, Peer(uid=0), lambda answer: None, threading.Event()) == End(code=1)
+    assert controls.checked == 0
+
+
 def test_a_commit_that_is_none_is_not_followed(tmp_path: Path) -> None:
     controls = Remembering()
     with desk(tmp_path / "s", controls) as path:

@@ -6,8 +6,6 @@ for the driver to see; whether the hypervisor did it is read from what the drive
 
 from __future__ import annotations
 
-import logging
-import random
 import threading
 from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
@@ -16,35 +14,16 @@ from queue import Empty, SimpleQueue
 
 import msgspec
 
-from reconciler.claim import PATIENCE, Claim, claim
-from reconciler.driver import Driver, DriverError, ErrorClass, Lease
-from reconciler.listener import Calm, Listener, StepProgress
+from reconciler.claim import PATIENCE, claim
+from reconciler.driver import Driver
+from reconciler.listener import Calm, Listener
 from reconciler.objects import Await
+from reconciler.performing import Performer, Retry, failure
 from reconciler.plan import Outcome, Plan, Step
-from reconciler.readback import shortfalls
 from reconciler.readiness import Pace, Waits
 
-_LOG = logging.getLogger(__name__)
 _NOTICE = 0.1
 """Seconds after which an interrupt is noticed."""
-
-
-class Retry(msgspec.Struct, frozen=True, kw_only=True):
-    """How transient errors are met: exponential backoff with full jitter, times in seconds.
-
-    `sleep` None waits on the stop event, so that an interrupted run does not sit out its pauses.
-    """
-
-    attempts: int = 5
-    first: float = 0.5
-    longest: float = 20.0
-    random: Callable[[], float] = random.random
-    sleep: Callable[[float], object] | None = None
-
-    def pause(self, failures: int) -> float:
-        """How long to wait after that many failures: anything up to a bound that doubles each time."""
-        bound: float = min(self.longest, self.first * 2 ** (failures - 1))
-        return self.random() * bound
 
 
 def apply(
@@ -72,35 +51,21 @@ def apply(
     `DriverError` (held) when another writer has done what makes the plan void. `closing` is called with the outcomes
     while the locks are still held, so that no other writer acts between a run and what is told of it.
     When `stop` is set, running steps finish, no other starts, no guest is waited for, and the rest is `not-run`.
-    `workers` counts per host, so that a slow host delays no other; waiting for a guest takes none of them. An
-    interrupt (`KeyboardInterrupt`) or a crash leaves at once: the workers
-    are daemon threads, and what they leave behind is found by the next run.
+    `workers` counts per host, so that a slow host delays no other; waiting for a guest takes none of them. An interrupt
+    (`KeyboardInterrupt`) or a crash leaves at once: the workers are daemon threads, and what they leave behind is found
+    by the next run.
     """
     with ExitStack() as locks:
-        known = drivers.keys() if sure is None else sure
-        claimed = claim(locks, plan.steps, drivers, known, patience)
+        claimed = claim(locks, plan.steps, drivers, drivers.keys() if sure is None else sure, patience)
         if opening is not None:
             opening()
-        leases = {host: _InTurn(host, lease, leading) for host, lease in claimed.leases.items()}
         calm = Calm(listener)
+        performer = Performer(plan.source.commit, drivers, claimed, calm, stop, retry or Retry(), leading)
         waits = Waits(drivers, calm, stop, pace)
-
-        def perform(step: Step) -> Outcome:
-            if why := _unclaimed(step, claimed):
-                return why
-            return _perform(step, plan.source.commit, drivers, leases, calm, stop, retry or Retry())
-
-        outcomes = _Run(plan, perform, waits, calm, stop, workers).outcomes()
+        outcomes = _Run(plan, performer.perform, waits, calm, stop, workers).outcomes()
         if closing is not None:
             closing(outcomes)
         return outcomes
-
-
-def _unclaimed(step: Step, claimed: Claim) -> Outcome | None:
-    """What becomes of a step that we have no right to."""
-    if step.key.host in claimed.refused:
-        return _failure(step, claimed.refused[step.key.host])
-    return _failure(step, claimed.barred[step.id], race=True) if step.id in claimed.barred else None
 
 
 class _Run:
@@ -156,7 +121,7 @@ class _Run:
     def _awaited(self, step: Step, error: str, queue: SimpleQueue[Step | None]) -> None:
         """Whom a step depends on is ready, or not."""
         if error and not self._stop.is_set():
-            self._results.put(_failure(step, error))
+            self._results.put(failure(step, error))
         else:
             queue.put(step)
 
@@ -205,55 +170,3 @@ class _Run:
             (own,),
             lambda error: self._results.put(msgspec.structs.replace(late, error=error) if error else outcome),
         )
-
-
-def _perform(
-    step: Step,
-    commit: str,
-    drivers: Mapping[str, Driver],
-    leases: Mapping[str, Lease],
-    listener: Listener,
-    stop: threading.Event,
-    retry: Retry,
-) -> Outcome:
-    listener.started(step)
-    host = step.key.host
-    if host not in leases:
-        return _failure(step, f"host {host} is not reached")
-    progress = StepProgress(step, listener)
-    sleep = retry.sleep or stop.wait
-    for failures in range(1, retry.attempts + 1):
-        try:
-            leases[host].check()
-            observed = drivers[host].apply(step, commit, progress)
-        except DriverError as problem:
-            if problem.error_class is not ErrorClass.TRANSIENT or failures == retry.attempts or stop.is_set():
-                return _failure(step, str(problem), race=problem.error_class is ErrorClass.RACE)
-            pause = retry.pause(failures)
-            progress.note(f"trying again in {pause:.1f} s: {problem}")
-            sleep(pause)
-        except Exception as bug:
-            _LOG.debug("step %s", step.id, exc_info=True)
-            return _failure(step, f"unexpected {type(bug).__name__}: {bug}")
-        else:
-            problems = list(shortfalls(step, observed))
-            return _failure(step, "; ".join(problems)) if problems else Outcome(step=step.id, status="succeeded")
-    raise AssertionError("the last attempt always has an outcome")
-
-
-def _failure(step: Step, text: str, *, race: bool = False) -> Outcome:
-    return Outcome(step=step.id, status="failed", error=text, race=race)
-
-
-class _InTurn:
-    """The right to work on a host, for which several workers ask, one at a time."""
-
-    def __init__(self, host: str, lease: Lease, leading: Callable[[str], None] | None) -> None:
-        self._host, self._lease, self._leading = host, lease, leading
-        self._turn = threading.Lock()
-
-    def check(self) -> None:
-        with self._turn:
-            self._lease.check()
-            if self._leading is not None:
-                self._leading(self._host)

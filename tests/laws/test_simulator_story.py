@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from reconciler import planning
-from reconciler.apply import Retry, apply
+from reconciler.apply import apply
 from reconciler.driver import Driver, HostConfig
 from reconciler.guard import Allow
 from reconciler.listener import Silent
 from reconciler.objects import Ended
+from reconciler.performing import Retry
 from reconciler.plan import Outcome, Plan, Source, Step
 from reconciler_simulator import DRIVER, admin, hypervisor
 from reconciler_simulator.driver import SimulatorDriver

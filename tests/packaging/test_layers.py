@@ -100,8 +100,9 @@ def test_every_contract_is_kept_and_was_violated_once(copy: Path, settings: dict
 def test_every_module_below_the_driver_contract_decides_and_is_pure(settings: dict[str, Any]) -> None:
     contracts = {contract["id"]: contract for contract in settings["contracts"]}
     layers: list[str] = contracts["layers"]["layers"]
-    below = layers[layers.index("driver") + 1 :]
-    deciding = {f"reconciler.{name.strip()}" for layer in below for name in layer.split("|")}
+    modules = [layer.split(" | ") for layer in layers]
+    contract = next(number for number, layer in enumerate(modules) if "driver" in layer)
+    deciding = {f"reconciler.{name}" for layer in modules[contract + 1 :] for name in layer}
     pure: list[str] = contracts["pure"]["source_modules"]
     within = {name for name in pure if name.startswith("reconciler.serve.")}
     assert within, "the controller decides too, in modules of their own"

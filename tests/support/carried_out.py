@@ -6,9 +6,10 @@ import threading
 from pathlib import Path
 
 from reconciler import record
-from reconciler.apply import Retry, apply
+from reconciler.apply import apply
 from reconciler.driver import DriverError, ErrorClass
 from reconciler.listener import Listener, Silent
+from reconciler.performing import Retry
 from reconciler.plan import Outcome, Step
 from reconciler.readiness import Pace
 from reconciler.source import open_repository

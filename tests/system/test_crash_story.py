@@ -17,9 +17,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from reconciler.apply import Retry, apply
+from reconciler.apply import apply
 from reconciler.guard import parse_allow
 from reconciler.listener import Silent
+from reconciler.performing import Retry
 from reconciler.plan import Step
 from reconciler.reconcile import Options, plan_round
 from reconciler_simulator import admin

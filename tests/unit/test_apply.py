@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from reconciler.apply import Retry, apply
+from reconciler.apply import apply
 from reconciler.driver import DriverError, ErrorClass
 from reconciler.listener import Silent
 from reconciler.objects import Observed
+from reconciler.performing import Retry
 from reconciler.plan import Outcome, Step
 from tests.support.carried_out import Recorder, run, statuses, transient
 from tests.support.memory_driver import MemoryHost, plan, signalling, step

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from reconciler.apply import Retry
 from reconciler.listener import Silent
 from reconciler.objects import Observed
+from reconciler.performing import Retry
 from reconciler.plan import Step
 from tests.support.carried_out import Recorder, run, statuses, transient
 from tests.support.memory_driver import MemoryHost, signalling, step

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 10.0
 """Seconds in which a controller that runs has answered what it knows by heart."""
+FOLLOWING = 30.0
+"""Seconds in which one that is followed has said something, or given a sign of life."""
 
 
 def where(function: Any) -> Any:
@@ -32,11 +34,9 @@ def where(function: Any) -> Any:
     return repo(socket(function))
 
 
-def answers(
-    question: Question, repo: Path | None, socket: Path | None, patience: float | None = PATIENCE
-) -> Iterator[Answer]:
-    """What the controller says, but for its last word. `patience` is how many seconds each answer may take; None is any
-    number. Raises `DiagnosticError` when nobody answers, or the controller refuses.
+def answers(question: Question, repo: Path | None, socket: Path | None, patience: float = PATIENCE) -> Iterator[Answer]:
+    """What the controller says, but for its last word. `patience` is how many seconds each answer, or a sign of life,
+    may take. Raises `DiagnosticError` when nobody answers, or the controller refuses.
     """
     from reconciler.diagnostic import DiagnosticError, error
     from reconciler.report.line import sentence

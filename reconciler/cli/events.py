@@ -33,7 +33,8 @@ def command(screen: Screen, /, repo: Path | None, socket: Path | None, follow: b
     from reconciler.serve.socket.protocol import AskEvents, Happened
     from reconciler.serve.telling.shown import entry_line
 
-    for answer in asking.answers(AskEvents(follow=follow), repo, socket, None if follow else asking.PATIENCE):
+    patience = asking.FOLLOWING if follow else asking.PATIENCE
+    for answer in asking.answers(AskEvents(follow=follow), repo, socket, patience):
         if isinstance(answer, Happened) and output == "json":
             screen.show_text(json.dumps(msgspec.to_builtins(answer.entry)) + "\n")
         elif isinstance(answer, Happened):

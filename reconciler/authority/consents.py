@@ -8,7 +8,7 @@ import msgspec
 
 from reconciler.authority.commits import Commit
 from reconciler.authority.identity import Identity
-from reconciler.authority.rules import consenting, may_consent
+from reconciler.authority.rules import Files, consenting, may_consent
 from reconciler.authority.trailers import KEY, Trailer, trailers
 from reconciler.diagnostic import Diagnostic, error
 from reconciler.guard import Allow
@@ -17,10 +17,10 @@ from reconciler.trust.fields import Rule
 
 
 def consents(
-    commits: Sequence[Commit], answering: Mapping[str, Identity], rules: Sequence[Rule]
+    commits: Sequence[Commit], answering: Mapping[str, Identity], rules: Sequence[Rule], files: Files
 ) -> tuple[list[tuple[Allow, str]], list[Diagnostic]]:
     """What the trailers of these commits consent to, each with who gave it where, the newest commit first; and a
-    warning for each that does not count.
+    warning for each that does not count. `files` has those in which what is consented to is declared, or was.
     """
     given: list[tuple[Allow, str]] = []
     warnings: list[Diagnostic] = []
@@ -29,10 +29,10 @@ def consents(
         for trailer in trailers(commit.message):
             if trailer.mistake:
                 warnings.append(_mistaken(commit, trailer))
-            elif may_consent(trailer.allow, who, rules):
+            elif may_consent(trailer.allow, who, rules, files):
                 given.append((trailer.allow, f"{who} in commit {commit.id[:12]}"))
             else:
-                warnings.append(_not_theirs(commit, trailer, who, rules))
+                warnings.append(_not_theirs(commit, trailer, who, rules, files))
     return given, warnings
 
 
@@ -44,8 +44,8 @@ def _mistaken(commit: Commit, trailer: Trailer) -> Diagnostic:
     return _warning("bad-trailer", "trailer gives no consent", detail)
 
 
-def _not_theirs(commit: Commit, trailer: Trailer, who: Identity, rules: Sequence[Rule]) -> Diagnostic:
-    may = consenting(trailer.allow, rules)
+def _not_theirs(commit: Commit, trailer: Trailer, who: Identity, rules: Sequence[Rule], files: Files) -> Diagnostic:
+    may = consenting(trailer.allow, rules, files)
     whom = f"they let {listed(may)}" if may else "they let nobody; who runs `reconciler` gives it with --allow"
     detail = f"{_where(commit, trailer)}: the rules do not let {who} give this consent; {whom}."
     return _warning("consent-not-theirs", "consent is not theirs to give", detail)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
+
 import msgspec
 
 from reconciler.authority.consents import consents
@@ -17,6 +19,7 @@ from reconciler.authority.policy import (
     fleet_of,
     owners_of,
 )
+from reconciler.authority.rules import Files
 from reconciler.authority.taking import refuse_another_id
 from reconciler.authority.uses import barred, beyond_uses
 from reconciler.desired import Desired
@@ -98,10 +101,12 @@ def _judged(
     if not history.new:
         return (), []
     answering = history.answering(required)
+    files: Files = {}
     if fleet.rules:
         differences = Differences(history.repo, history.tip.id, tree.folder, memory)
-        refuse_unpermitted(history, answering, fleet.rules, differences, wanted)
-    given, warnings = consents(history.consenting, answering, fleet.rules)
+        before = refuse_unpermitted(history, answering, fleet.rules, differences, wanted)
+        files = ChainMap({address: (each.place.path,) for address, each in wanted.resources.items()}, {**before})
+    given, warnings = consents(history.consenting, answering, fleet.rules, files)
     return tuple(given), [*_claimed(required, fleet), *warnings]
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
+from reconciler.address import Address
 from reconciler.authority.commits import Commit, read
 from reconciler.authority.declared import EMPTY_TREE, Declaration, Difference, Differences
 from reconciler.authority.history import History
 from reconciler.authority.identity import Identity
-from reconciler.authority.rules import Act, Makers, acts, permitted, permitting
+from reconciler.authority.rules import Act, Files, Makers, acts, permitted, permitting
 from reconciler.authority.since import too_many
 from reconciler.desired import Desired
 from reconciler.diagnostic import Diagnostic, Untrusted, error
@@ -28,8 +29,9 @@ def refuse_unpermitted(
     rules: Sequence[Rule],
     differences: Differences,
     wanted: Desired,
-) -> None:
-    """Raises `Untrusted` with everything that some commit changes and whoever answers for it may not.
+) -> Files:
+    """In which files all that changes stood before. Raises `Untrusted` with everything that some commit changes and
+    whoever answers for it may not.
 
     Every step from what is in force to the tip is judged, so that nothing comes in that nobody answers for. A branch
     that does not continue what is in force is one step, for which the tip's author answers.
@@ -48,6 +50,10 @@ def refuse_unpermitted(
     if refused:
         told = [_told(commit, answering[commit.id], act, rules) for commit, act in refused[:_MOST_TOLD]]
         raise Untrusted(*told, *_more(len(refused) - _MOST_TOLD))
+    before: dict[Address, set[str]] = {}
+    for each in (each for difference in found for each in difference.before):
+        before.setdefault(each.address, set()).add(each.path)
+    return before
 
 
 def _pairs(history: History, commits: Sequence[Commit]) -> list[tuple[str, str]]:

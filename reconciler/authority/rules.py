@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -16,6 +16,9 @@ from reconciler.source.content import printable
 from reconciler.trust.fields import Rule
 
 DELETE = "delete"
+EVERYWHERE = "**"
+Files = Mapping[Address, Collection[str]]
+"""The files in which resources are declared."""
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,20 +96,23 @@ def _owns(rule: Rule, kind: str, project: str | None) -> bool:
     return whose and any(matches(pattern, kind) for pattern in rule.kinds)
 
 
-def may_consent(allow: Allow, who: Identity, rules: Sequence[Rule]) -> bool:
-    """Whether they may give this consent. Where there are no rules everybody may everything, and so this as well."""
-    return not rules or any(_is_for(rule, who) and _consents(rule, allow) for rule in rules)
+def may_consent(allow: Allow, who: Identity, rules: Sequence[Rule], files: Files) -> bool:
+    """Whether they may give this consent. Where there are no rules everybody may everything, and so this as well.
+    `files` has those in which what is consented to is declared, or was.
+    """
+    return not rules or any(_is_for(rule, who) and _consents(rule, allow, files) for rule in rules)
 
 
-def consenting(allow: Allow, rules: Iterable[Rule]) -> list[str]:
+def consenting(allow: Allow, rules: Iterable[Rule], files: Files) -> list[str]:
     """Whom the rules would let give it."""
-    return list(dict.fromkeys(who for rule in rules if _consents(rule, allow) for who in rule.who))
+    return list(dict.fromkeys(who for rule in rules if _consents(rule, allow, files) for who in rule.who))
 
 
-def _consents(rule: Rule, allow: Allow) -> bool:
+def _consents(rule: Rule, allow: Allow, files: Files) -> bool:
     if allow.delete_count is not None:  # of anything, wherever
-        return DELETE in rule.consent and rule.fleet and "*" in rule.projects and "*" in rule.kinds
-    owned = all(_owns(rule, each.kind, each.project) for each in allow.addresses)
+        everything = rule.fleet and "*" in rule.projects and "*" in rule.kinds and EVERYWHERE in rule.paths
+        return DELETE in rule.consent and everything
+    owned = all(_owns(rule, each.kind, each.project) and _reaches(rule, files.get(each)) for each in allow.addresses)
     given = Allow(
         impacts=frozenset(
             (Impact(each), address) for each in rule.consent if each != DELETE for _, address in allow.impacts
@@ -117,3 +123,10 @@ def _consents(rule: Rule, allow: Allow) -> bool:
         and (not allow.deletes or DELETE in rule.consent)
         and all(given.covers(impact, address) for impact, address in allow.impacts)
     )
+
+
+def _reaches(rule: Rule, files: Collection[str] | None) -> bool:
+    """Whether a rule is for all of these files; where none is known, such as of what was left over, for every file."""
+    if not files:
+        return EVERYWHERE in rule.paths
+    return all(any(covers(pattern, path) for pattern in rule.paths) for path in files)

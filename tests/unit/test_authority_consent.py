@@ -104,6 +104,28 @@ def test_a_trailer_of_somebody_who_may_not_is_told_and_gives_none(court: Court, 
     assert by in told.detail
 
 
+def test_consent_is_for_what_is_declared_in_files_that_they_may_change(court: Court) -> None:
+    """Also of what was removed, as long as it is known where it stood; of what is not, it is for whoever may in all."""
+    court.trusted["rules"] = [
+        RULES[0],
+        {"who": [SAM], "projects": ["shop"], "paths": ["shop/test/**"], "consent": ["restart", "delete"]},
+    ]
+    court.commit({"shop/test/web.yaml": text([instance("web-2"), instance("web-3")])}, ADA)
+    court.apply()
+    court.commit({"shop/web.yaml": None, "shop/test/web.yaml": text([instance("web-2")])}, ADA)
+    for words, counts in (
+        ("restart Instance/shop/web-2", True),
+        ("delete Instance/shop/web-3", True),
+        (f"delete {WEB}", False),
+        ("restart Network/shop/lan", False),
+        ("delete Instance/shop/left-over", False),
+    ):
+        court.commit_staged(SAM, f"Change\n\nReconciler-Allow: {words}\n")
+        assert ([each for each, _ in given(court)][:1] == [words]) is counts, words
+        assert ("consent-not-theirs" in warned(court)) is not counts, words
+        court.repository.git("reset", "-q", "--soft", "HEAD~")
+
+
 def test_without_rules_whoever_commits_may_consent_as_they_may_change_everything(court: Court) -> None:
     del court.trusted["rules"]
     commit = consenting(court, f"restart {DB}", EVE)

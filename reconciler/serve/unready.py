@@ -76,6 +76,7 @@ class Unready:
         """
         becoming, before = self._readying.becoming, self._accounted
         if before == becoming.states:
+            self._show_what_is_missing()
             return
         if not becoming.pending:
             self.round_due = True
@@ -84,6 +85,13 @@ class Unready:
         others = {address: each for address, each in self._shown.resources.items() if address not in before}
         self._shown.resources = others | becoming.shown
         self._accounted = becoming.states
+
+    def _show_what_is_missing(self) -> None:
+        known = self._shown.resources
+        now = {address: each for address, each in self.shown.items() if address in known}
+        new = {address: each for address, each in now.items() if each.state == known[address].state}
+        if any(known[address].message != each.message for address, each in new.items()):
+            self._shown.resources = known | new
 
     def _tell_late(self, before: Mapping[Address, bool]) -> None:
         becoming = self._readying.becoming

@@ -16,7 +16,7 @@ from reconciler.observation import Failed, Snapshot
 TOGETHER = 10.0
 """Seconds for which hosts are waited for together; a slower one is planned with when it has answered."""
 BRIEFLY = 0.5
-"""Seconds for which one is waited for that failed, or did not answer, the last time."""
+"""Seconds for which one is waited for that failed, fell silent or did not answer the last time."""
 Heard = Callable[[Notice], None]
 
 
@@ -121,7 +121,7 @@ class Links:
         for name in hosts:
             if link := self._links.get(name):
                 link.drop()
-                link.snapshot = _failed(name, "the connection is lost")
+                link.snapshot, link.doubtful = _failed(name, "the connection is lost"), True
 
     def look(self, names: Collection[str], files: Files, *, observing: bool = True) -> dict[str, Look]:
         """Look at these hosts, all at once; returns what came of it. Without `observing` they are only connected.

@@ -121,6 +121,17 @@ def test_a_lost_connection_is_a_host_that_was_not_seen_and_is_made_anew(fleet: F
     assert (fleet.seen(), fleet.hosts["kvm-01"].opened) == ([True, True], 2)
 
 
+def test_a_host_that_hangs_after_its_connection_was_lost_is_not_waited_for_as_if_it_were_well() -> None:
+    fleet, going = Fleet(together=PATIENCE), threading.Event()
+    fleet.look()
+    fleet.links.lost(["kvm-01"])
+    fleet.hosts["kvm-01"].looks = [lambda: assert_true(going.wait(PATIENCE))]
+    fleet.look()
+    assert fleet.seen() == [False, True]
+    going.set()
+    assert fleet.notices.get(timeout=PATIENCE).host == "kvm-01"
+
+
 def test_a_bug_in_a_driver_is_a_host_that_failed(fleet: Fleet) -> None:
     fleet.hosts["kvm-01"].looks = [lambda: assert_true(False)]
     fleet.look()

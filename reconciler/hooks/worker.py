@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 from reconciler.serve.checking import Deployment
 from reconciler.serve.socket.place import FOLDER, folder_of, socket_of
@@ -47,9 +48,9 @@ def start(deployment: Deployment, socket: Path) -> Worker:
     """Start one in a session of its own, with nothing of the hook's: no pipe to whoever pushes, no environment that
     leads Git to the push's objects, no terminal. Raises `OSError`.
     """
-    log = _log(Path(deployment.repository))
-    with log.open("ab") as file:
-        since = file.tell()
+    log = log_of(folder_of(Path(deployment.repository)).parent)
+    with _log(log) as file:
+        since = file.seek(0, os.SEEK_END)
         process = subprocess.Popen(
             command(deployment, socket),
             stdin=subprocess.DEVNULL,
@@ -91,10 +92,10 @@ def without_git(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if not name.startswith(theirs)}
 
 
-def _log(repository: Path) -> Path:
-    """The log, for its owner alone: it may tell more than whoever pushes is told."""
-    log = log_of(folder_of(repository).parent)
+def _log(log: Path) -> IO[bytes]:
+    """The log, for its owner alone: it may tell more than whoever pushes is told. It is opened once, and no link is
+    followed, which others who may write the repository could put there.
+    """
     if log.exists() and log.stat().st_size > _MOST_LOG:
         log.replace(log.with_suffix(".log.1"))
-    os.close(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
-    return log
+    return os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "ab")

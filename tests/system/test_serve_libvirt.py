@@ -27,7 +27,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory, libvirt_host: Host, tiny_imag
     desk = Desk(tmp_path_factory.mktemp("desk"))
     first_fleet(desk, libvirt_host, tiny_image)
     yield desk
-    ran = desk.run("destroy", "--allow", "delete=5")
+    number = desk.run("destroy", "--allow", "delete=0", "-o", "json").value["plan"]["summary"]["delete"]
+    ran = desk.run("destroy", "--allow", f"delete={number}")
     assert ran.code == 0, ran.out + ran.err
 
 

@@ -40,12 +40,15 @@ def records_elsewhere(repo: Repo) -> tuple[str, ...]:
 
 def whom_to_ask(git_dir: Path) -> str:
     """What is said in a repository of which no controller listens: who works for it, or where one may listen."""
-    from reconciler.hooks.installation import deploys
+    from reconciler.hooks.installation import hooked
     from reconciler.hooks.worker import log_of
     from reconciler.source import open_repository
 
     here = shlex.quote(str(git_dir))
-    if deploys(git_dir):
+    if hook := hooked(git_dir):
+        if "--socket" in hook:
+            named = shlex.quote(hook[hook.index("--socket") + 1])
+            return f"Its hooks ask elsewhere, so ask there, too: --socket {named}"
         log = log_of(git_dir)
         said = f"; the last one's log: {log}" if log.exists() else ""
         return (

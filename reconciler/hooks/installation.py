@@ -142,13 +142,15 @@ def _unwritable(folder: Path, problem: OSError) -> DiagnosticError:
     return DiagnosticError(error("hooks-not-written", "hooks cannot be written", detail))
 
 
-def deploys(repository: Path) -> bool:
-    """Whether a push to a repository (its Git directory) runs our hooks, where they are looked for usually."""
+def hooked(repository: Path) -> list[str]:
+    """The command that our hook in a repository (its Git directory) runs once a push is accepted; empty when it is not
+    there.
+    """
     try:
-        hook = _folder(repository)[0] / HOOKS[-1]
-        return MARK in hook.read_text(errors="replace")
-    except (DiagnosticError, OSError):
-        return False
+        text = (_folder(repository)[0] / HOOKS[-1]).read_text(errors="replace")
+        return shlex.split(text.splitlines()[-1]) if MARK in text else []
+    except (DiagnosticError, OSError, ValueError):
+        return []
 
 
 def script(name: str, deployment: Deployment, socket: Path | None) -> str:

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from reconciler.serve.checking import ChildChecker, Deployment
+from reconciler.serve.socket.answering import Answering
+from reconciler.serve.socket.place import folder_of, socket_of
+from reconciler.serve.socket.server import listening
 from tests.support.command import Desk, Ran
+from tests.support.controls import Remembering
 
 _REMOTE = "remote: "
 
@@ -61,3 +68,12 @@ def ran(push: subprocess.Popen[str], patience: float = 120) -> Ran:
     text, _ = push.communicate(timeout=patience)
     heard = [line.removeprefix(_REMOTE).rstrip() for line in text.splitlines() if line.startswith(_REMOTE.rstrip())]
     return Ran(push.returncode, "\n".join(heard), text)
+
+
+@contextmanager
+def controller(bare: Bare, controls: Remembering) -> Iterator[None]:
+    """A controller that listens for a repository's hooks, and does nothing."""
+    folder_of(bare.path)
+    checker = ChildChecker(Deployment(repository=str(bare.path), branch="main"), attended=True)
+    with listening(socket_of(bare.path), Answering(controls, checker).answer):
+        yield

@@ -8,12 +8,15 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from reconciler import trust
 from reconciler.address import Address, ObjectKey
 from reconciler.authority import Judgement
+from reconciler.desired import Desired
 from reconciler.diagnostic import Diagnostic
 from reconciler.hosts import Reached
+from reconciler.observation import Snapshot
 from reconciler.plan import Outcome, Plan
-from reconciler.reconcile import Around, Loaded, Options, Round, apply_round, decide
+from reconciler.reconcile import Around, Loaded, Options, Round, apply_round, decide, judge
 from reconciler.report import verdict
 from reconciler.report.consenting import consenting_lines
 from reconciler.report.diagnostics import diagnostic_lines
@@ -26,10 +29,12 @@ from reconciler.report.recording import written
 from reconciler.report.screen import Screen, Stream
 from reconciler.serve.audience import Transcript
 from reconciler.serve.links import Links
-from reconciler.serve.patience.withholding import Why, narrowed, unhurried, withhold
+from reconciler.serve.patience.about import plan_about
+from reconciler.serve.patience.withholding import Why, unhurried, withhold
 from reconciler.serve.readying import Readying
 from reconciler.serve.telling.journal import Journal
 from reconciler.serve.telling.steps import Both, Steps, finished
+from reconciler.vicinity import Surroundings
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +81,7 @@ class Rounds:
     ) -> None:
         self._links, self._options, self._journal = links, options, journal
         self._leading, self._standing, self._readying = leading, standing, readying
+        self._surroundings = Surroundings()
 
     def plan(self, loaded: Loaded, known: Around, targets: frozenset[Address], judged: Judgement | None) -> Round:
         """Plan on what hosts showed last; `targets` empty: all. What the commit may do is as it was `judged`, or is
@@ -88,8 +94,17 @@ class Rounds:
             diagnostics=known.diagnostics,
             undeclared=known.undeclared,
         )
-        round_ = decide(loaded, reached, self._options, judged)
-        return msgspec.structs.replace(round_, plan=narrowed(round_.plan, targets)) if targets else round_
+        if not targets:
+            return decide(loaded, reached, self._options, judged)
+        judged = judged or judge(loaded, trust.load(self._options.config))
+
+        def planner(desired: Desired, snapshots: list[Snapshot]) -> Plan:
+            part = msgspec.structs.replace(loaded, desired=desired)
+            shown = msgspec.structs.replace(reached, snapshots=snapshots)
+            return decide(part, shown, self._options, judged).plan
+
+        plan = plan_about(targets, loaded.desired, reached.snapshots, planner, self._surroundings)
+        return Round(loaded=loaded, snapshots=reached.snapshots, plan=plan, drivers=reached.drivers)
 
     def carry_out(
         self,

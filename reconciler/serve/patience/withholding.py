@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from graphlib import TopologicalSorter
 
 import msgspec
@@ -41,9 +41,10 @@ def withhold(plan: Plan, why: Why) -> Withheld:
 
 
 def narrowed(plan: Plan, targets: Collection[Address]) -> Plan:
-    """The plan for some resources only: their steps, and those that these come after.
+    """The plan for some resources only: their steps, and those that these come after, and what is said of these.
 
-    It is decided for everything all the same: what a security group lists follows from instances that nobody named.
+    It is decided with everything that it depends on all the same: what a security group lists follows from instances
+    that nobody named. What is counted, seen or told of the fleet as a whole is no matter of theirs.
     """
     steps = {step.id: step for step in plan.steps}
     kept: set[str] = set()
@@ -54,12 +55,22 @@ def narrowed(plan: Plan, targets: Collection[Address]) -> Plan:
             kept.add(name)
             ahead.extend(steps[name].after)
     about = {steps[name].key.address for name in kept} | set(targets)
-    return msgspec.structs.replace(
-        plan,
+    return Plan(
+        fleet=plan.fleet,
+        fleet_id=plan.fleet_id,
+        source=plan.source,
         steps=tuple(step for step in plan.steps if step.id in kept),
         changes=tuple(change for change in plan.changes if change.key.address in about),
+        held=_about(plan.held, about),
+        left_down=_about(plan.left_down, about),
+        partial=plan.partial,
         extent="targeted",
     )
+
+
+def _about(told: Mapping[str, str], addresses: Collection[Address]) -> dict[str, str]:
+    names = set(map(str, addresses))
+    return {name: line for name, line in told.items() if name in names}
 
 
 def unhurried(plan: Plan) -> Plan:

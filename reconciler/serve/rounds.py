@@ -132,6 +132,8 @@ class Rounds:
         outcomes = self._applied(run, screen, stop, heard, close)
         (account,) = accounts
         _tell(account, round_.plan, screen)
+        if whole:
+            self._surroundings.take_up(round_.loaded.desired, round_.snapshots)
         code = verdict.of_outcomes(account.run, account.outcomes, detailed=False, interrupted=stop.is_set())
         code = Exit.REFUSED if left.reasons and code is Exit.OK else code
         return Done(plan=round_.plan, run=left.plan, outcomes=outcomes, reasons=left.reasons, code=code)

@@ -59,14 +59,15 @@ class Surroundings:
 
     def of(self, desired: Desired, snapshots: Sequence[Snapshot], targets: Collection[Address]) -> Vicinity | None:
         """The vicinity of these resources; None when there is none that is known to be enough."""
-        self._take_up(desired, snapshots)
+        self.take_up(desired, snapshots)
         known = all(each in desired.resources and joins(each) for each in targets)
         if not known or any(each.odd for each in self._shown.values()):
             return None
         near = self._near(targets, max(WORTH_IT, len(desired.resources) // 2))
         return self._cut(desired, near) if near else None
 
-    def _take_up(self, desired: Desired, snapshots: Sequence[Snapshot]) -> None:
+    def take_up(self, desired: Desired, snapshots: Sequence[Snapshot]) -> None:
+        """Work out what is joined, where that is not known, so that nobody has to wait for it later."""
         if desired is not self._desired:
             self._desired, self._declared, self._rivals = desired, declared(desired), rivals(desired)
             self._common = {address: each for address, each in desired.resources.items() if address.project is None}

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+
+from benchmarks.event import Reaction
 from benchmarks.fleet import FLEET_ID, Repository, Shape
 from benchmarks.measure import Cost, Figure, cold, least
 
@@ -27,6 +30,12 @@ class Bench:
         """One command of ours."""
         command = ["reconciler", *words, "--rev", "HEAD", "--repo", str(self.repository.folder)]
         return cold(command, self._environment, allowed=[allowed])
+
+    def reaction(self) -> Reaction:
+        """What a process that has planned before does when a guest dies."""
+        out = self._hosts / "reaction.out"
+        cold(["benchmarks.event", str(self.repository.folder), str(self._hosts), str(out)], self._environment)
+        return msgspec.json.decode(out.read_bytes(), type=Reaction)
 
     def floor(self) -> Cost:
         """Reading blobs and states only."""
@@ -51,6 +60,15 @@ def figures(folder: Path, instances: int, *, one_file: bool) -> Iterator[Figure]
     yield figure("no-op plan", least(plans), floor)
     yield figure("plan after a one-instance commit", least(_edits(bench)), floor)
     yield figure("floor: blobs and states read and decoded", floor, None)
+    if one_file:  # how it was written is known by then
+        return
+    reaction = bench.reaction()
+    for what, cost, least_cost in (
+        ("a guest died: looked at and planned, in a warm process", reaction.event, reaction.floor),
+        ("everything planned, in the same process", reaction.whole, reaction.floor),
+        ("floor: the state of that host read and decoded", reaction.floor, None),
+    ):
+        yield Figure(what=what, size=instances, cost=cost, floor=least_cost)
 
 
 def _edits(bench: Bench) -> Iterator[Cost]:

@@ -47,7 +47,7 @@ class Controller:
         self._known = around(self._loaded, self._options)
         self._links = Links(driver_type, lambda notice: None)
         readying = Readying(lambda: self._links.connected, lambda: None)
-        self._rounds = Rounds(self._links, self._options, Journal(), lambda host: None, readying)
+        self._rounds = Rounds(self._links, self._options, Journal(), lambda host: None, lambda: None, readying)
 
     def measure(self, states: Path) -> Reaction:
         """The best of a few; the first event is not counted, since it works out what holds from then on."""

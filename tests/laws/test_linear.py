@@ -6,18 +6,23 @@ import sys
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+import msgspec
 import pytest
 
 from benchmarks.fleet import PER_HOST, Shape, manifests
+from reconciler.address import Address, ObjectKey
 from reconciler.desired import Desired, load
 from reconciler.diagnostic import failed
 from reconciler.manifest import Blob
-from reconciler.plan import Source
+from reconciler.observation import Snapshot
+from reconciler.plan import Plan, Source
 from reconciler.planning import planned
+from reconciler.serve.patience.about import plan_about
 from reconciler.shortcut import Shortcut, to_remember
 from reconciler.source.worktree import blob_id
+from reconciler.vicinity import Surroundings
 from tests.support.remembered import Commit, Eyes
-from tests.support.world import World
+from tests.support.world import World, fallen
 
 MOST = 2.2
 """Times the work for twice the fleet; sorting takes a little more than twice."""
@@ -141,6 +146,26 @@ def test_a_plan_after_a_commit_of_one_instance_takes_hardly_more_work_in_a_large
         assert made
         assert len(made.plan.changes) == 1
         return shortcut.plan
+
+    work(1)()
+    assert calls(work(4)) < calls(work(2)) * 1.2
+
+
+def test_a_plan_for_an_event_takes_hardly_more_work_in_a_larger_fleet() -> None:
+    def work(hosts: int) -> Callable[[], object]:
+        wanted, empty = desired(blobs(hosts)), world(hosts)
+        there = empty.applied(empty.plan(wanted))
+        key = ObjectKey("kvm-000", Address("Instance", "shop-000", "web-01"))
+        there = msgspec.structs.replace(there, objects={**there.objects, key: fallen(there.objects[key], "crash")})
+        shown, tables = there.snapshots(), dict.fromkeys(there.hosts, there.impacts)
+        surroundings = Surroundings()
+        surroundings.take_up(wanted, shown)
+
+        def planner(part: Desired, snapshots: list[Snapshot]) -> Plan:
+            return planned(part, snapshots, tables, Source()).plan
+
+        assert len(plan_about({key.address}, wanted, shown, planner, surroundings).steps) == 1
+        return lambda: plan_about({key.address}, wanted, shown, planner, surroundings)
 
     work(1)()
     assert calls(work(4)) < calls(work(2)) * 1.2

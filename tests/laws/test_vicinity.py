@@ -15,7 +15,7 @@ from reconciler.guard import Allow
 from reconciler.objects import Observed, Value
 from reconciler.observation import Failed, Foreign, HostFacts, Partial, Snapshot, Status
 from reconciler.plan import Plan, Source
-from reconciler.planning import plan
+from reconciler.planning import planned
 from reconciler.serve.patience.about import plan_about
 from reconciler.serve.patience.withholding import narrowed
 from reconciler.snapshots import identity
@@ -223,7 +223,7 @@ def test_the_plan_for_an_event_is_that_of_the_whole_as_far_as_it_is_about_what_i
 
     def planner(part: Desired, shown: list[Snapshot]) -> Plan:
         parts.append(part)
-        return plan(part, shown, dict.fromkeys(HOSTS, IMPACTS), Source(commit="c0ffee"), **around)
+        return planned(part, shown, dict.fromkeys(HOSTS, IMPACTS), Source(commit="c0ffee"), **around).plan
 
     whole, surroundings = planner(desired, snapshots), Surroundings()
     for _ in range(3):

@@ -9,7 +9,7 @@ from reconciler.address import Address, ObjectKey
 from reconciler.desired import Desired
 from reconciler.observation import Partial, Snapshot
 from reconciler.plan import Plan, Source
-from reconciler.planning import plan
+from reconciler.planning import planned
 from reconciler.serve.patience.about import plan_about
 from reconciler.serve.patience.withholding import narrowed
 from reconciler.vicinity import Surroundings
@@ -65,7 +65,7 @@ def about(manifests: dict[str, Manifest], world: World, *targets: Address) -> tu
 
     def planner(part: Desired, snapshots: list[Snapshot]) -> Plan:
         parts.append(part)
-        return plan(part, snapshots, {HOST: world.impacts}, Source(commit="c0ffee"))
+        return planned(part, snapshots, {HOST: world.impacts}, Source(commit="c0ffee")).plan
 
     found = plan_about(targets, desired, world.snapshots(), planner, Surroundings())
     assert found == narrowed(world.plan(desired), targets)

@@ -21,7 +21,7 @@ from reconciler.serve.links import Links
 from reconciler.serve.readying import Readying
 from reconciler.serve.rounds import Rounds
 from reconciler.serve.telling.journal import Journal
-from reconciler_simulator.model import Changes
+from reconciler_simulator.state import Changes
 from reconciler_simulator.store import Store
 
 TIMES = 5

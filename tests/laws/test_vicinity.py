@@ -160,12 +160,20 @@ def _small(snapshot: Snapshot, vcpus: int) -> HostFacts:
 
 @st.composite
 def _mixed_up(draw: st.DrawFn, world: World) -> World:
-    """Some objects have a value that another one of their kind has, or one is not whole."""
+    """Some objects have a value that another one of their kind has, are smaller than they are to be, or not whole."""
     objects = dict(world.objects)
-    for key in draw(st.sets(st.sampled_from(sorted(objects)), max_size=2)) if objects else ():
+    for key in draw(st.sets(st.sampled_from(sorted(objects)), max_size=3)) if objects else ():
         alike = [each for other, each in sorted(objects.items()) if other.address.kind == key.address.kind]
-        objects[key] = draw(_with_one_of(objects[key], draw(st.sampled_from(alike))))
+        moved = _smaller(objects[key]) if draw(st.integers(0, 3)) == 0 else None
+        objects[key] = moved or draw(_with_one_of(objects[key], draw(st.sampled_from(alike))))
     return msgspec.structs.replace(world, objects=objects)
+
+
+def _smaller(one: Observed) -> Observed | None:
+    if one.key.address.kind != "Instance":
+        return None
+    few: dict[str, Value] = {"vcpus": 0}
+    return msgspec.structs.replace(one, stored=one.stored | few, running=one.running and one.running | few)
 
 
 @st.composite

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -23,12 +25,12 @@ PROJECTS = ("blog", "shop")
 NAMES = {"blog": "b", "shop": "a"}
 
 
-def instance(project: str, name: str = "", **spec: object) -> Manifest:
+def instance(project: str, name: str = "", **spec: Any) -> Manifest:
     usual = {"flavor": "small", "image": "debian", "networks": {"lan": {}}, "placement": {"host": HOST}}
     return manifest("Instance", name or NAMES[project], project, **{**usual, **spec})
 
 
-def network(project: str, **spec: object) -> Manifest:
+def network(project: str, **spec: Any) -> Manifest:
     return manifest("Network", "lan", project, cidr=f"10.{PROJECTS.index(project)}.0.0/24", host=HOST, **spec)
 
 
@@ -96,7 +98,7 @@ def test_several_that_are_named_are_planned_together() -> None:
     ],
 )
 def test_who_is_in_the_same_network_or_group_is_planned_with_it(
-    more: dict[str, Manifest], joining: dict[str, object]
+    more: dict[str, Manifest], joining: dict[str, Any]
 ) -> None:
     manifests = two(**more, blog=instance("blog", **joining))
     manifests["shop"] = instance("shop", securityGroups=["default", *(["web"] if "web" in more else [])])

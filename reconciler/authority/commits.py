@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from git import Repo
 
 _SIGNATURES = (b"gpgsig", b"gpgsig-sha256")
+_ONCE = (b"tree ", b"parent ", b"author ", b"committer ")
+"""What a head begins with, and has nowhere else: some of Git's commands show the last of several, and some the first."""
 _SHORT = 12
 _LONGEST_EMAIL = 254
 _MOST_BYTES = 1 << 20
@@ -90,7 +92,8 @@ def parsed(identity: str, data: bytes) -> Commit:
             break
         parents.append(line.removeprefix(b"parent ").decode("ascii", "replace"))
     author, committer = (*lines[1 + len(parents) : 3 + len(parents)], b"", b"")[:2]
-    if not author.startswith(b"author ") or not committer.startswith(b"committer "):
+    again = any(line.startswith(_ONCE) for line in lines[3 + len(parents) :])
+    if not author.startswith(b"author ") or not committer.startswith(b"committer ") or again:
         raise unjudgeable(f"Commit {identity} is not written as Git writes commits; `git fsck` tells more.")
     signatures, rest = _separated(lines)
     email = author.partition(b"<")[2].partition(b">")[0].decode(errors="replace")  # where Git takes it from

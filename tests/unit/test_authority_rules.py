@@ -317,10 +317,16 @@ def test_the_author_is_whom_git_takes_for_it(author: bytes, email: str) -> None:
     assert parsed("1" * 40, data).email == email
 
 
-def test_a_commit_with_two_authors_cannot_be_judged() -> None:
-    people = b"author Eve <eve@example.org> 1 +0000\nauthor Ada <ada@example.org> 1 +0000"
+@pytest.mark.parametrize("order", [(0, 1), (0, 2, 1)])
+def test_a_commit_with_two_authors_cannot_be_judged(order: tuple[int, ...]) -> None:
+    people = (
+        b"author Eve <eve@example.org> 1 +0000",
+        b"author Ada <ada@example.org> 1 +0000",
+        b"committer Eve <eve@example.org> 1 +0000",
+    )
+    head = b"\n".join([b"tree " + b"0" * 40, *(people[number] for number in order)])
     with pytest.raises(Untrusted, match="cannot be judged"):
-        parsed("1" * 40, b"tree " + b"0" * 40 + b"\n" + people + b"\n\nChange\n")
+        parsed("1" * 40, head + b"\n\nChange\n")
 
 
 def test_a_commit_that_is_all_words_is_not_read(court: Court) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -55,7 +55,7 @@ def unstuck(process: int = 0) -> str:
     )
 
 
-def ask(path: Path, question: Question, patience: float | None = None, longest: float = math.inf) -> Iterator[Answer]:
+def ask(path: Path, question: Question, patience: float | None = None, longest: float = math.inf) -> Generator[Answer]:
     """The answers to a question as they come; the last one is an `End`.
 
     `patience` is how many seconds to wait for each, or for a sign of life; for ever if None. `longest` is how many the

@@ -257,7 +257,7 @@ def test_events_come_as_they_happen_each_once_and_in_order(tmp_path: Path) -> No
         heard += [next(answers) for _ in range(3)]
         numbers = [each.entry.number for each in heard if isinstance(each, Happened)]
         assert numbers == [3, 4, 5, 6, 7, 8]
-        answers.close()  # type: ignore[attr-defined]
+        answers.close()
         until(lambda: _listeners(controls) == 0, 20, "the one who followed to be forgotten")
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _SIGNATURES = (b"gpgsig", b"gpgsig-sha256")
 _ONCE = (b"tree ", b"parent ", b"author ", b"committer ")
-"""What a head begins with, and has nowhere else: some of Git's commands show the last of several, and some the first."""
+"""What a head begins with, and has nowhere else: of several, Git shows the last in one place, the first in another."""
 _SHORT = 12
 _LONGEST_EMAIL = 254
 _MOST_BYTES = 1 << 20

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
-from xml.etree.ElementTree import Element, SubElement
 
 import libvirt
 import libvirt_qemu
@@ -24,10 +23,10 @@ from reconciler.identity import Identity
 from reconciler_libvirt import DRIVER
 from reconciler_libvirt.channel import Channel
 from reconciler_libvirt.enforcement import Table
-from reconciler_libvirt.ledger import NAMESPACE
-from tests.support.contract import FLEET_ID, OTHER_FLEET_ID, Damage, Folder, Thing, manifest
+from tests.support.contract import FLEET_ID, Damage, Folder, Thing, manifest
 from tests.support.guests import BOOT_SECONDS, GuestImage, open_port
 from tests.support.hosts import POOL, Host, until
+from tests.support.libvirt_contents import STORED, everything, raised, spoil
 
 PRESS_SECONDS = 3.0
 
@@ -44,10 +43,13 @@ NAMED_POOL = "spare.folder"
 MARK = "1M 512"
 """Where in a disk a mark stands, and how many bytes it has."""
 DEVICES = "/machine/peripheral"
-CHANGING = frozenset({"handle", "packets", "bytes"})
-"""What nft shows of a table that changes by itself."""
-OF_LIBVIRT = frozenset({"filter", "nat", "mangle", "raw", "security"})
-STORED = libvirt.VIR_DOMAIN_XML_INACTIVE
+CLEAR = f"""
+for family in inet bridge; do nft delete table $family {TABLE} 2>/dev/null || true; done
+cd /sys/class/net
+for device in *; do case $device in {WIRE}|rcb*|rcv*) ip link delete $device;; esac; done
+rm -rf {POOL}
+"""
+"""Takes away, in one process, what libvirt does not know of."""
 
 
 class LibvirtBench:
@@ -221,9 +223,9 @@ class LibvirtBench:
 
     def unfiltered(self) -> list[str]:
         domains = self.connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)
-        raised = [(domain.name(), tap) for domain in domains for tap in _raised(domain)]
-        taps = self.host.run("nft", "list", "map", "bridge", TABLE, "from-tap", check=False).stdout if raised else ""
-        return [f"{name}/{tap}" for name, tap in raised if f'"{tap}"' not in taps]
+        up = [(domain.name(), tap) for domain in domains for tap in raised(domain)]
+        taps = self.host.run("nft", "list", "map", "bridge", TABLE, "from-tap", check=False).stdout if up else ""
+        return [f"{name}/{tap}" for name, tap in up if f'"{tap}"' not in taps]
 
     def plant(self, thing: Thing, name: str, uuid: str) -> None:
         if thing == "domain":
@@ -243,34 +245,19 @@ class LibvirtBench:
         """Written into the definition, as somebody would with `virsh edit`."""
         if name in [domain.name() for domain in self.connection.listAllDomains()]:
             tree = ElementTree.fromstring(self._domain(name).XMLDesc(STORED))
-            _damage(tree, damage)
+            spoil(tree, damage)
             self.connection.defineXML(ElementTree.tostring(tree, encoding="unicode"))
         else:
             network = self.connection.networkLookupByName(name)
             tree = ElementTree.fromstring(network.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE))
-            _damage(tree, damage)
+            spoil(tree, damage)
             self.connection.networkDefineXML(ElementTree.tostring(tree, encoding="unicode"))
 
     def table(self) -> str:
         return TABLE
 
     def everything(self) -> object:
-        things = (*self.connection.listAllDomains(), *self.connection.listAllNetworks())
-        pools = self.connection.listAllStoragePools()
-        return {
-            "defined": {thing.name(): thing.XMLDesc(STORED if _is_domain(thing) else 1) for thing in things},
-            "running": {thing.name(): thing.XMLDesc(0) for thing in things if thing.isActive()},
-            "pools": {pool.name(): (pool.UUIDString(), pool.isActive(), pool.autostart()) for pool in pools},
-            "files": sorted(self.host.run("find", POOL, "-mindepth", "1", check=False).stdout.split()),
-            "tables": list(self._tables()),
-            "devices": sorted(self.host.run("ls", "/sys/class/net").stdout.split()),
-        }
-
-    def _tables(self) -> Iterator[object]:
-        for line in self.host.run("nft", "list", "tables").stdout.splitlines():
-            _, family, name = line.split()
-            if name not in OF_LIBVIRT:
-                yield family, _steady(json.loads(self.host.run("nft", "-j", "list", "table", family, name).stdout))
+        return everything(self.connection, self.host)
 
     def clean(self) -> None:
         """Take everything away."""
@@ -285,50 +272,8 @@ class LibvirtBench:
                 each.destroy()
             if persistent:
                 each.undefine()
-        for family in ("inet", "bridge"):
-            self.host.run("nft", "delete", "table", family, TABLE, check=False)
-        devices = self.host.run("ls", "/sys/class/net").stdout.split()
-        for device in (WIRE, *(name for name in devices if name.startswith(("rcb", "rcv")))):
-            self.host.run("ip", "link", "delete", device)
-        self.host.run("rm", "-rf", POOL)
+        self.host.run("sh", "-ec", CLEAR)
         self.connection.close()
-
-
-def _is_domain(thing: object) -> bool:
-    return isinstance(thing, libvirt.virDomain)
-
-
-def _raised(domain: libvirt.virDomain) -> Iterator[str]:
-    """The taps of the NICs of a running guest whose links are up."""
-    try:
-        tree = ElementTree.fromstring(domain.XMLDesc(0))
-    except libvirt.libvirtError:
-        return  # it ended meanwhile
-    for nic in tree.iterfind("devices/interface"):
-        link, target = nic.find("link"), nic.find("target")
-        if target is not None and (link is None or link.get("state") != "down"):
-            yield target.get("dev", "")
-
-
-def _damage(tree: Element, damage: Damage) -> None:
-    metadata = tree.find("metadata")
-    assert metadata is not None
-    (mark,) = metadata.findall(f"{{{NAMESPACE}}}object")
-    if damage == "stranger":
-        mark.set("fleet", OTHER_FLEET_ID)
-    elif damage == "malformed":
-        mark.attrib.pop("address")
-    elif damage == "oversized":
-        SubElement(mark, f"{{{NAMESPACE}}}noted", {"path": "nics.x.address"}).text = json.dumps("x" * (1 << 18))
-    else:
-        mark.append(copy.deepcopy(mark))  # libvirt itself takes away a second one beside the first
-
-
-def _steady(value: Any) -> object:
-    """What nft lists, without what changes by itself; elements of sets come in no order."""
-    if isinstance(value, dict):
-        return {key: _steady(part) for key, part in value.items() if key not in CHANGING}
-    return sorted((_steady(part) for part in value), key=repr) if isinstance(value, list) else value
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import select
 import selectors
 import signal
 import subprocess
@@ -65,16 +66,30 @@ class Process:
     def end(self, data: bytes = b"") -> Ended:
         """Hand its input over, take what it writes, and see it end; what has not by its deadline is killed."""
         taken = _Taken(self._process, self._limits.output)
-        try:
-            stopped = taken.all(data, self._end)
-            status = self._process.wait(max(0.0, self._end - time.monotonic())) if not stopped else self._kill()
-        except subprocess.TimeoutExpired:
-            stopped, status = "time", self._kill()
+        stopped = taken.all(data, self._end)
+        if not stopped and not self._over(max(0.0, self._end - time.monotonic())):
+            stopped = "time"
+        status = self._kill()
         return Ended(status=status, out=bytes(taken.out), error=bytes(taken.error), stopped=stopped)
 
+    def _over(self, seconds: float) -> bool:
+        """Whether it has ended within so many seconds. Where the system can tell, it is not waited for by that."""
+        try:
+            descriptor = os.pidfd_open(self._process.pid)
+        except (AttributeError, OSError):
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(seconds)
+            return self._process.returncode is not None
+        try:
+            poll = select.poll()
+            poll.register(descriptor, select.POLLIN)
+            return bool(poll.poll(seconds * 1000))
+        finally:
+            os.close(descriptor)
+
     def _kill(self) -> int:
-        """End it and whatever it started. Its id is its own until it is waited for."""
-        if self._process.poll() is None:
+        """End it and whatever it started, also where that has outlived it. Its id is its own until it is waited for."""
+        if self._process.returncode is None:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         return self._process.wait()

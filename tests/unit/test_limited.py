@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 from pathlib import Path
@@ -71,6 +72,16 @@ def test_waiting_without_end_is_ended_with_all_that_was_started(tmp_path: Path) 
     assert "took longer than 1 s" in refusal("sleep", str(tmp_path / "id").encode(), seconds=1)
     process = Path("/proc", (tmp_path / "id").read_text())
     until(lambda: not process.exists() or "(sleep) Z" in (process / "stat").read_text(), 5, "its child to go")
+
+
+def test_what_was_started_does_not_outlive_the_process_that_started_it(tmp_path: Path) -> None:
+    left = tmp_path / "id"
+    started = f"sh -c 'echo $$ >{left}; exec sleep 600' </dev/null >/dev/null 2>&1 &"
+    command = ["/bin/sh", "-c", f"{started} while [ ! -s {left} ]; do sleep 0.01; done; exit 3"]
+    limits = Limits(seconds=30, cpu=30, memory=0, file=MIB)
+    assert Process(command, limits, {"PATH": os.defpath}).end().status == 3
+    process = Path("/proc", left.read_text().strip())
+    until(lambda: not process.exists() or ") Z" in (process / "stat").read_text(), 5, "it to go")
 
 
 def test_more_memory_than_allowed_is_told() -> None:

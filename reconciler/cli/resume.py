@@ -31,6 +31,8 @@ def command(screen: Screen, /, what: str, repo: Path | None, socket: Path | None
     if is_commit(what):
         order = Order(verb="accept", what=what, repo=repo, socket=socket, path=path)
     else:
-        order = Order(verb="resume", what=meant(what), repo=repo, socket=socket, path=path)
+        order = Order(
+            verb="resume", what=meant(what, ", nor a commit (7 to 40 hex digits)"), repo=repo, socket=socket, path=path
+        )
     send(order, screen)
     return Exit.OK

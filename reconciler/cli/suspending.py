@@ -39,8 +39,10 @@ def is_commit(what: str) -> bool:
     return _COMMIT.fullmatch(what) is not None
 
 
-def meant(what: str) -> str:
-    """What is meant by what people write: `fleet`, or an address. Raises `click.BadParameter` (wrong usage)."""
+def meant(what: str, otherwise: str = "") -> str:
+    """What is meant by what people write: `fleet`, or an address; `otherwise` says what else it could have been. Raises
+    `click.BadParameter` (wrong usage).
+    """
     from reconciler.serve.patience import suspension
     from reconciler.suggest import did_you_mean
 
@@ -48,7 +50,9 @@ def meant(what: str) -> str:
         return suspension.FLEET
     if "/" not in what:
         maybe = did_you_mean(what, [suspension.FLEET])
-        raise click.BadParameter(f"{what!r} is not `fleet`, nor an address: KIND/NAME or KIND/PROJECT/NAME.{maybe}")
+        raise click.BadParameter(
+            f"{what!r} is not `fleet`, nor an address (KIND/NAME or KIND/PROJECT/NAME){otherwise}.{maybe}"
+        )
     try:
         return suspension.named(str(address_of(what)))
     except ValueError as problem:

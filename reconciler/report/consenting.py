@@ -15,14 +15,19 @@ _MOST = 3
 
 def consenting_lines(changes: Iterable[Change]) -> list[Line]:
     """The command that makes such a commit; nothing when nothing waits."""
-    asked = dict.fromkeys(pair for change in changes for pair in _asked(change))
-    if not asked:
+    given, more = trailers(changes)
+    if not given:
         return []
-    trailers = [f"--trailer 'Reconciler-Allow: {what} {target}'" for what, target in list(asked)[:_MOST]]
-    more = len(asked) - _MOST
     head = "Whoever may consent does it in a commit, and pushes it:"
-    told = [line(head), line("  git commit --allow-empty -m Consent " + " ".join(trailers))]
-    return [*told, line(f"  and so for the other {more}.")] if more > 0 else told
+    command = " ".join(["git commit --allow-empty -m Consent", *(f"--trailer '{each}'" for each in given)])
+    told = [line(head), line(f"  {command}")]
+    return [*told, line(f"  and so for the other {more}.")] if more else told
+
+
+def trailers(changes: Iterable[Change]) -> tuple[list[str], int]:
+    """The first trailers that give what is waited for, and how many more there are."""
+    asked = list(dict.fromkeys(pair for change in changes for pair in _asked(change)))
+    return [f"Reconciler-Allow: {what} {target}" for what, target in asked[:_MOST]], max(len(asked) - _MOST, 0)
 
 
 def _asked(change: Change) -> Iterable[tuple[str, str]]:

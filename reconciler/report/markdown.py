@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from reconciler.diagnostic import Diagnostic
 from reconciler.impact import Impact
 from reconciler.plan import Plan, Refused, Waiting
+from reconciler.report.consenting import trailers
 from reconciler.report.diagnostics import diagnostic_lines
 from reconciler.report.filtering import filtering_lines
 from reconciler.report.grouping import Group, group
@@ -34,6 +35,7 @@ def plan_markdown(plan: Plan) -> str:
     parts = [
         _head(plan),
         _cut([_HEADER, *(_row(one) for one in groups)] if groups else [], _SHARES["changes"], "change", "\n"),
+        _titled("How to consent", _consenting(plan)),
         _titled("What opens and closes", _cut(_filtering(plan), _SHARES["filtering"], "resource")),
         _titled("What else there is to say", _diagnostics(plan.diagnostics)),
         _titled("Left as it is", _cut(list(_kept(plan)), _SHARES["kept"], "resource", "\n")),
@@ -87,6 +89,13 @@ def _consent(one: Group) -> str:
     if isinstance(consent, Waiting):
         return f"waits: {code(consent.words)}"
     return "**refused**" if isinstance(consent, Refused) else ""
+
+
+def _consenting(plan: Plan) -> str:
+    given, more = trailers(plan.changes)
+    others = f", and so for the other {more}" if more else ""
+    head = f"Whoever may consent writes it into the message of the merge, as its last paragraph{others}:"
+    return f"{head}\n{fence(given)}" if given else ""
 
 
 def _filtering(plan: Plan) -> list[str]:

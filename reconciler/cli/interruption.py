@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import sys
 import threading
+import time
 from types import FrameType
 from typing import Any
 
@@ -23,11 +25,20 @@ def keep_interrupts() -> None:
 
     def unraisable(lost: Any) -> None:
         if isinstance(lost.exc_value, KeyboardInterrupt):
-            threading.Timer(0.02, signal.pthread_kill, (main, signal.SIGINT)).start()
+            over = _thread.allocate_lock()
+            with over:  # a `threading.Thread` would be waited for until it runs, and may interrupt that
+                _thread.start_new_thread(_interrupt, (main, over))
         else:
             sys.__unraisablehook__(lost)
 
     sys.unraisablehook = unraisable
+
+
+def _interrupt(thread: int, over: _thread.LockType) -> None:
+    """Interrupt a thread a moment after something is over."""
+    with over:
+        time.sleep(0.02)
+    signal.pthread_kill(thread, signal.SIGINT)
 
 
 class Interruption:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from reconciler.address import Address
 from reconciler.plan import Step
 from reconciler.serve.telling.status import Suspension
-from reconciler.suggest import did_you_mean
+from reconciler.suggest import nearest
 
 FLEET = "fleet"
 _KINDS = frozenset({"Host", "Project", "Image", "Network", "SecurityGroup", "Volume", "Instance"})
@@ -31,9 +31,23 @@ def unknown(what: str, resources: Collection[Address]) -> str:
     """Why a suspension of that would cover nothing, where these are all the resources; empty when it covers some."""
     projects = {f"Project/{each.project}" for each in resources if each.project}
     names = {FLEET, *projects, *map(str, resources)}
-    return (
-        "" if what in names else f"there is no {what}, so that nothing would be left alone.{did_you_mean(what, names)}"
-    )
+    if what in names:
+        return ""
+    meant = _meant(what, names)
+    question = f" Did you mean `{meant}`?" if meant else ""
+    return f"there is no {what}, so that nothing would be left alone.{question}"
+
+
+def _meant(what: str, names: Collection[str]) -> str:
+    """Another name beside it that is like it, or the same one in another project; empty when there is none. What comes
+    before the name is alike for many, and proves nothing.
+    """
+    place, _, name = what.rpartition("/")
+    beside = {each.rpartition("/")[2]: each for each in names if each.rpartition("/")[0] == place}
+    if found := nearest(name, beside):
+        return beside[found]
+    kind = what.partition("/")[0]
+    return next((each for each in sorted(names) if each.startswith(f"{kind}/") and each.endswith(f"/{name}")), "")
 
 
 def fleet_wide(suspensions: Iterable[Suspension]) -> Suspension | None:

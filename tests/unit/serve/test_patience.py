@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from reconciler.address import Address
 from reconciler.plan import Outcome
-from reconciler.serve.patience import Patience
+from reconciler.serve.patience import Patience, suspension
 from reconciler.serve.patience.contention import MOST
 from reconciler.serve.telling.journal import Journal
 from reconciler.serve.telling.status import Suspension
@@ -77,3 +78,23 @@ def test_a_suspension_is_told_before_a_failure(patience: Patience) -> None:
     learn(patience, FAILED)
     patience.suspensions = (Suspension(what="fleet", by="ann", time="now", reason="racks"),)
     assert "racks" in patience.why_not(WEB, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("mistyped", "meant"),
+    [
+        ("Instance/shop/wbe-1", " Did you mean `Instance/shop/web-1`?"),
+        ("Instance/default/web-1", " Did you mean `Instance/shop/web-1`?"),
+        ("Instance/shop/nothere", ""),
+        ("Project/shpo", " Did you mean `Project/shop`?"),
+        ("Host/shop", ""),
+    ],
+)
+def test_a_name_that_nothing_has_is_told_with_the_one_that_was_meant(mistyped: str, meant: str) -> None:
+    known = [
+        Address("Instance", "shop", "web-1"),
+        Address("Instance", "shop", "web-2"),
+        Address("Host", None, "kvm-01"),
+    ]
+    assert suspension.unknown(mistyped, known) == f"there is no {mistyped}, so that nothing would be left alone.{meant}"
+    assert suspension.unknown("Project/shop", known) == ""

@@ -107,7 +107,7 @@ def _run(arguments: Sequence[str], screen: Screen) -> Exit:
     try:
         code = program.main(list(arguments), prog_name="reconciler", standalone_mode=False, obj=screen)
     except click.UsageError as mistake:
-        return _usage(mistake, screen)
+        return _usage(mistake, arguments, screen)
     except click.ClickException as failure:
         screen.warn([line(Span("error", "bold red"), f": {failure.format_message()}")])
         return Exit.ERROR
@@ -129,14 +129,26 @@ def _failed(failure: Exception, screen: Screen) -> Exit:
     return exit_of(failure)
 
 
-def _usage(mistake: click.UsageError, screen: Screen) -> Exit:
-    path = mistake.ctx.command_path if mistake.ctx else "reconciler"
+def _usage(mistake: click.UsageError, arguments: Sequence[str], screen: Screen) -> Exit:
+    path = mistake.ctx.command_path if mistake.ctx else _called(arguments)
     if mistake.ctx and mistake.message == mistake.ctx.get_help():  # a group without a command
         screen.warn(paragraphs(mistake.message))
         return Exit.USAGE
     screen.warn([line(Span("error", "bold red"), f": {mistake.format_message()}")])
     screen.warn([line(f"`{path} --help` shows how it is used.")])
     return Exit.USAGE
+
+
+def _called(arguments: Sequence[str]) -> str:
+    """The command that was called, as far as it is one: click does not say of which one an option lacks its value."""
+    words, context = ["reconciler"], click.Context(program)
+    command: click.Command = program
+    for word in arguments:
+        found = command.get_command(context, word) if isinstance(command, click.Group) else None
+        if found is None:
+            break
+        words, command = [*words, word], found
+    return " ".join(words)
 
 
 def _forget_stdout() -> None:

@@ -58,6 +58,14 @@ def test_wrong_usage_is_told_with_its_remedy(
     assert captured.out == ""
 
 
+@pytest.mark.parametrize("words", [["observe", "--publish"], ["hooks", "install", "--branch"]])
+def test_of_an_option_without_its_value_the_help_of_its_command_is_named(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(words) == 64
+    assert f"`reconciler {' '.join(words[:-1])} --help` shows" in capsys.readouterr().err
+
+
 def test_what_was_typed_cannot_act_on_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["\x1b]52;c;AAAA\x07"]) == 64
     assert "\x1b" not in capsys.readouterr().err

@@ -149,7 +149,7 @@ class Controller:
     def status(self) -> Status:
         """What it knows about itself."""
         course, shown = self._course, self._runner.shown
-        loaded = course.loaded
+        loaded, now = course.loaded, time.monotonic()
         return Status(
             fleet=loaded.desired.name if loaded else "",
             fleet_id=course.fleet_id,
@@ -160,12 +160,12 @@ class Controller:
             working=shown.working,
             worker=self.until_idle,
             conditions=self._told_conditions(),
-            hosts=shown.hosts,
+            hosts=overview.hosts_with_retries(shown.hosts, self._patience.hosts_away(now), now),
             resources=tuple(each for _, each in sorted(shown.resources.items())),
             suspensions=self._patience.suspensions,
             summary=shown.summary,
             last_run=shown.last_run,
-            next_resync=overview.in_seconds(self._loop.next_resync - time.monotonic()),
+            next_resync=overview.in_seconds(self._loop.next_resync - now),
         )
 
     def _told_conditions(self) -> tuple[Condition, ...]:

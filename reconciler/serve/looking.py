@@ -10,7 +10,7 @@ from reconciler.reconcile import Around, Loaded, files_of
 from reconciler.serve.course import Course
 from reconciler.serve.files import LatestFiles
 from reconciler.serve.links import Links, Look
-from reconciler.serve.patience import Patience
+from reconciler.serve.patience import HOST, Patience
 from reconciler.serve.publishing import Publisher
 from reconciler.serve.telling import overview
 from reconciler.serve.telling.conditions import Conditions
@@ -72,11 +72,10 @@ class Looking:
 
     def _tell(self, name: str, look: Look, status: object) -> None:
         error = status.error if isinstance(status, Failed) else ""
-        key = f"Host/{name}"
         if look.failed:
-            self._patience.backoff.failed(key, time.monotonic())
+            self._patience.host_failed(name, time.monotonic())
         else:
-            self._patience.backoff.worked(key)
+            self._patience.backoff.worked(f"{HOST}{name}")
         if error and error != self._errors.get(name):
             self._journal.tell("HostFailed", f"{name}: {error}", "error", host=name)
         elif not error and look.recovered:
@@ -88,7 +87,7 @@ class Looking:
         self._links.lost(hosts)
         now = time.monotonic()
         for host in hosts:
-            self._patience.backoff.failed(f"Host/{host}", now)
+            self._patience.host_failed(host, now)
             self._journal.tell("HostLost", f"the connection to {host} is lost", "warning", host=host)
         if hosts:
             self._show()

@@ -20,7 +20,7 @@ from reconciler.serve.following.lookout import Lookout
 from reconciler.serve.inbox import Inbox, Told
 from reconciler.serve.leadership import Leadership
 from reconciler.serve.looking import Looking
-from reconciler.serve.patience import ROUND, Patience, suspension
+from reconciler.serve.patience import HOST, ROUND, Patience, suspension
 from reconciler.serve.runner import Runner
 from reconciler.serve.telling.conditions import Conditions
 from reconciler.serve.telling.journal import Journal, Severity
@@ -34,7 +34,6 @@ FIRST_LOOK = 5.0
 """Seconds for which the first look at the branch is waited for, before what was in force last is taken up again."""
 LOCKED = 10.0
 """Seconds after which a host's lock is asked for again: a person's run ends before long."""
-_HOST = "Host/"
 _FAILED = "something failed"
 _MOST_HEARD = 3
 """Rounds in a row that fail as a whole and that a follower hears of; then it is let go, and the work goes on."""
@@ -105,7 +104,7 @@ class Loop:
             self._patience.anew()
             self._unready.anew()
         if self._course.loaded is not None:
-            hosts = {key.removeprefix(_HOST) for key in due if key.startswith(_HOST)} | told.hosts.keys() - told.lost
+            hosts = {key.removeprefix(HOST) for key in due if key.startswith(HOST)} | told.hosts.keys() - told.lost
             self._look_and_run(whole, hosts, told)
         elif whole:
             self._put_off(now)
@@ -129,7 +128,7 @@ class Loop:
         """Why everything is to be looked at, if it is."""
         if now >= self.next_resync:
             return "it is time"
-        return _FAILED if any(not key.startswith(_HOST) for key in due) else ""
+        return _FAILED if any(not key.startswith(HOST) for key in due) else ""
 
     def _look_and_run(self, whole: str, hosts: Collection[str], told: Told) -> None:
         if whole:
@@ -159,7 +158,7 @@ class Loop:
     def _worth_asking(self, why: str) -> list[str]:
         """All hosts, without those that failed a moment ago where nobody waits for them."""
         waiting = self._patience.backoff.waiting(time.monotonic()) if why == _FAILED else {}
-        return [name for name in self._looking.hosts if _HOST + name not in waiting]
+        return [name for name in self._looking.hosts if HOST + name not in waiting]
 
     def _leads(self, hosts: Collection[str]) -> bool:
         """Whether this controller may work; the first time, it is asked for."""

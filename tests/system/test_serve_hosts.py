@@ -58,6 +58,7 @@ def test_what_an_absent_host_has_is_left_as_it_is_and_the_other_goes_on(pair: De
         assert condition(away, "Ready").reason == "NotSeen"
         assert told_of(away, FAR).state == "held"
         assert [each.seen for each in away.hosts] == ["complete", "failed"]
+        serving.until(lambda now: [bool(each.retry) for each in now.hosts] == [False, True])
         back = far.with_suffix(".back")
         back.write_bytes(kept)
         back.replace(far)

@@ -20,10 +20,14 @@ from reconciler.serve.telling.status import Suspension
 
 ROUND = "round"
 """What is tried again when a round failed as a whole."""
+HOST = "Host/"
+"""With what the names of hosts begin among what is tried again."""
+LONGEST_AWAY = 60.0
+"""Seconds after which a host that failed is asked again: nobody tells that it is back."""
 
 
 class Patience:
-    """Holds back steps. Only one thread may use it, but for `suspensions` and `resume`."""
+    """Holds back steps. Only one thread may use it, but for `suspensions`, `hosts_away` and `resume`."""
 
     def __init__(self, journal: Journal) -> None:
         self.suspensions: tuple[Suspension, ...] = ()
@@ -98,13 +102,22 @@ class Patience:
             )
             self._journal.tell("Contended", text, "error", address=str(address))
 
+    def host_failed(self, name: str, now: float) -> None:
+        """A host could not be reached or seen once more."""
+        self.backoff.failed(f"{HOST}{name}", now, LONGEST_AWAY)
+
+    def hosts_away(self, now: float) -> dict[str, float]:
+        """When hosts that failed are asked again, by name."""
+        waiting = self.backoff.waiting(now)
+        return {key.removeprefix(HOST): due for key, due in waiting.items() if key.startswith(HOST)}
+
     def anew(self) -> None:
         """Another commit is in force: what failed before may work now. Hosts are not better for it."""
-        self.backoff.keep({key for key in self.backoff.all if key.startswith("Host/")})
+        self.backoff.keep({key for key in self.backoff.all if key.startswith(HOST)})
 
     def keep(self, addresses: Collection[Address], hosts: Collection[str]) -> None:
         """Forget failures of what needs nothing any more."""
-        self.backoff.keep({*map(str, addresses), *(f"Host/{name}" for name in hosts)})
+        self.backoff.keep({*map(str, addresses), *(f"{HOST}{name}" for name in hosts)})
 
     def _given_up(self, address: Address) -> bool:
         with self._turn:

@@ -52,8 +52,8 @@ class Backoff(Generic[K]):
         return list(self._due)
 
     def waiting(self, now: float) -> dict[K, float]:
-        """Those that may not be tried yet, and from when on they may."""
-        return {who: due for who, due in self._due.items() if due > now}
+        """Those that may not be tried yet, and from when on they may. May be asked by any thread."""
+        return {who: due for who, due in self._due.copy().items() if due > now}
 
     def past(self, now: float) -> set[K]:
         """Those that may be tried again by now."""

@@ -123,6 +123,16 @@ def with_retries(
     }
 
 
+def hosts_with_retries(hosts: Iterable[HostStatus], waiting: Mapping[str, float], now: float) -> tuple[HostStatus, ...]:
+    """Say of those that failed when they are asked again; `waiting` is by name, in seconds of one clock with `now`."""
+    return tuple(
+        msgspec.structs.replace(each, retry=in_seconds(waiting[each.name] - now))
+        if each.name in waiting and each.seen != "complete"
+        else each
+        for each in hosts
+    )
+
+
 def in_seconds(seconds: float) -> str:
     """The moment that is so far away, as it is shown."""
     return (datetime.now(UTC) + timedelta(seconds=max(0.0, seconds))).isoformat(timespec="seconds")

@@ -65,7 +65,11 @@ def _moment(time: str) -> str:
 
 def _hosts(status: Status) -> list[Line]:
     return [
-        line(f"{host.name}: {_seen(host.seen)}{', tells of changes' if host.watching else ''}", _because(host.error))
+        line(
+            f"{host.name}: {_seen(host.seen)}{', tells of changes' if host.watching else ''}",
+            _because(host.error),
+            _again(host.retry),
+        )
         for host in status.hosts
     ]
 

@@ -25,13 +25,16 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HostStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a host showed when it was last looked at. `watching`: it tells by itself when something changes."""
+    """What a host showed when it was last looked at. `watching`: it tells by itself when something changes; `retry` is
+    when one that failed is asked again (UTC, ISO 8601).
+    """
 
     name: str
     seen: Seen
     error: str = ""
     observed: str = ""
     watching: bool = False
+    retry: str = ""
 
 
 class ResourceStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -9,7 +9,8 @@ import msgspec
 from reconciler.address import Address, ObjectKey
 from reconciler.impact import Impact
 from reconciler.plan import Action, Change, Consent, Granted, Outcome, Plan, Waiting
-from reconciler.serve.telling.overview import left, resources
+from reconciler.serve.telling.overview import hosts_with_retries, left, resources
+from reconciler.serve.telling.status import HostStatus
 from tests.support.plans import make_plan
 
 
@@ -56,3 +57,10 @@ def test_what_waits_says_its_impact_where_that_is_what_is_consented_to() -> None
     restart = msgspec.structs.replace(PLAN.changes[-1], impact=Impact.RESTART)
     (waits,) = resources(msgspec.structs.replace(PLAN, changes=(restart,)), (), {}, ()).values()
     assert waits.message == "restart waits for consent: restart=Instance/shop/waits"
+
+
+def test_a_host_that_failed_says_when_it_is_asked_again_and_one_that_is_seen_does_not() -> None:
+    hosts = (HostStatus(name="a", seen="complete"), HostStatus(name="b", seen="failed"))
+    seen, away = hosts_with_retries(hosts, {"a": 9.0, "b": 61.0}, 1.0)
+    assert (seen.retry, bool(away.retry)) == ("", True)
+    assert hosts_with_retries(hosts, {}, 1.0) == hosts

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reconciler.address import Address
 from reconciler.plan import Outcome
-from reconciler.serve.patience import Patience, suspension
+from reconciler.serve.patience import LONGEST_AWAY, Patience, suspension
+from reconciler.serve.patience.backoff import FIRST
 from reconciler.serve.patience.contention import MOST
 from reconciler.serve.telling.journal import Journal
 from reconciler.serve.telling.status import Suspension
@@ -48,6 +51,17 @@ def test_another_commit_is_tried_at_once(patience: Patience) -> None:
     patience.anew()
     assert patience.why_not(WEB, 0.0) == ""
     assert patience.backoff.all == ["Host/kvm-01"], "a host is not better for another commit"
+
+
+@given(st.integers(1, 50))
+def test_a_host_that_is_away_is_asked_again_within_a_minute_however_often_it_failed(failures: int) -> None:
+    patience = Patience(Journal())
+    for _ in range(failures):
+        patience.host_failed("kvm-01", 0.0)
+    patience.learn(plan(WEB), [FAILED], False, 0.0)
+    ((name, due),) = patience.hosts_away(0.0).items()
+    assert (name, FIRST <= due <= LONGEST_AWAY) == ("kvm-01", True)
+    assert patience.hosts_away(due) == {}, "it is being asked"
 
 
 def test_the_work_of_a_new_commit_is_no_fight(patience: Patience) -> None:

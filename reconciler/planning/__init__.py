@@ -113,10 +113,10 @@ class _Decision:
         self._seen, self._impacts, self._scope, self._around = seen, impacts, scope, around
         others = [each for each in realise(world, scope.held) if each.key.address.kind not in GROUPS]
         wanted = [each.fields for each in others if each.key.address.kind == "Instance"]
-        provisional = members(wanted), strangers(wanted, world)
+        provisional = members(wanted), strangers(wanted, world, seen)
         self._decide([*others, *realise(with_members(world, *provisional), scope.held, GROUPS)])
         standing = list(will_stand(others, seen, self.cases, "Instance"))
-        final = with_unseen(members(standing), world, seen), strangers(standing, world)
+        final = with_unseen(members(standing), world, seen), strangers(standing, world, seen)
         if final != provisional:
             self._decide([*others, *realise(with_members(world, *final), scope.held, GROUPS)])
 

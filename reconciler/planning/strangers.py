@@ -1,19 +1,23 @@
 """Addresses that mean somebody else on another host: two local networks of two hosts may have the same range.
 
 A rule that lets the members of a group in goes by their addresses. On a host whose own networks have that range, an
-address of a member elsewhere is that of a guest here, which need not be a member.
+address of a member elsewhere is that of a guest here, which need not be a member. A network has the range that is
+declared, and the one that it stands with: a commit that moves it is refused for as long as guests are joined to it.
 """
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import pairwise
 
 from reconciler.address import Address
 from reconciler.kinds.base import World
-from reconciler.objects import Fields
+from reconciler.objects import Fields, Observed, Value
+from reconciler.snapshots import Snapshots
 
 Strangers = Mapping[tuple[Address, str], frozenset[str]]
 """By group and host, the addresses of members that are left out there."""
@@ -21,14 +25,14 @@ Strangers = Mapping[tuple[Address, str], frozenset[str]]
 _Range = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-def strangers(forms: Iterable[Fields], world: World) -> Strangers:
+def strangers(forms: Iterable[Fields], world: World, seen: Snapshots) -> Strangers:
     """What `forms`, the instances as they will be, have of that; nothing as long as no two ranges overlap."""
-    ranges = {str(address): list(_ranges(world, address)) for address in world.resources if address.kind == "Network"}
+    ranges = _by_network(world, seen)
     if not _overlapping(each for several in ranges.values() for each in several):
         return {}
     members = _members(forms)
     found: dict[tuple[Address, str], frozenset[str]] = {}
-    for host, here in _by_host(world).items():
+    for host, here in _by_host(world, seen).items():
         taken = [each for network in here for each in ranges[network]]
         for group, pairs in members.items():
             home = {address for network, address in pairs if network in here}
@@ -38,9 +42,31 @@ def strangers(forms: Iterable[Fields], world: World) -> Strangers:
     return found
 
 
-def _ranges(world: World, network: Address) -> Iterator[_Range]:
-    spec = world.spec(network)
-    yield from (ipaddress.ip_network(text) for text in (spec.cidr, spec.cidr6) if text)
+def _by_network(world: World, seen: Snapshots) -> Mapping[str, set[_Range]]:
+    """The ranges of each network, by its address: as it is declared, and as it stands."""
+    networks = [address for address in world.resources if address.kind == "Network"]
+    found = {str(address): set(_ranges(world.spec(address).cidr, world.spec(address).cidr6)) for address in networks}
+    for each in _standing(seen):
+        ranges = found.setdefault(str(each.key.address), set())
+        for form in (each.stored, each.running or {}):
+            ranges.update(_ranges(form.get("cidr"), form.get("cidr6")))
+    return found
+
+
+def _standing(seen: Snapshots) -> Iterator[Observed]:
+    return (each for key, each in seen.objects.items() if key.address.kind == "Network")
+
+
+def _ranges(*texts: Value) -> Iterator[_Range]:
+    yield from (parsed for text in texts if isinstance(text, str) and (parsed := _parsed(text)))
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _parsed(text: str) -> _Range | None:
+    """None for what somebody wrote by hand, and is none."""
+    with suppress(ValueError):
+        return ipaddress.ip_network(text)
+    return None
 
 
 def _overlapping(ranges: Iterable[_Range]) -> bool:
@@ -66,12 +92,14 @@ def _members(forms: Iterable[Fields]) -> Mapping[str, set[tuple[str, str]]]:
     return found
 
 
-def _by_host(world: World) -> Mapping[str, set[str]]:
-    """The networks of each host."""
+def _by_host(world: World, seen: Snapshots) -> Mapping[str, set[str]]:
+    """The networks of each host: those that are to be there, and those that are."""
     found: dict[str, set[str]] = defaultdict(set)
     for address, hosts in world.hosts.items():
         for host in hosts if address.kind == "Network" else ():
             found[host].add(str(address))
+    for each in _standing(seen):
+        found[each.key.host].add(str(each.key.address))
     return found
 
 

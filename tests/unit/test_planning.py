@@ -7,6 +7,7 @@ import pytest
 
 from reconciler import planning
 from reconciler.address import Address, ObjectKey
+from reconciler.desired import Desired
 from reconciler.guard import parse_allow
 from reconciler.objects import Value
 from reconciler.observation import Failed, Foreign, Partial
@@ -246,6 +247,33 @@ def test_an_address_that_means_somebody_else_on_another_host_is_no_member_there(
     }
     assert members == {"kvm-01": ("10.10.0.5", "10.20.0.2"), "kvm-02": ("10.20.0.2",)}
     assert world.plan(fleet.desired(*manifests)).empty
+
+
+def _on_two_hosts(there: str, *more: fleet.Manifest) -> Desired:
+    """A group with a member on each of two hosts; on the second one in the range `there`."""
+    rule = {"protocol": "tcp", "remote": {"group": "web"}}
+    return fleet.desired(
+        *(fleet.fleet(), fleet.host("kvm-01"), fleet.host("kvm-02"), fleet.flavor(), fleet.image()),
+        *(fleet.network("here", host="kvm-01"), fleet.network("there", cidr=there, host="kvm-02")),
+        fleet.group("web", ingress=[rule]),
+        fleet.instance("a", networks={"here": {}}, securityGroups=["web"]),
+        fleet.instance("b", networks={"there": {}}, securityGroups=["web"]),
+        *more,
+    )
+
+
+def test_an_address_in_a_range_that_a_network_may_not_leave_yet_is_no_member_where_another_has_that_range() -> None:
+    """Guests keep a network in its old range, which the commit gives to another one on another host."""
+    world = World(hosts=("kvm-01", "kvm-02"))
+    world = world.applied(world.plan(_on_two_hosts("10.20.0.0/24")))
+    late = fleet.network("late", cidr="10.20.0.0/24", host="kvm-01")
+    guest = fleet.instance("c", networks={"late": {}}, securityGroups=["late"])
+    moved = _on_two_hosts("10.30.0.0/24", late, guest, fleet.group("late"))
+    world = world.applied(world.plan(moved))
+    found = {(key.address.name, key.host): each.stored.get("members") for key, each in world.objects.items()}
+    assert found["web", "kvm-01"] == ("10.10.0.2",)
+    assert found["web", "kvm-02"] == ("10.10.0.2", "10.20.0.2")
+    assert found["late", "kvm-01"] == ("10.20.0.2",)
 
 
 def _with_a_left_member(*addresses: str) -> World:

@@ -22,7 +22,7 @@ from reconciler.observation import Snapshot
 from reconciler.plan import Plan
 from reconciler.realise import closure
 from reconciler.vicinity.joined import Joined, Shown, declared, joins, rivals
-from reconciler.vicinity.standing import Found, apart, readdresses, removes, stays
+from reconciler.vicinity.standing import Found, Ranges, apart, as_declared, ranges, readdresses, removes, stays
 
 WORTH_IT = 200
 """Resources; a vicinity that is larger, and more than half of the fleet, saves nothing."""
@@ -54,6 +54,7 @@ class Surroundings:
         self._desired: Desired | None = None
         self._declared: Joined = {}
         self._rivals: Mapping[Address, Collection[Address]] = {}
+        self._ranges: Ranges = {}
         self._common: dict[Address, Resource] = {}
         self._shown: dict[str, Shown] = {}
 
@@ -70,6 +71,7 @@ class Surroundings:
         """Work out what is joined, where that is not known, so that nobody has to wait for it later."""
         if desired is not self._desired:
             self._desired, self._declared, self._rivals = desired, declared(desired), rivals(desired)
+            self._ranges = ranges(desired)
             self._common = {address: each for address, each in desired.resources.items() if address.project is None}
         known = ((each, self._shown.get(each.host)) for each in snapshots)
         self._shown = {
@@ -105,7 +107,7 @@ class Surroundings:
 
     def _stands(self, desired: Desired, ours: Mapping[Address, Resource], found: Found) -> bool:
         """Whether all that is seen of it is declared, whole, and on hosts that were completely seen, and stays as it
-        is, and no network from elsewhere may overlap with it.
+        is, and no network from elsewhere may overlap with it: also none that has another range than is declared.
         """
         seen, hosts = [each for several in found.values() for each in several], _hosts(found)
         origins = {each.origin for each in ours.values()}
@@ -115,6 +117,7 @@ class Surroundings:
             known
             and complete
             and all(stays(each, found, desired) for each in ours.values())
+            and all(as_declared(each, self._ranges) for host in hosts for each in self._shown[host].networks)
             and self._apart(desired, ours, hosts)
         )
 

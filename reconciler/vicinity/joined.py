@@ -57,6 +57,7 @@ class Shown:
         joining = _Joining()
         self.snapshot = snapshot
         self.objects: defaultdict[Address, list[Observed]] = defaultdict(list)
+        self.networks = [each for each in snapshot.objects if each.key.address.kind == "Network"]
         self.odd = False
         for each in snapshot.objects:
             self.objects[each.origin].append(each)

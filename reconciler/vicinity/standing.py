@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 
 from reconciler.address import Address
 from reconciler.desired import Desired
 from reconciler.kinds.base import Resource
 from reconciler.kinds.instance import nic_network
-from reconciler.objects import Observed
+from reconciler.objects import Observed, Value
 from reconciler.placement import stands_once
 from reconciler.placement.capacity import seen_amounts, wanted_amounts
 from reconciler.plan import Plan
@@ -31,17 +33,50 @@ def stays(resource: Resource, found: Found, desired: Desired) -> bool:
     has = seen_amounts(seen[0])
     if any(asked > has.get(of, 0) for of, asked in wanted_amounts(resource, desired).items()):
         return False
-    return resource.address.kind != "Instance" or _addressed(resource, seen[0])
+    return resource.address.kind != "Instance" or _addressed(resource, seen[0], desired)
 
 
-def _addressed(instance: Resource, seen: Observed) -> bool:
-    """Whether each NIC has an address in its network already, and no other one is declared."""
+def _addressed(instance: Resource, seen: Observed, desired: Desired) -> bool:
+    """Whether each NIC has an address in its network already, within the range of that, and no other one is declared;
+    and there are no NICs but these. An address from elsewhere may be somebody else's on a host that we know nothing of.
+    """
+    if {path.split(".")[1] for path in seen.stored if path.startswith("nics.")} != instance.spec.networks.keys():
+        return False
     for name, nic in instance.spec.networks.items():
-        has = seen.stored.get(f"nics.{name}.address")
-        network = seen.stored.get(f"nics.{name}.network")
-        if not has or network != str(nic_network(instance, name)) or nic.address not in (None, has):
+        has, has6 = (seen.stored.get(f"nics.{name}.{field}") for field in ("address", "address6"))
+        network = nic_network(instance, name)
+        if not has or seen.stored.get(f"nics.{name}.network") != str(network) or nic.address not in (None, has):
+            return False
+        spec = desired.resources[network].spec
+        if not _within(has, spec.cidr) or (has6 and not _within(has6, spec.cidr6)):
             return False
     return True
+
+
+def _within(address: Value, text: str | None) -> bool:
+    """Whether an address lies in a range; not when it is none."""
+    with suppress(ValueError):
+        return text is not None and ipaddress.ip_address(str(address)) in ipaddress.ip_network(text)
+    return False
+
+
+Ranges = Mapping[Address, tuple[str, str | None]]
+"""By origin, those of each declared network."""
+
+
+def ranges(desired: Desired) -> Ranges:
+    """The ranges that are declared."""
+    networks = (each for address, each in desired.resources.items() if address.kind == "Network")
+    return {each.origin: (each.spec.cidr, each.spec.cidr6) for each in networks}
+
+
+def as_declared(network: Observed, ranges: Ranges) -> bool:
+    """Whether a network stands with the ranges that are declared, in each form. One that may not move yet keeps others,
+    and who is joined to it has addresses in these.
+    """
+    forms = [network.stored, *([network.running] if network.running else [])]
+    wanted = ranges.get(network.origin)
+    return all(wanted == (form.get("cidr"), form.get("cidr6")) for form in forms)
 
 
 def apart(rivals: Collection[Resource], found: Found, hosts: Collection[str]) -> bool:

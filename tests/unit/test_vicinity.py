@@ -9,6 +9,7 @@ import pytest
 
 from reconciler.address import Address, ObjectKey
 from reconciler.desired import Desired
+from reconciler.objects import Value
 from reconciler.observation import Partial, Snapshot
 from reconciler.plan import Plan, Source
 from reconciler.planning import planned
@@ -105,12 +106,31 @@ def test_who_is_in_the_same_network_or_group_is_planned_with_it(
     assert about(manifests, died(built(manifests), guest("shop")), guest("shop"))[1] == {"shop", "blog"}
 
 
-def test_who_was_put_into_the_same_group_by_hand_is_planned_with_it() -> None:
-    world, key = built(two()), ObjectKey(HOST, guest("blog"))
-    groups = {"nics.lan.securityGroups": ("SecurityGroup/blog/default", "SecurityGroup/shop/default")}
-    moved = msgspec.structs.replace(world.objects[key], stored={**world.objects[key].stored, **groups})
-    world = msgspec.structs.replace(world, objects={**world.objects, key: moved})
-    assert about(two(), died(world, guest("shop")), guest("shop"))[1] == {"shop", "blog"}
+def by_hand(world: World, address: Address, form: str, **fields: Value) -> World:
+    """The world after somebody gave fields of an object other values, in one of its forms."""
+    key = ObjectKey(HOST, address)
+    found = world.objects[key]
+    moved = msgspec.structs.replace(found, **{form: {**getattr(found, form), **fields}})
+    return msgspec.structs.replace(world, objects={**world.objects, key: moved})
+
+
+GROUPS = ("SecurityGroup/blog/default", "SecurityGroup/shop/default")
+JOINED: dict[str, tuple[str, dict[str, Value], set[str] | None]] = {
+    "a group": ("stored", {"nics.lan.securityGroups": GROUPS}, {"shop", "blog"}),
+    "a group, as it runs": ("running", {"nics.lan.securityGroups": GROUPS}, {"shop", "blog"}),
+    "a network": ("stored", {"nics.lan.network": "Network/shop/lan"}, None),
+    "a network, as it runs": ("running", {"nics.lan.network": "Network/shop/lan"}, {"shop", "blog"}),
+    "a volume": ("stored", {"volumes.data.volume": "Volume/shop/data"}, {"shop", "blog"}),
+}
+
+
+@pytest.mark.parametrize("what", JOINED)
+def test_who_was_joined_by_hand_to_something_of_it_is_planned_with_it(what: str) -> None:
+    form, fields, projects = JOINED[what]
+    manifests = two(data=manifest("Volume", "data", "shop", size="1Gi"))
+    manifests["shop"] = instance("shop", volumes={"data": {}})
+    world = by_hand(built(manifests), guest("blog"), form, **fields)
+    assert about(manifests, died(world, guest("shop")), guest("shop"))[1] == projects
 
 
 DEAD = [guest("shop")]
@@ -138,6 +158,63 @@ def test_all_is_planned_where_something_near_goes() -> None:
     before = two(other=instance("shop", "new"))
     assert about(two(), died(built(before), guest("shop")), guest("shop"))[1] is None
     assert about(two(), died(built(before), guest("blog")), guest("blog"))[1] == {"blog"}
+
+
+LAN = Address("Network", "shop", "lan")
+MOVED: dict[str, tuple[Address, dict[str, Value]]] = {
+    "a network keeps a range that it is to leave": (LAN, {"cidr": "10.77.0.0/24"}),
+    "one that has nothing to do with it but its host does": (
+        Address("Network", "blog", "lan"),
+        {"cidr": "10.77.0.0/24"},
+    ),
+    "it has an address from another range": (guest("shop"), {"nics.lan.address": "10.77.0.5"}),
+    "it has one of the other family": (guest("shop"), {"nics.lan.address6": "fd00::5"}),
+    "what it has is no address": (guest("shop"), {"nics.lan.address": "absent"}),
+    "it has a NIC that nobody declares": (guest("shop"), {"nics.more.address": "10.1.0.77"}),
+}
+
+
+@pytest.mark.parametrize("why", MOVED)
+def test_all_is_planned_where_ranges_are_not_those_that_are_declared(why: str) -> None:
+    """Who else has them, and on which hosts, is told by what is declared."""
+    address, fields = MOVED[why]
+    world = by_hand(built(two()), address, "stored", **fields)
+    assert Surroundings().of(wanted(two()), built(two()).snapshots(), {guest("shop")})
+    assert Surroundings().of(wanted(two()), world.snapshots(), {guest("shop")}) is None
+
+
+@pytest.mark.parametrize("address", [LAN, Address("SecurityGroup", "shop", "default")])
+def test_all_is_planned_where_something_near_is_half_made(address: Address) -> None:
+    world, key = built(two()), ObjectKey(HOST, address)
+    half = msgspec.structs.replace(world.objects[key], incomplete=True)
+    world = msgspec.structs.replace(world, objects={**world.objects, key: half})
+    assert about(two(), died(world, guest("shop")), guest("shop"))[1] is None
+
+
+def test_whoever_gets_another_address_does_so_once_a_group_elsewhere_has_forgotten_it() -> None:
+    ours = network("shop", cidr6="fd01::/64")
+    world = built(two(**{"shop-lan": ours}))
+    world = by_hand(world, Address("SecurityGroup", "blog", "default"), "stored", members=("10.0.0.2", "fd01::1:5"))
+    moved = two(**{"shop-lan": ours, "shop": instance("shop", networks={"lan": {"address6": "fd01::1:5"}})})
+    found, projects = about(moved, world, guest("shop"))
+    assert projects is None
+    assert found.changes
+
+
+def test_all_is_planned_where_an_image_has_to_be_made_again() -> None:
+    world = died(built(two()), guest("shop"))
+    gone = {key: each for key, each in world.objects.items() if key.address.kind != "Image"}
+    found, projects = about(two(), msgspec.structs.replace(world, objects=gone), guest("shop"))
+    assert [step.key.address.kind for step in found.steps] == ["Image", "Instance"]
+    assert projects is None
+
+
+def test_all_is_planned_where_something_goes_from_a_host_though_it_is_declared() -> None:
+    web = manifest("SecurityGroup", "web", "shop")
+    world = built(two(web=web, shop=instance("shop", securityGroups=["default", "web"])))
+    found, projects = about(two(web=web), world, Address("SecurityGroup", "shop", "web"))
+    assert [step.verb for step in found.steps] == ["update", "delete"]
+    assert projects is None
 
 
 def test_all_is_planned_where_a_field_names_what_nobody_knows() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -28,7 +30,8 @@ from reconciler.serve.service.surroundings import surrounded
 from reconciler.serve.service.unit import unit
 from reconciler.serve.settings import Settings
 from reconciler.serve.socket.answering import Answering
-from reconciler.serve.socket.place import Taken, folder_of, socket_of
+from reconciler.serve.socket.peer import user_name
+from reconciler.serve.socket.place import Taken, Unsafe, folder_of, socket_of
 from reconciler.serve.socket.server import listening
 from reconciler.serve.telling.journal import Severity
 from reconciler.serve.telling.log import Format
@@ -36,6 +39,7 @@ from reconciler.source import open_repository
 from reconciler.trust import Trust
 from reconciler.trust.fields import FleetTrust, RepositoryTrust
 
+_ELSEWHERE = "Another place is named by --socket, or `controller.socket` of the trusted configuration."
 _TO_LEAVE = 5.0
 """Seconds that another controller, which may be about to end, has to leave the socket."""
 
@@ -91,9 +95,18 @@ def service(asked: Asked) -> Service:
             path=repository.path,
             config=str(asked.config.resolve()) if asked.config else "",
         ),
-        socket=asked.socket or (Path(named) if named else socket_of(folder_of(git_dir).parent)),
+        socket=asked.socket or (Path(named) if named else _usual_socket(git_dir)),
         log_format=asked.log_format,
     )
+
+
+def _usual_socket(git_dir: Path) -> Path:
+    usual = socket_of(git_dir)
+    try:
+        folder_of(git_dir)
+    except OSError as problem:
+        raise not_listening(usual, problem) from problem
+    return usual
 
 
 def unit_of(asked: Asked) -> str:
@@ -161,6 +174,22 @@ def _unclear(detail: str) -> DiagnosticError:
     return DiagnosticError(error("no-fleet-to-serve", "it is not clear which fleet is served", detail))
 
 
+def not_listening(socket: Path, problem: OSError) -> DiagnosticError:
+    """Why nothing can listen there, and what to do."""
+    folder = socket.absolute().parent
+    if isinstance(problem, Unsafe):
+        detail = str(problem)
+    elif not folder.is_dir():
+        make = f"install -d -m 0750 {shlex.quote(str(folder))}"
+        detail = f"{socket}: there is no folder {folder}. Make it, for the group of those who may ask: {make}"
+    elif problem.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        owner, us = user_name(folder.stat().st_uid), user_name(os.geteuid())
+        detail = f"{socket}: {problem.strerror}. {folder} belongs to {owner}; {us} must be able to write it."
+    else:
+        detail = f"{socket}: {problem.strerror or problem}."
+    return DiagnosticError(error("no-socket", "controller cannot listen", f"{detail}\n{_ELSEWHERE}"))
+
+
 def serve(served: Service, screen: Screen) -> Exit:
     """Run the controller until a signal ends it: the first lets running steps finish, the second leaves at once."""
     controller = served.controller
@@ -178,6 +207,8 @@ def serve(served: Service, screen: Screen) -> Exit:
         except Taken as taken:
             screen.warn([line(Span("error", "bold red"), f": {taken}; `reconciler status` asks it")])
             return Exit.STALE
+        except OSError as problem:
+            raise not_listening(served.socket, problem) from problem
         return _run(controller)
 
 

@@ -160,7 +160,10 @@ class _Following:
                 return
             if self._started.code not in _HARMLESS:
                 raise Alone(_NOBODY, *self._no_answer())
-        self._started = worker.start(self.site.deployment, self.site.socket)
+        try:
+            self._started = worker.start(self.site.deployment, self.site.socket)
+        except OSError as problem:
+            raise Alone(_NOBODY, line(f"  No controller can be started: {sentence(str(problem))}")) from problem
 
     def _no_answer(self) -> list[Line]:
         if self._started is None:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import shlex
 import socket
 import stat
 import time
@@ -13,11 +14,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from reconciler.serve.socket.peer import user_name
+
 FOLDER = "reconciler"
 """The folder in a repository's Git directory that holds the socket, its lock and a worker's log."""
 _LONGEST = 100
 """Bytes of a path that an address of a socket surely has room for (107 on Linux)."""
 _MODE = 0o660
+_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 TO_BE_TAKEN = 10.0
 """Seconds in which a controller that runs takes the connections that wait, however many they are."""
 
@@ -26,19 +30,64 @@ class Taken(Exception):
     """Another process listens there."""
 
 
+class Unsafe(OSError):
+    """Somebody else could be asked in the controller's place; the message says who, and what to do."""
+
+
 def socket_of(git_dir: Path) -> Path:
     """Where the controller of a repository listens, unless the trusted configuration says otherwise."""
     return git_dir / FOLDER / "serve.sock"
 
 
 def folder_of(git_dir: Path) -> Path:
-    """The folder that belongs to the controller, made if need be; whoever may read the repository may enter it."""
+    """The folder that belongs to the controller, made if need be. Whoever may read the repository may enter it; nobody
+    else may write it, as the group of a shared repository may its other folders, or they could put a socket of theirs
+    in the place of ours. Raises `Unsafe`, and `OSError`.
+    """
     folder = git_dir / FOLDER
-    if not folder.is_dir():
-        mode = stat.S_IMODE(git_dir.stat().st_mode)
-        folder.mkdir(exist_ok=True)
-        folder.chmod(mode & ~stat.S_IWOTH)
+    new = not folder.exists()
+    if new:
+        folder.mkdir(0o700, exist_ok=True)  # not to be entered before it is as it has to be
+    if folder.is_symlink() or not folder.is_dir():
+        raise Unsafe(f"{folder} is no folder: remove it, or have it removed by whoever it belongs to")
+    with _held(folder, os.O_DIRECTORY) as held:
+        known = _ours(held, folder).st_mode
+        if new or known & _BY_OTHERS:
+            mode = git_dir.stat().st_mode if new else known
+            _change_mode(held, folder, stat.S_IMODE(mode) & ~_BY_OTHERS)
     return folder
+
+
+@contextmanager
+def _held(path: Path, flags: int = 0) -> Iterator[int]:
+    """What is at a path, held so that it stays the same one whatever others put there; no link is followed."""
+    held = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC | flags)
+    try:
+        yield held
+    finally:
+        os.close(held)
+
+
+def _ours(held: int, path: Path) -> os.stat_result:
+    """What is known of what is held. Raises `Unsafe` when it is somebody else's than ours or root's."""
+    known = os.fstat(held)
+    if known.st_uid not in (0, os.geteuid()):
+        owner, us, place = user_name(known.st_uid), user_name(os.geteuid()), shlex.quote(str(path))
+        raise Unsafe(
+            f"{path} belongs to {owner}, who could take the controller's place there; it has to be {us}'s, or"
+            f" root's. Let {owner} run the controller; or, where none of theirs runs, remove it: rm -r {place}"
+        )
+    return known
+
+
+def _change_mode(held: int, path: Path, mode: int) -> None:
+    """Change the mode of what is held, if it is ours. Raises `Unsafe`."""
+    _ours(held, path)
+    try:
+        Path(f"/proc/self/fd/{held}").chmod(mode)
+    except PermissionError as problem:  # it is root's, and we are not
+        what_to_do = f"As root: chmod go-w {shlex.quote(str(path))}"
+        raise Unsafe(f"{path} belongs to root, and others may write it. {what_to_do}") from problem
 
 
 @contextmanager
@@ -95,12 +144,18 @@ def bound(path: Path, patience: float = 0.0) -> Iterator[socket.socket]:
         _remove_stale(path)
         with address_of(path) as address:
             server.bind(address)
-        path.chmod(_MODE)  # before it listens: until then nobody can connect
+        let_group_in(path)  # before it listens: until then nobody can connect
         server.listen(64)
         try:
             yield server
         finally:
             path.unlink(missing_ok=True)
+
+
+def let_group_in(path: Path) -> None:
+    """Let the group ask at our socket; what others put in its place stays as it is. Raises `Unsafe`, `OSError`."""
+    with _held(path) as held:
+        _change_mode(held, path, _MODE)
 
 
 def _remove_stale(path: Path) -> None:

@@ -47,8 +47,16 @@ class Looking:
         return [link.config.name for link in self._links.all]
 
     def connect(self) -> None:
-        """Connect to all hosts, and look at nothing."""
+        """Connect to all hosts, and look at nothing. What comes of it is remembered: else one that was to be tried
+        again would be so at once, for ever, by a controller that stands by.
+        """
         self._links.look(self.hosts, self._files, observing=False)
+        connected, now = self._links.connected, time.monotonic()
+        for name in self.hosts:
+            if name in connected:
+                self._patience.backoff.worked(f"{HOST}{name}")
+            else:
+                self._patience.host_failed(name, now)
 
     def look(self, hosts: Collection[str]) -> dict[str, Look]:
         """Look at these hosts."""

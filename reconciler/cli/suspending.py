@@ -63,20 +63,21 @@ def send(order: Order, screen: Screen) -> None:
     """Have it done. Raises `DiagnosticError` when that is refused."""
     from reconciler.record import whoever
     from reconciler.serve.socket.client import NoController
-    from reconciler.serve.socket.protocol import Command
+    from reconciler.serve.socket.protocol import Command, Text
 
     question = Command(verb=order.verb, what=order.what, by=whoever(), reason=order.reason)
     try:
-        for _ in answers(question, order.repo, order.socket, PATIENCE):
-            pass
+        for answer in answers(question, order.repo, order.socket, PATIENCE):
+            if isinstance(answer, Text) and answer.text:
+                screen.say(answer.text)
     except DiagnosticError as problem:
         nobody = problem.__cause__
         if order.verb == "accept" and isinstance(nobody, NoController):
             raise _not_accepted(order, problem) from problem
         if order.verb == "accept" or not isinstance(nobody, NoController) or nobody.forbidden or nobody.stuck:
             raise
-        unknown = _write(order)
-        screen.say("No controller runs; it is written down in Git for the next one.")
+        said, unknown = _write(order)
+        screen.say("No controller runs; it is written down in Git for the next one.", *said)
         if unknown:
             screen.warn([line(Span("warning", "yellow"), f": {unknown}")])
     screen.say(_DONE[order.verb].format(what=order.what))
@@ -97,8 +98,8 @@ def _not_accepted(order: Order, problem: DiagnosticError) -> DiagnosticError:
     return DiagnosticError(msgspec.structs.replace(only, detail=detail))
 
 
-def _write(order: Order) -> str:
-    """Write it down, and say why that may be of no use; empty when it is."""
+def _write(order: Order) -> tuple[list[str], str]:
+    """Write it down; what is to be said of that, and why it may be of no use (empty when it is)."""
     from reconciler.record import RecordError, now, whoever
     from reconciler.serve import kept
     from reconciler.serve.patience import suspension
@@ -111,10 +112,12 @@ def _write(order: Order) -> str:
     new = Suspension(what=order.what, by=whoever(), time=now(), reason=order.reason)
     try:
         if order.verb == "suspend":
+            was = suspension.of(kept.suspensions(repo, fleet_id), new.what)
             kept.change(repo, fleet_id, lambda before: suspension.added(before, new))
-            return _unknown(repo, fleet_id, order)
+            said = suspension.again(was, new)
+            return [said] if said else [], _unknown(repo, fleet_id, order)
         _resume(repo, fleet_id, order.what)
-        return ""
+        return [], ""
     except RecordError as problem:
         raise DiagnosticError(error("not-kept", "it could not be written down in Git", str(problem))) from problem
 

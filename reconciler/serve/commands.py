@@ -38,17 +38,26 @@ class Commands:
         self._course, self._runner, self._patience = course, runner, patience
         self._inbox, self._journal, self._conditions = inbox, journal, conditions
 
-    def suspend(self, what: str, by: str, reason: str) -> None:
-        """Leave something alone until it is resumed. Raises `Refusal`."""
+    def suspend(self, what: str, by: str, reason: str) -> str:
+        """Leave something alone until it is resumed; says so if it was suspended already. Raises `Refusal`."""
         new = Suspension(what=_named(what), by=by, time=now(), reason=reason)
         loaded = self._course.loaded
         known = {*loaded.desired.resources, *self._runner.shown.resources} if loaded else set()
         if loaded and (why := suspension.unknown(new.what, known)):
             raise Refusal(why)
-        self._edit(lambda before: suspension.added(before, new))
-        self._journal.tell("Suspended", suspension.words(new), "warning")
+        was: Suspension | None = None
+
+        def with_it(before: kept.Suspensions) -> kept.Suspensions:
+            nonlocal was
+            was = suspension.of(before, new.what)
+            return suspension.added(before, new)
+
+        self._edit(with_it)
+        if was is None or new.reason:
+            self._journal.tell("Suspended", suspension.words(new), "warning")
         self._runner.interrupt()
         self._inbox.whole(f"{new.what} is suspended")
+        return suspension.again(was, new)
 
     def resume(self, what: str, by: str) -> None:
         """Take up what was suspended, or given up. Raises `Refusal`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from reconciler.installed import driver_type
 from reconciler.reconcile import Options
@@ -105,19 +105,36 @@ class Controller:
         """Work until it is told to stop. One that ends when it is idle gives the exit code of its last whole round."""
         self.journal.tell("Started", f"following {self._settings.branch} of {self._course.place}")
         self._lookout.start()
+        outlived = 0
         while not self._ending.is_set():
-            self.pulse.beat()
-            due = self._loop.due()
-            told = self._inbox.take(min(due, time.monotonic() + (LINGER if self._settings.until_idle else BEAT)))
-            if self._ending.is_set():
-                break
-            if told.nothing and time.monotonic() < due:
-                if self._settings.until_idle and self._idle:
+            try:
+                if self._turned():
                     break
-            else:
-                self._loop.act(told)
-                self._told_conditions()
+            except Exception as bug:
+                self._outlive(bug)
+                outlived += 1
+                if self.until_idle and outlived >= _TRIES:
+                    break
         return self._end()
+
+    def _turned(self) -> bool:
+        """Wait for what there is to do, and do it; whether that was the last."""
+        self.pulse.beat()
+        due = self._loop.due()
+        told = self._inbox.take(min(due, time.monotonic() + (LINGER if self.until_idle else BEAT)))
+        if self._ending.is_set():
+            return True
+        if told.nothing and time.monotonic() < due:
+            return self.until_idle and self._idle
+        self._loop.act(told)
+        self._told_conditions()
+        return False
+
+    def _outlive(self, bug: Exception) -> None:
+        """Go on after a mistake of ours outside of a round, with a pause, since it may come up at once again."""
+        with suppress(Exception):  # that it cannot be told is no reason to end either
+            self._loop.failed(bug)
+        self._ending.wait(LINGER)
 
     def stop(self) -> None:
         """End: running steps finish, and no other starts. For any thread, but not for a signal's handler."""
@@ -202,9 +219,9 @@ class Controller:
         self._lookout.hint()
         return self._audience.follow(commit, by, tell, gone)
 
-    def suspend(self, what: str, by: str, reason: str) -> None:
-        """Leave something alone until it is resumed. Raises `Refusal`."""
-        self._commands.suspend(what, by, reason)
+    def suspend(self, what: str, by: str, reason: str) -> str:
+        """Leave something alone until it is resumed; says so if it was suspended already. Raises `Refusal`."""
+        return self._commands.suspend(what, by, reason)
 
     def resume(self, what: str, by: str) -> None:
         """Take up what was suspended, or given up. Raises `Refusal`."""

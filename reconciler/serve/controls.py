@@ -73,8 +73,10 @@ class Controls(Protocol):
         follows holds up nothing. Raises `Ending`.
         """
 
-    def suspend(self, what: str, by: str, reason: str) -> None:
-        """Leave `fleet`, `Host/NAME` or a resource alone until it is resumed. Raises `Refusal`."""
+    def suspend(self, what: str, by: str, reason: str) -> str:
+        """Leave `fleet`, `Host/NAME` or a resource alone until it is resumed; what is to be said of that, if anything.
+        Raises `Refusal`.
+        """
 
     def resume(self, what: str, by: str) -> None:
         """Take up what was suspended, or given up after too many reverts. Raises `Refusal`."""

@@ -51,10 +51,11 @@ class Remembering:
             self.following(tell)
         return self._code
 
-    def suspend(self, what: str, by: str, reason: str) -> None:
+    def suspend(self, what: str, by: str, reason: str) -> str:
         if what == "nothing":
             raise Refusal("there is no Host/nothing")
         self.asked.append(("suspend", what, by, reason))
+        return "" if reason else f"Already so: {what} is suspended."
 
     def resume(self, what: str, by: str) -> None:
         self.asked.append(("resume", what, by))

@@ -210,6 +210,7 @@ def test_what_is_suspended_is_left_alone_over_restarts_until_it_is_resumed(desk:
     assert (mistyped.code, f"Did you mean `{WEB}`?" in mistyped.err) == (1, True)
     assert [desk.run("suspend", "host/sim-01").code, desk.run("resume", "host/sim-01").code] == [0, 0]
     assert desk.run("suspend", "instance/web-1", "--reason", "looking into it").code == 0
+    assert ": looking into it. That stays so" in desk.run("suspend", "instance/web-1").err
     desk.by_hand("crash", "web-1")
     left = serving.until(lambda now: resource(now, WEB))
     assert "looking into it" in told_of(left, WEB).message
@@ -226,7 +227,8 @@ def test_what_is_suspended_is_left_alone_over_restarts_until_it_is_resumed(desk:
 
 
 def test_a_fleet_can_be_suspended_where_no_controller_runs(desk: Desk) -> None:
-    assert desk.run("suspend", "fleet").code == 0
+    assert desk.run("suspend", "fleet", "--reason", "racks").code == 0
+    assert ": racks. That stays so" in desk.run("suspend", "fleet").err
     ran = desk.run("serve", "--until-idle")
     assert (ran.code, guests_made(desk)) == (4, False), ran.err
     assert desk.run("resume", "host/sim-01").code == 1

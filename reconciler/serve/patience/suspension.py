@@ -52,7 +52,12 @@ def _meant(what: str, names: Collection[str]) -> str:
 
 def fleet_wide(suspensions: Iterable[Suspension]) -> Suspension | None:
     """The suspension of the whole fleet, if there is one."""
-    return next((each for each in suspensions if each.what == FLEET), None)
+    return of(suspensions, FLEET)
+
+
+def of(suspensions: Iterable[Suspension], what: str) -> Suspension | None:
+    """The suspension of just that, if there is one."""
+    return next((each for each in suspensions if each.what == what), None)
 
 
 def why_not(suspensions: Iterable[Suspension], step: Step) -> str:
@@ -69,8 +74,18 @@ def words(suspension: Suspension) -> str:
 
 
 def added(suspensions: Iterable[Suspension], new: Suspension) -> tuple[Suspension, ...]:
-    """With one more; of the same thing only the newest counts."""
-    return tuple(sorted((*removed(suspensions, new.what), new), key=lambda each: each.what))
+    """With one more. What is suspended already stays so by whom, since when and why it is, unless a reason is given."""
+    known = tuple(suspensions)
+    counts = new if new.reason else of(known, new.what) or new
+    return tuple(sorted((*removed(known, new.what), counts), key=lambda each: each.what))
+
+
+def again(before: Suspension | None, new: Suspension) -> str:
+    """What is said to who suspends what is suspended already; empty when it is not."""
+    if before is None:
+        return ""
+    stays = "The new reason takes the place of that." if new.reason else "That stays so; --reason gives another reason."
+    return f"Already so: {words(before)}. {stays}"
 
 
 def removed(suspensions: Iterable[Suspension], what: str) -> tuple[Suspension, ...]:

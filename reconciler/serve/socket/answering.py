@@ -79,7 +79,7 @@ class Answering:
             if (seen := self._controls.observation()) is not None:
                 send(Text(text=seen.decode()))
         else:
-            return self._command(question, peer)
+            return self._command(question, peer, send)
         return End(code=0)
 
     def _follow(self, question: Follow, peer: Peer, send: Callable[[Answer], None], gone: threading.Event) -> End:
@@ -104,13 +104,14 @@ class Answering:
                 except queue.Empty:
                     continue
 
-    def _command(self, question: Command, peer: Peer) -> End:
+    def _command(self, question: Command, peer: Peer, send: Callable[[Answer], None]) -> End:
         if not peer.may_command:
             allowed = " and ".join(sorted({user_name(os.geteuid()), user_name(0)}))
             return End(code=Exit.REFUSED, message=f"only {allowed} may do that, and you are {peer.name}")
         by = peer.known_as(question.by)
         if question.verb == "suspend":
-            self._controls.suspend(question.what, by, question.reason)
+            if said := self._controls.suspend(question.what, by, question.reason):
+                send(Text(text=said))
         elif question.verb == "resume":
             self._controls.resume(question.what, by)
         elif question.verb == "accept":

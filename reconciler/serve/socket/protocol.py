@@ -42,7 +42,7 @@ class AskObservation(msgspec.Struct, frozen=True, kw_only=True, tag="observation
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag="command"):
-    """Suspend, resume or accept."""
+    """Suspend, resume or accept. Answered with `Text` where there is something to say."""
 
     verb: str
     what: str

@@ -93,6 +93,10 @@ def test_each_question_is_answered(tmp_path: Path) -> None:
             (Check(push=Push(updates=())), [Text(text="0 references\n"), End(code=0)]),
             (Check(push=Push(updates=(), by="nobody")), [End(code=1, message="nobody may push")]),
             (Command(verb="suspend", what="fleet", by="", reason="works"), [End(code=0)]),
+            (
+                Command(verb="suspend", what="fleet", by=""),
+                [Text(text="Already so: fleet is suspended."), End(code=0)],
+            ),
             (Command(verb="suspend", what="nothing", by=""), [End(code=1, message="there is no Host/nothing")]),
             (Command(verb="resume", what="fleet", by=""), [End(code=0)]),
             (Command(verb="accept", what=COMMIT, by=""), [End(code=0)]),
@@ -102,6 +106,7 @@ def test_each_question_is_answered(tmp_path: Path) -> None:
     assert controls.asked == [
         ("follow", COMMIT, ME),
         ("suspend", "fleet", ME, "works"),
+        ("suspend", "fleet", ME, ""),
         ("resume", "fleet", ME),
         ("accept", COMMIT, ME),
     ]

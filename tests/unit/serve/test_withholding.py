@@ -75,7 +75,18 @@ def test_what_nothing_is_done_to_cannot_be_suspended(what: str) -> None:
         suspension.named(what)
 
 
-def test_of_two_suspensions_of_one_thing_the_newer_counts() -> None:
-    old, new = (Suspension(what="fleet", by=by, time="now") for by in ("ann", "bob"))
-    assert suspension.added((old,), new) == (new,)
-    assert suspension.removed((new,), "fleet") == ()
+def test_who_suspends_again_without_a_reason_leaves_it_as_the_first_one_said() -> None:
+    first = Suspension(what="fleet", by="ann", time="noon", reason="racks")
+    other = Suspension(what="Host/a", by="ann", time="noon", reason="disks")
+    new = Suspension(what="fleet", by="bob", time="night")
+    assert suspension.added((first, other), new) == (other, first)
+    told = suspension.again(first, new)
+    assert told.startswith("Already so: fleet is suspended by ann since noon: racks. That stays so;")
+    assert suspension.removed((first,), "fleet") == ()
+
+
+def test_who_suspends_again_with_a_reason_is_named_with_theirs() -> None:
+    first, new = (Suspension(what="fleet", by=by, time="now", reason=by) for by in ("ann", "bob"))
+    assert suspension.added((first,), new) == (new,)
+    assert "takes the place of that" in suspension.again(first, new)
+    assert suspension.again(None, new) == ""

@@ -81,7 +81,11 @@ class Loop:
         except (DiagnosticError, RecordError) as problem:
             self._later("RoundFailed", str(problem), "error")
         except Exception as bug:
-            self._later("RoundFailed", f"unexpected {type(bug).__name__}: {bug} ({_place(bug)})", "error")
+            self.failed(bug)
+
+    def failed(self, bug: Exception) -> None:
+        """Tell of a mistake of ours, and look at everything later."""
+        self._later("RoundFailed", f"unexpected {type(bug).__name__}: {bug} ({_place(bug)})", "error")
 
     def _later(self, reason: str, why: str, severity: Severity, longest: float | None = None) -> None:
         self.failures += 1
@@ -107,7 +111,7 @@ class Loop:
             hosts = {key.removeprefix(HOST) for key in due if key.startswith(HOST)} | told.hosts.keys() - told.lost
             self._look_and_run(whole, hosts, told)
         elif whole:
-            self._put_off(now)
+            self._rest()
         self._answer()
 
     def _look_who_is_ready(self) -> None:
@@ -136,8 +140,7 @@ class Loop:
             self._runner.take_up()
             hosts = self._worth_asking(whole)
         if not self._leads(hosts):
-            self._put_off(time.monotonic())
-            return
+            return self._rest()
         looks = self._looking.look(hosts) if hosts else {}
         recovered = any(look.recovered for look in looks.values())
         if recovered:
@@ -154,6 +157,12 @@ class Loop:
             names = listed(sorted(map(str, moved)))
             self._journal.tell("Moved", f"{names} moved on {', '.join(sorted(looks))}", "debug")
             self._runner.run(moved, told.heard)
+        return None
+
+    def _rest(self) -> None:
+        """There is nothing to be done for now, also about what failed: else it would be due without a pause."""
+        self._patience.keep((), self._looking.hosts)
+        self._put_off(time.monotonic())
 
     def _worth_asking(self, why: str) -> list[str]:
         """All hosts, without those that failed a moment ago where nobody waits for them."""

@@ -27,7 +27,7 @@ MOST_OBJECT_BYTES = 16 << 20
 def resolve(repo: Repo, rev: str) -> str:
     """The commit that `HEAD`, a branch (also of a remote), a tag, or a full or short commit id means: 40 hex digits.
 
-    Raises `SourceError` for anything else, and for names that mean several of them.
+    Raises `SourceError` for anything else, for names that mean several of them, and where ids are longer ones.
     """
     if not _NAME.fullmatch(rev):
         raise _unknown(rev, "Write a branch, a tag, `HEAD` or a commit id; `git rev-parse` turns all else into an id.")
@@ -42,6 +42,7 @@ def resolve(repo: Repo, rev: str) -> str:
         raise _unknown(rev, f"It is the name of several; write {' or '.join(found)}.")
     value = next(iter(found.values()), None) or _completed(repo, rev)
     if value is None:
+        _refuse_long_ids(repo)
         raise _unknown(rev, "No branch or tag has that name, and no commit that id. Was it fetched?")
     return _commit(repo, rev, value)
 
@@ -55,9 +56,23 @@ def head(repo: Repo) -> str | None:
 def _head(repo: Repo) -> str:
     value = _reference(repo, "HEAD")
     if value is None:
+        _refuse_long_ids(repo)
         detail = "HEAD names a branch without a commit. Commit first: git add -A && git commit."
         raise SourceError(error("no-commit", "repository has no commit yet", detail))
     return value
+
+
+def _refuse_long_ids(repo: Repo) -> None:
+    """Where ids are SHA-256 no reference can be read, and there would seem to be no commit."""
+    from git import GitCommandError
+
+    with suppress(GitCommandError):
+        if (ids := str(repo.git.rev_parse("--show-object-format"))) != "sha1":
+            detail = (
+                f"It was made with --object-format={printable(ids)}; only ids of SHA-1 are known here. Take the branch"
+                " over into a repository that has those: git init, and then `git fast-export` into `git fast-import`."
+            )
+            raise SourceError(error("object-format", "commits of this repository cannot be named", detail))
 
 
 def _reference(repo: Repo, name: str) -> str | None:
@@ -127,6 +142,8 @@ def damaged(repo: Repo, value: str) -> SourceError:
     cause = "It is damaged; `git fsck` tells more. Clone again, or fetch what is missing."
     if (Path(repo.common_dir) / "shallow").exists():
         cause = "This clone is shallow. Fetch the rest: git fetch --unshallow."
+    elif any((Path(repo.common_dir) / "objects" / "pack").glob("*.promisor")):
+        cause = "This clone is partial, and nothing is fetched here. Fetch the rest: git fetch --refetch --no-filter."
     return SourceError(error("missing-object", "object is missing from the repository", f"Object {value}: {cause}"))
 
 

@@ -20,12 +20,12 @@ _ENVIRONMENT = {
 
 
 class Repository:
-    """A repository in a folder of its own."""
+    """A repository in a folder of its own, made with `options`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *options: str) -> None:
         self.path = path
         path.mkdir(parents=True, exist_ok=True)
-        self.git("init", "-q", "-b", "main")
+        self.git("init", "-q", "-b", "main", *options)
 
     def git(self, *arguments: str, data: bytes | None = None) -> str:
         """Run Git in the repository and return what it prints."""

@@ -89,6 +89,13 @@ def test_a_tree_that_has_one_name_twice_is_refused(repository: Repository) -> No
     assert refused(repository)[0] == "missing-object"
 
 
+def test_a_repository_of_longer_ids_says_so_and_not_that_it_has_no_commit(tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "long", "--object-format=sha256")
+    commit = repository.commit({"a.yaml": "a"})
+    for rev in ("HEAD", "main", commit):
+        assert refused(repository, rev=rev)[0] == "object-format"
+
+
 def test_a_shallow_clone_reads_its_tip_and_says_how_to_fetch_the_rest(repository: Repository, tmp_path: Path) -> None:
     first = repository.commit({"a.yaml": "a"})
     repository.commit({"a.yaml": "b"})
@@ -107,6 +114,7 @@ def test_a_clone_without_its_objects_is_never_filled_from_the_remote(repository:
     with pytest.raises(SourceError) as caught:
         open_source(clone, rev="HEAD")
     assert caught.value.diagnostics[0].code == "missing-object"
+    assert "git fetch --refetch --no-filter" in caught.value.diagnostics[0].detail
 
 
 # Hostile content

@@ -32,6 +32,7 @@ from reconciler.serve.links import Links
 from reconciler.serve.patience.about import plan_about
 from reconciler.serve.patience.withholding import Why, unhurried, withhold
 from reconciler.serve.readying import Readying
+from reconciler.serve.telling.conditions import Conditions
 from reconciler.serve.telling.journal import Journal
 from reconciler.serve.telling.steps import Both, Steps, finished
 from reconciler.vicinity import Surroundings
@@ -57,12 +58,13 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """What is told of a run: its steps and outcomes, with those of guests that did not become ready in time. `problem`
-    says why that could not be written down.
+    says why that could not be written down; `told` whether there was anything to write.
     """
 
     run: Plan
     outcomes: list[Outcome]
     problem: Diagnostic | None
+    told: bool
 
 
 class Rounds:
@@ -75,11 +77,12 @@ class Rounds:
         links: Links,
         options: Options,
         journal: Journal,
+        conditions: Conditions,
         leading: Callable[[str], None],
         standing: Callable[[], None],
         readying: Readying,
     ) -> None:
-        self._links, self._options, self._journal = links, options, journal
+        self._links, self._options, self._journal, self._conditions = links, options, journal, conditions
         self._leading, self._standing, self._readying = leading, standing, readying
         self._surroundings = Surroundings()
 
@@ -132,6 +135,7 @@ class Rounds:
         outcomes = self._applied(run, screen, stop, heard, close)
         (account,) = accounts
         _tell(account, round_.plan, screen)
+        self._tell_recorded(account)
         if whole:
             self._surroundings.take_up(round_.loaded.desired, round_.snapshots)
         code = verdict.of_outcomes(account.run, account.outcomes, detailed=False, interrupted=stop.is_set())
@@ -149,7 +153,7 @@ class Rounds:
         """Carry out, and close while the hosts are locked, so that what is written down is in the order of the runs."""
         begun, plan = time.monotonic(), unhurried(round_.plan)
         with Progress(plan, screen) as progress:
-            listener = Both(progress, Steps(self._journal, plan.source.commit, heard))
+            listener = Both(progress, Steps(self._journal, plan, heard))
             if plan.steps:
                 outcomes = apply_round(
                     round_, plan, listener, stop, leading=self._leading, opening=self._standing, closing=close
@@ -173,9 +177,20 @@ class Rounds:
         untold = self._readying.becoming.untold() if late else set()
         new = [*outcomes, *(each for each in late if each.step in untold)]
         problem = None
-        if new or run.extent == "whole":
+        told = bool(new) or run.extent == "whole"
+        if told:
             problem = written(msgspec.structs.replace(round_, plan=run), new, by(), self._others(run, new))
-        return Account(run=run, outcomes=all_, problem=problem)
+        return Account(run=run, outcomes=all_, problem=problem, told=told)
+
+    def _tell_recorded(self, account: Account) -> None:
+        """Tell whoever looks later whether Git knows of the run."""
+        if account.problem:
+            commit = account.run.source.commit
+            self._conditions.put("Recorded", "False", "NotRecorded", account.problem.detail)
+            text = f"{commit[:12]}: {account.problem.summary}: {account.problem.detail}"
+            self._journal.tell("NotRecorded", text, "error", commit=commit)
+        elif account.told:
+            self._conditions.put("Recorded", "True", "Recorded")
 
     def _others(self, run: Plan, told: list[Outcome]) -> int:
         """How many guests are not ready of which nothing is told."""

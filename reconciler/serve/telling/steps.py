@@ -9,11 +9,10 @@ from reconciler.address import Address
 from reconciler.listener import Listener
 from reconciler.plan import Outcome, Plan, Step
 from reconciler.report.outcome import PAST, step_words, summary_words
+from reconciler.serve.telling.changed import words_of
 from reconciler.serve.telling.journal import Journal, Severity
 from reconciler.serve.telling.status import ResourceStatus
 
-MOST_PATHS = 5
-"""Fields of a step that are named; more are counted."""
 MOST_TOLD = 20
 """Resources that are told of one by one; more are counted."""
 
@@ -46,12 +45,13 @@ class Both:
 
 
 class Steps:
-    """Tells the journal of steps. `heard` is when a host told of what they are about, if one did: how long it took
-    from then to the first of them is told as well.
+    """Tells the journal of the steps of a plan. `heard` is when a host told of what they are about, if one did: how long
+    it took from then to the first of them is told as well.
     """
 
-    def __init__(self, journal: Journal, commit: str, heard: float | None = None) -> None:
-        self._journal, self._commit, self._heard = journal, commit, heard
+    def __init__(self, journal: Journal, plan: Plan, heard: float | None = None) -> None:
+        self._journal, self._commit, self._heard = journal, plan.source.commit, heard
+        self._changes = {change.key: change for change in plan.changes}
         self._begun: dict[str, float] = {}
 
     def started(self, step: Step) -> None:
@@ -73,7 +73,8 @@ class Steps:
         begun = self._begun.pop(step.id, None)
         seconds = None if begun is None else time.monotonic() - begun
         if outcome.status == "succeeded":
-            self._tell("StepSucceeded", f"{PAST[step.verb]} {step_words(step)}{_fields(step)}", step, "info", seconds)
+            changed = words_of(step, self._changes.get(step.key))
+            self._tell("StepSucceeded", f"{PAST[step.verb]} {step_words(step)}{changed}", step, "info", seconds)
         elif outcome.unready:
             self._tell("NotReady", f"{step_words(step)} is not ready: {outcome.error}", step, "error", seconds)
         elif outcome.status == "failed":
@@ -103,14 +104,6 @@ def finished(journal: Journal, plan: Plan, outcomes: Sequence[Outcome], seconds:
     commit = plan.source.commit
     severity: Severity = "warning" if bad else "info" if outcomes else "debug"
     journal.tell("RunFinished", f"{commit[:12]}: {words}", severity, commit=commit, seconds=seconds)
-
-
-def _fields(step: Step) -> str:
-    """Which fields an update was about."""
-    if step.verb != "update":
-        return ""
-    more = len(step.paths) - MOST_PATHS
-    return ": " + ", ".join(step.paths[:MOST_PATHS]) + (f" and {more} more" if more > 0 else "")
 
 
 def stays_so(

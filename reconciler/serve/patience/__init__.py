@@ -14,9 +14,10 @@ from reconciler.desired import Desired
 from reconciler.plan import Outcome, Plan, Step
 from reconciler.serve.patience import suspension
 from reconciler.serve.patience.backoff import Backoff
-from reconciler.serve.patience.contention import MOST, WINDOW, Contention
+from reconciler.serve.patience.contention import WINDOW, Contention
 from reconciler.serve.telling.journal import Journal
 from reconciler.serve.telling.status import Suspension
+from reconciler.suggest import listed
 
 ROUND = "round"
 """What is tried again when a round failed as a whole."""
@@ -53,7 +54,7 @@ class Patience:
         if why := suspension.why_not(self.suspensions, step):
             return why
         if self._given_up(address):
-            return f"it was put back more than {MOST} times in {WINDOW / 60:.0f} minutes: reconciler resume {address}"
+            return f"it was put back too often within {WINDOW / 60:.0f} minutes: reconciler resume {address}"
         due = self.backoff.waiting(now).get(str(address))
         return "" if due is None else f"it failed, and is tried again in {due - now:.0f} s"
 
@@ -74,19 +75,23 @@ class Patience:
         """
         steps = {step.id: step for step in run.steps}
         worked: dict[Address, bool] = {}
+        done: dict[Address, set[str]] = {}
         for outcome in outcomes:
-            address = steps[outcome.step].key.address
+            step = steps[outcome.step]
+            address = step.key.address
             if outcome.race and address not in self._raced:
                 self._raced.add(address)  # it only has to be looked at again; the second time in a row it has to wait
             elif outcome.status == "failed":
                 worked[address] = False
             elif outcome.status == "succeeded":
                 worked.setdefault(address, True)
+                done.setdefault(address, set()).update(_things(step))
         for address, good in worked.items():
-            self._learn_of(address, good, settled, now)
+            self._learn_of(address, done[address] if good else (), settled, now)
 
-    def _learn_of(self, address: Address, good: bool, settled: bool, now: float) -> None:
-        if not good:
+    def _learn_of(self, address: Address, done: Collection[str], settled: bool, now: float) -> None:
+        """What was done of an object that worked; nothing where it failed."""
+        if not done:
             due = self.backoff.failed(str(address), now)
             self._journal.tell("Retry", f"{address} is tried again in {due - now:.0f} s", "debug", address=str(address))
             return
@@ -94,11 +99,12 @@ class Patience:
         before = self.backoff.known(str(address))
         self.backoff.worked(str(address))
         with self._turn:
-            fought = settled and not before and self.contention.reverted(address, self._manifest(address), now)
+            manifest = self._manifest(address)
+            fought = settled and not before and self.contention.reverted(address, done, manifest, now)
         if fought:
             text = (
-                f"{address} was put back more than {MOST} times in {WINDOW / 60:.0f} minutes: it is left alone until "
-                f"its manifest changes, or: reconciler resume {address}"
+                f"{address} was put back too often within {WINDOW / 60:.0f} minutes ({listed(sorted(done))} last): "
+                f"it is left alone until its manifest changes, or: reconciler resume {address}"
             )
             self._journal.tell("Contended", text, "error", address=str(address))
 
@@ -130,3 +136,8 @@ class Patience:
             data = msgspec.json.encode(resource.spec, order="deterministic") if resource else b""
             self._manifests[address] = hashlib.sha256(data).hexdigest()
         return self._manifests[address]
+
+
+def _things(step: Step) -> Collection[str]:
+    """What a step puts back: fields, or the whole object; another part of an object is another thing."""
+    return [f"{step.key.part}#{name}" if step.key.part else name for name in step.paths or (step.verb,)]

@@ -45,8 +45,8 @@ class Both:
 
 
 class Steps:
-    """Tells the journal of the steps of a plan. `heard` is when a host told of what they are about, if one did: how long
-    it took from then to the first of them is told as well.
+    """Tells the journal of the steps of a plan. `heard` is when a host told of what they are about, if one did: how
+    long it took from then to the first of them is told as well.
     """
 
     def __init__(self, journal: Journal, plan: Plan, heard: float | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,6 +76,13 @@ def test_putting_something_back_again_and_again_is_one(patience: Patience) -> No
     assert f"reconciler resume {WEB.key.address}" in patience.why_not(WEB, 0.0)
     assert patience.resume(WEB.key.address)
     assert patience.why_not(WEB, 0.0) == ""
+
+
+def test_edits_of_different_fields_are_put_back_and_no_fight(patience: Patience) -> None:
+    for n in range(MOST + 1):
+        edited = msgspec.structs.replace(WEB, paths=(f"field {n}",))
+        patience.learn(plan(edited), [DONE], True, float(n))
+    assert patience.contended == []
 
 
 def test_what_works_at_last_after_failures_was_not_undone_by_anybody(patience: Patience) -> None:

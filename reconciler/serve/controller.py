@@ -65,7 +65,15 @@ class Controller:
         self._runner = Runner(
             self._course,
             self._looking,
-            Rounds(self._links, options, self.journal, self._leadership.check, self._course.check_standing, readying),
+            Rounds(
+                self._links,
+                options,
+                self.journal,
+                self._conditions,
+                self._leadership.check,
+                self._course.check_standing,
+                readying,
+            ),
             self._unready,
             self._patience,
             self._audience,

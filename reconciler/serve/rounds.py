@@ -186,8 +186,9 @@ class Rounds:
         """Tell whoever looks later whether Git knows of the run."""
         if account.problem:
             commit = account.run.source.commit
-            self._conditions.put("Recorded", "False", "NotRecorded", account.problem.detail)
-            text = f"{commit[:12]}: {account.problem.summary}: {account.problem.detail}"
+            detail = account.problem.detail
+            self._conditions.put("Recorded", "False", "NotRecorded", detail.partition("\n")[0])
+            text = f"{commit[:12]}: {account.problem.summary}: {' '.join(detail.split())}"
             self._journal.tell("NotRecorded", text, "error", commit=commit)
         elif account.told:
             self._conditions.put("Recorded", "True", "Recorded")

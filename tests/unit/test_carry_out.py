@@ -6,12 +6,16 @@ import io
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from reconciler.cli.carry_out import carry_out
 from reconciler.cli.exits import Exit
 from reconciler.plan import Plan, Source
 from reconciler.reconcile import Options, Round, load
+from reconciler.record import RecordError, applied_name, now, run_of, write
+from reconciler.report.recording import said
 from reconciler.report.screen import Screen, Stream
+from reconciler.source import open_repository
 from tests.support.carried_out import Watched
 from tests.support.memory_driver import MemoryHost, plan, step
 from tests.support.repository import Repository
@@ -39,6 +43,20 @@ def test_that_a_run_cannot_be_recorded_is_told_after_what_was_done(tmp_path: Pat
     told = both.getvalue()
     assert "run is not recorded in Git" in told
     assert told.index("web") < told.index("run is not recorded in Git")
+
+
+def test_of_a_lock_that_a_killed_git_left_it_is_said_that_it_may_be_removed(tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "fleet")
+    whole = msgspec.structs.replace(plan(step("web")), source=Source(commit=repository.commit({"a": "1"})))
+    stale = repository.path / ".git" / f"{applied_name(whole.fleet_id)}.lock"
+    stale.parent.mkdir(parents=True)
+    stale.touch()
+    run = run_of(whole, [], time=now(), by="ann")
+    with pytest.raises(RecordError) as problem:
+        write(open_repository(repository.path), whole.source.commit, run, patience=0)
+    told = said(problem.value)
+    assert f"{stale}': File exists. If no Git runs there, one that was killed left that file: remove it." in told
+    assert "\n" not in told
 
 
 def _round(repository: Repository, host: MemoryHost, whole: Plan) -> Round:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from typing import Literal
+from typing import Literal, get_args
 
 from reconciler.serve.links import now
 from reconciler.serve.telling.status import Condition, State
 
-Type = Literal["Ready", "SourceReady", "CommitValid", "HostsReady", "Leading", "Suspended", "Contended"]
-ORDER: tuple[Type, ...] = ("Ready", "SourceReady", "CommitValid", "HostsReady", "Leading", "Suspended", "Contended")
+Type = Literal["Ready", "SourceReady", "CommitValid", "HostsReady", "Leading", "Recorded", "Suspended", "Contended"]
+ORDER: tuple[Type, ...] = get_args(Type)
 
 
 class Conditions:

@@ -17,7 +17,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     8601).
     """
 
-    type: Literal["Ready", "SourceReady", "CommitValid", "HostsReady", "Leading", "Suspended", "Contended"]
+    type: Literal["Ready", "SourceReady", "CommitValid", "HostsReady", "Leading", "Recorded", "Suspended", "Contended"]
     status: State
     reason: str
     message: str = ""

@@ -38,18 +38,26 @@ class Controller:
         self.commit = self.repository.commit({"a": "2"})
         self.order = Watched(folder, FLEET)
         self.text = ""
-        options, journal = Options(repo=folder, rev=self.commit), Journal()
-        self.course = Course(LocalBranch(folder, "main"), options, FLEET, journal, Conditions())
+        self.journal, self.conditions = Journal(), Conditions()
+        options = Options(repo=folder, rev=self.commit)
+        self.course = Course(LocalBranch(folder, "main"), options, FLEET, self.journal, self.conditions)
         self._host = MemoryHost("kvm-01", self.order)
         self._rounds = Rounds(
             Links(driver_type, lambda notice: None),
             options,
-            journal,
+            self.journal,
+            self.conditions,
             lambda host: None,
             self.course.check_standing,
             Readying(lambda: {"kvm-01": self._host}, lambda: None),
         )
         self._loaded = load(options)
+
+    @property
+    def recorded(self) -> tuple[str, str]:
+        """Whether Git knows of the last run, and the reason that is given."""
+        found = self.conditions.get("Recorded")
+        return (found.status, found.reason) if found else ("", "")
 
     def apply(self, commit: str) -> None:
         """Somebody applies a commit."""
@@ -102,6 +110,15 @@ def test_while_nobody_applies_what_is_held_the_commit_in_force_is_carried_out(co
 
 
 def test_that_a_round_cannot_be_recorded_is_told_after_what_was_done(controller: Controller) -> None:
-    (controller.repository.path / ".git" / "refs" / "notes").write_text("in the way")
+    in_the_way = controller.repository.path / ".git" / "refs" / "notes"
+    in_the_way.touch()
     assert controller.carry_out(step("web")).code is Exit.OK
     assert controller.text.index("created Instance/shop/web") < controller.text.index("run is not recorded in Git")
+    (entry,) = [each for each in controller.journal.entries() if each.reason == "NotRecorded"]
+    assert entry.commit == controller.commit
+    assert "consent that commits gave for this is not spent" in entry.message
+    assert (controller.recorded, controller.course.applied()) == (("False", "NotRecorded"), "")
+    assert "\n" not in entry.message
+    in_the_way.unlink()
+    controller.carry_out()
+    assert (controller.recorded, controller.course.applied()) == (("True", "Recorded"), controller.commit)

@@ -23,7 +23,6 @@ from reconciler.report.diagnostics import diagnostic_lines
 from reconciler.report.exits import Exit
 from reconciler.report.line import Line, Span, line
 from reconciler.report.outcome import outcomes_lines
-from reconciler.report.plan_text import plan_lines
 from reconciler.report.progress import Progress
 from reconciler.report.recording import written
 from reconciler.report.screen import Screen, Stream
@@ -123,8 +122,8 @@ class Rounds:
         """
         screen = Screen(stream := Stream(transcript, {"NO_COLOR": "1"}), stream)
         left = withhold(round_.plan, why_not)
-        screen.show(plan_lines(round_.plan))
-        screen.show(_left_lines(left.reasons))
+        screen.show(transcript.planned(round_.plan))
+        screen.show(transcript.fresh(_left_lines(left.reasons)))
         run = msgspec.structs.replace(round_, plan=left.plan)
         whole = round_.plan.extent == "whole"
         accounts: list[Account] = []
@@ -134,7 +133,7 @@ class Rounds:
 
         outcomes = self._applied(run, screen, stop, heard, close)
         (account,) = accounts
-        _tell(account, round_.plan, screen)
+        _tell(account, transcript.fresh(consenting_lines(round_.plan.changes)), screen)
         self._tell_recorded(account)
         if whole:
             self._surroundings.take_up(round_.loaded.desired, round_.snapshots)
@@ -207,10 +206,10 @@ class Rounds:
         return run, [*outcomes, *(outcome for _, outcome in late)]
 
 
-def _tell(account: Account, plan: Plan, screen: Screen) -> None:
+def _tell(account: Account, consenting: list[Line], screen: Screen) -> None:
     if account.run.steps:
         screen.show(outcomes_lines(account.run, account.outcomes))
-    screen.show(consenting_lines(plan.changes))
+    screen.show(consenting)
     if account.problem:
         screen.warn(diagnostic_lines(account.problem))
 

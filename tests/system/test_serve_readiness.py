@@ -41,6 +41,7 @@ def test_a_guest_that_did_not_become_ready_is_not_forgotten_until_it_is(desk: De
         assert code == 1
         assert f"waiting until {SHUT} is ready (tcp:81): no security group lets port 81 in" in text
         assert text.endswith("1 not ready.\n")
+        assert [text.count(each) for each in ("Fleet my-cloud", f"+ {SHUT}")] == [1, 1], text
         failed = serving.until(lambda now: condition(now, "Ready").reason == "Failed")
         found = resource(failed, SHUT)
         assert found is not None

@@ -2,39 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from reconciler.serve.audience.transcript import Transcript
 from reconciler.serve.controls import Ending, Tell
 
-MOST_KEPT = 1 << 18
-"""Characters of a round's text that are kept for whoever asks later; the first ones."""
+__all__ = ["Audience", "Transcript"]
+
 MOST_GONE = 100
 """Of those who left before a round was over, who are remembered until it is: the record says who pushed."""
 _LOOK = 0.5
 """Seconds between looks whether who follows is still there."""
-
-
-class Transcript(io.StringIO):
-    """What a round says, as a file that a screen can write to."""
-
-    def __init__(self, commit: str, tell: Callable[[str], None]) -> None:
-        super().__init__()
-        self.commit = commit
-        self.text = ""
-        self._tell = tell
-
-    def write(self, text: str) -> int:
-        """Keep it, and pass it on. Raises nothing."""
-        if len(self.text) < MOST_KEPT:
-            self.text += text
-        self._tell(text)
-        return len(text)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
 
 
 class _Follower:
@@ -42,6 +22,8 @@ class _Follower:
         self.commit, self.by = commit, by
         self.code = 0
         self.gone = False
+        self.newer = ""
+        self.heard: Transcript | None = None
         self.ending: Ending | None = None
         self.done = threading.Event()
         self._tell = tell
@@ -49,6 +31,16 @@ class _Follower:
     def tell(self, text: str) -> None:
         with suppress(Exception):  # a reader that left is no error
             self._tell(text)
+
+    def hear(self, transcript: Transcript) -> None:
+        """Hear what was said so far, but for what was heard already; all further is told."""
+        commit = transcript.commit
+        if commit not in (self.commit, self.newer):
+            self.newer = commit
+            self.tell(f"A newer commit took over: {commit[:12]} is planned, which has {self.commit[:12]}.\n")
+        if self.heard is None or self.heard.commit != commit:
+            self.tell(transcript.text)
+        self.heard = transcript
 
     def leave(self, text: str, code: int) -> None:
         self.tell(text)
@@ -64,6 +56,7 @@ class Audience:
         self._waiting: list[_Follower] = []
         self._listening: list[_Follower] = []
         self._current: Transcript | None = None
+        self._before: Transcript | None = None
         self._last: tuple[str, str, int] = ("", "", 0)
         self._expected = 0
         self._closed = False
@@ -77,7 +70,7 @@ class Audience:
             if self._closed:
                 raise Ending
             if self._current is not None and self._current.commit == commit:
-                me.tell(self._current.text)
+                me.hear(self._current)
                 self._listening.append(me)
             elif self._last[0] == commit:
                 me.leave(*self._last[1:])
@@ -130,15 +123,17 @@ class Audience:
             return {each.commit for each in self._waiting}
 
     def begin(self, commit: str, older: Callable[[str], bool]) -> Transcript:
-        """A round begins. Who waits for its commit, or for an `older` one, hears it."""
+        """A round begins. Who waits for its commit, or for an `older` one, hears it. When the one before was about the
+        same commit, and somebody hears both, it goes on with that.
+        """
         with self._turn:
-            self._current = Transcript(commit, self._say)
+            before = self._before if self._before and self._before.commit == commit else None
+            self._current = Transcript(commit, self._say, before)
             heard = [each for each in self._waiting if each.commit == commit or older(each.commit)]
             self._waiting = [each for each in self._waiting if each not in heard]
             self._listening += heard
             for each in heard:
-                if each.commit != commit:
-                    each.tell(f"A newer commit took over: {commit[:12]} is planned, which has {each.commit[:12]}.\n")
+                each.hear(self._current)
             return self._current
 
     def add(self, text: str) -> None:
@@ -155,14 +150,13 @@ class Audience:
             self._last = (self._current.commit, self._current.text, code)
             for each in self._listening:
                 each.leave("", code)
-            self._listening, self._current = [], None
+            self._listening, self._current, self._before = [], None, None
 
     def overtaken(self, text: str) -> None:
-        """The round was left for a newer commit: who hears it waits for that one."""
+        """The round was left for a newer commit, or for another one of the same: who hears it waits for that one."""
         with self._turn:
-            self._say(text)
-            self._waiting += self._listening
-            self._listening, self._current = [], None
+            self.add(text)
+            self._wait_again()
 
     def dismiss(self, commit: str, text: str, code: int) -> None:
         """Nothing becomes of a commit: tell all who wait for it."""
@@ -175,13 +169,18 @@ class Audience:
     def trouble(self, text: str, code: int | None = None) -> None:
         """A round came to no end. Whoever waits or hears it is told, and with a `code` waits no longer."""
         with self._turn:
-            self._waiting += self._listening
-            self._listening, self._current = [], None
+            self._wait_again()
             for each in self._waiting:
                 each.tell(text)
                 if code is not None:
                     each.leave("", code)
             self._waiting = [each for each in self._waiting if not each.done.is_set()]
+
+    def _wait_again(self) -> None:
+        if self._current is not None:
+            self._before = self._current if self._listening else None
+        self._waiting += self._listening
+        self._listening, self._current = [], None
 
     def close(self, text: str = "") -> None:
         """No more comes. Whoever follows has to ask the next controller; with a `text`, which they are told, they need

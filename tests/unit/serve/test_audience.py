@@ -7,8 +7,13 @@ from collections.abc import Callable
 
 import pytest
 
+from reconciler.address import Address, ObjectKey
+from reconciler.impact import Impact
+from reconciler.plan import Change
+from reconciler.report.line import line, plain
 from reconciler.serve.audience import Audience
 from reconciler.serve.controls import Ending
+from tests.support.plans import make_plan
 
 OLD, NEW = "1" * 40, "2" * 40
 
@@ -159,3 +164,45 @@ def test_whoever_has_a_push_checked_is_about_to_follow() -> None:
     audience.close()
     with pytest.raises(Ending), audience.expecting():
         pytest.fail("one that ends checks nothing any more")
+
+
+def test_a_round_that_goes_on_with_the_same_commit_tells_nobody_the_same_twice() -> None:
+    audience, waits = Audience(), change("waits")
+    early = Follower(audience, NEW)
+    older = Follower(audience, OLD)
+    eventually(lambda: audience.awaited() == {OLD, NEW})
+    begun = audience.begin(NEW, lambda commit: True)
+    begun.write(plain(begun.planned(make_plan(change("made"), waits))) + plain(begun.fresh(HINT)))
+    audience.overtaken("")
+    audience.trouble("a lock is held\n")
+    audience.trouble("a lock is held\n")
+    again = audience.begin(NEW, lambda commit: True)
+    late = Follower(audience, NEW)
+    eventually(lambda: bool(late.heard))
+    again.write(plain(again.planned(make_plan(waits, change("moved")))) + plain(again.fresh(HINT)))
+    audience.end(0)
+    for follower, newer in ((early, 0), (older, 1), (late, 0)):
+        text, code = follower.end()
+        assert [text.count(each) for each in ("shop/made", "shop/waits", "shop/moved", "consent!")] == [1, 1, 1, 1]
+        assert (text.count("Plan: 2 to update"), text.count("A newer commit took over"), code) == (2, newer, 0)
+
+
+def test_a_round_after_the_end_of_the_one_before_tells_all_again() -> None:
+    audience = Audience()
+    for _ in range(2):
+        follower = Follower(audience, NEW) if audience.empty else None
+        begun = audience.begin(NEW, never)
+        begun.write(plain(begun.planned(make_plan(change("made")))))
+        audience.end(0)
+        assert follower is not None
+        assert "shop/made" in follower.end()[0]
+        audience.begin(OLD, never)
+        audience.end(0)
+
+
+HINT = [line("Whoever may:"), line("  consent!")]
+
+
+def change(name: str) -> Change:
+    key = ObjectKey("kvm-01", Address("Instance", "shop", name))
+    return Change(key=key, action="update", impact=Impact.LIVE)

@@ -28,7 +28,7 @@ from reconciler.planning.membership import with_unseen
 from reconciler.planning.notes import notes
 from reconciler.planning.scope import Scope
 from reconciler.planning.steps import steps
-from reconciler.planning.strangers import strangers
+from reconciler.planning.strangers import staying, strangers
 from reconciler.realise import members, realise, with_members, world
 from reconciler.snapshots import Snapshots, identity
 
@@ -113,10 +113,11 @@ class _Decision:
         self._seen, self._impacts, self._scope, self._around = seen, impacts, scope, around
         others = [each for each in realise(world, scope.held) if each.key.address.kind not in GROUPS]
         wanted = [each.fields for each in others if each.key.address.kind == "Instance"]
-        provisional = members(wanted), strangers(wanted, world, seen)
+        provisional = members(wanted), strangers(wanted, world, staying(seen, {}))
         self._decide([*others, *realise(with_members(world, *provisional), scope.held, GROUPS)])
         standing = list(will_stand(others, seen, self.cases, "Instance"))
-        final = with_unseen(members(standing), world, seen), strangers(standing, world, seen)
+        networks = staying(seen, self.cases)
+        final = with_unseen(members(standing), world, seen), strangers(standing, world, networks)
         if final != provisional:
             self._decide([*others, *realise(with_members(world, *final), scope.held, GROUPS)])
 

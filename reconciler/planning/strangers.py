@@ -10,11 +10,13 @@ from __future__ import annotations
 import functools
 import ipaddress
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import pairwise
 
-from reconciler.address import Address
+from reconciler.address import Address, ObjectKey
+from reconciler.diff import Case
+from reconciler.guard.verdict import granted
 from reconciler.kinds.base import World
 from reconciler.objects import Fields, Observed, Value
 from reconciler.snapshots import Snapshots
@@ -25,14 +27,16 @@ Strangers = Mapping[tuple[Address, str], frozenset[str]]
 _Range = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-def strangers(forms: Iterable[Fields], world: World, seen: Snapshots) -> Strangers:
-    """What `forms`, the instances as they will be, have of that; nothing as long as no two ranges overlap."""
-    ranges = _by_network(world, seen)
+def strangers(forms: Iterable[Fields], world: World, standing: Collection[Observed]) -> Strangers:
+    """What `forms`, the instances as they will be, have of that; nothing as long as no two ranges overlap. `standing`
+    are the networks that stay as they stand.
+    """
+    ranges = _by_network(world, standing)
     if not _overlapping(each for several in ranges.values() for each in several):
         return {}
     members = _members(forms)
     found: dict[tuple[Address, str], frozenset[str]] = {}
-    for host, here in _by_host(world, seen).items():
+    for host, here in _by_host(world, standing).items():
         taken = [each for network in here for each in ranges[network]]
         for group, pairs in members.items():
             home = {address for network, address in pairs if network in here}
@@ -42,19 +46,25 @@ def strangers(forms: Iterable[Fields], world: World, seen: Snapshots) -> Strange
     return found
 
 
-def _by_network(world: World, seen: Snapshots) -> Mapping[str, set[_Range]]:
+def _by_network(world: World, standing: Iterable[Observed]) -> Mapping[str, set[_Range]]:
     """The ranges of each network, by its address: as it is declared, and as it stands."""
     networks = [address for address in world.resources if address.kind == "Network"]
     found = {str(address): set(_ranges(world.spec(address).cidr, world.spec(address).cidr6)) for address in networks}
-    for each in _standing(seen):
+    for each in standing:
         ranges = found.setdefault(str(each.key.address), set())
         for form in (each.stored, each.running or {}):
             ranges.update(_ranges(form.get("cidr"), form.get("cidr6")))
     return found
 
 
-def _standing(seen: Snapshots) -> Iterator[Observed]:
-    return (each for key, each in seen.objects.items() if key.address.kind == "Network")
+def staying(seen: Snapshots, cases: Mapping[ObjectKey, Case]) -> list[Observed]:
+    """The networks that are there and go on being there: all but those that nobody is joined to, and that go."""
+    networks = ((key, each) for key, each in seen.objects.items() if key.address.kind == "Network")
+    return [each for key, each in networks if seen.users(key) or not _goes(cases.get(key))]
+
+
+def _goes(case: Case | None) -> bool:
+    return case is not None and case.change.action in ("delete", "replace") and granted(case)
 
 
 def _ranges(*texts: Value) -> Iterator[_Range]:
@@ -92,13 +102,13 @@ def _members(forms: Iterable[Fields]) -> Mapping[str, set[tuple[str, str]]]:
     return found
 
 
-def _by_host(world: World, seen: Snapshots) -> Mapping[str, set[str]]:
+def _by_host(world: World, standing: Iterable[Observed]) -> Mapping[str, set[str]]:
     """The networks of each host: those that are to be there, and those that are."""
     found: dict[str, set[str]] = defaultdict(set)
     for address, hosts in world.hosts.items():
         for host in hosts if address.kind == "Network" else ():
             found[host].add(str(address))
-    for each in _standing(seen):
+    for each in standing:
         found[each.key.host].add(str(each.key.address))
     return found
 

@@ -276,6 +276,19 @@ def test_an_address_in_a_range_that_a_network_may_not_leave_yet_is_no_member_whe
     assert found["late", "kvm-01"] == ("10.20.0.2",)
 
 
+@pytest.mark.parametrize("kept", [[fleet.network("idle", cidr="10.40.0.0/24", host="kvm-01")], []])
+def test_a_range_that_a_network_leaves_to_which_nobody_is_joined_is_nobody_elses(kept: list[fleet.Manifest]) -> None:
+    """Else it took a second run until all are members."""
+    world = World(hosts=("kvm-01", "kvm-02"))
+    idle = fleet.network("idle", cidr="10.20.0.0/24", host="kvm-01")
+    world = world.applied(world.plan(_on_two_hosts("10.30.0.0/24", idle)))
+    late = fleet.network("late", cidr="10.20.0.0/24", host="kvm-02")
+    guest = fleet.instance("c", networks={"late": {}}, securityGroups=["web"])
+    wanted = _on_two_hosts("10.30.0.0/24", late, guest, *kept)
+    world = world.applied(world.plan(wanted, allow=parse_allow(["replace=Network/shop/idle"])))
+    assert world.plan(wanted).empty
+
+
 def _with_a_left_member(*addresses: str) -> World:
     """A world in which a guest went and its group could not be told: the group has its addresses still."""
     world = World()

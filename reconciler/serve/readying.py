@@ -12,13 +12,14 @@ from reconciler import record
 from reconciler.address import Address
 from reconciler.desired import Desired
 from reconciler.driver import Driver, DriverError, ErrorClass
-from reconciler.plan import Outcome
+from reconciler.objects import Await
+from reconciler.plan import Outcome, Plan, Step
 from reconciler.readiness import LOOKS_AT_ONCE
 from reconciler.reconcile import Round
 from reconciler.record import RecordError
 from reconciler.serve.following.reading import beyond
 from reconciler.serve.patience.becoming import LOOK, Becoming, Guest, News
-from reconciler.serve.patience.started import Started, by_run, standing, to_be_ready
+from reconciler.serve.patience.started import AT_ONCE, Started, by_run, standing, to_be_ready
 
 BRIEFLY = 0.3
 """Seconds for which a run waits for the first look at its guests: one that is ready at once is told of as such."""
@@ -35,26 +36,48 @@ class Readying:
         self._busy = Counter[str]()
         self._news: list[News] = []
         self._taken_up: set[str] = set()
+        self._awaited: Set[Address] = frozenset()
 
-    def learn(self, round_: Round, outcomes: Sequence[Outcome], *, stopped: bool) -> None:
-        """Remember the guests that a run has started and not waited for, or in vain; `stopped`: it was interrupted.
-        Of hosts that are seen for the first time, also those that run already: the controller before may have started
-        them. Only those count that were last written for a commit that is not applied.
+    def unready(self, plan: Plan, *, whole: bool) -> dict[Address, str]:
+        """The guests that steps of a plan await and that are not ready, as far as is seen at once, with what stands for
+        them in an account. From now on they are waited for. `whole`: the plan was made for all that is desired.
         """
-        now, begun = time.monotonic(), list[Started]()
-        needed = {name for step in round_.plan.steps for name in step.after}
-        for started, outcome in by_run(round_.plan, outcomes, round_.snapshots):
-            if outcome.unready:
-                self.becoming.begin(started, now, late=not stopped)
-            elif started.step.id in needed:
-                self.becoming.was_ready(started)
-            elif not (started.again and self.becoming.known(started)):
-                begun.append(started)
-        new = list(_counting(round_, [*self._found(round_), *begun]))
+        now, new = time.monotonic(), set[Address]()
+        if whole:
+            self.becoming.no_longer_asked(_depended_on(plan))
+        awaited = {each.key.address: each for step in plan.steps for each in step.awaits}
+        for address, each in awaited.items():
+            seen = address in self.becoming.guests or self.becoming.fresh(address, now)
+            if not seen and each.readiness.check not in AT_ONCE:
+                self.becoming.begin(_asked(each), now, asked=True)
+                new.add(address)
+        self._at_once(new, now + BRIEFLY)
+        return {address: each.step.id for address, each in self.becoming.guests.items() if address in awaited}
+
+    def learn(self, round_: Round, outcomes: Sequence[Outcome], awaited: Set[Address], *, whole: bool) -> None:
+        """Remember the guests that a run has started, and those that steps have to wait for (`awaited`; `whole`: it was
+        about all). Of hosts that are seen for the first time, also those that run already: the controller before may
+        have started them. Only those count that were last written for a commit that is not applied.
+        """
+        now, begun = time.monotonic(), list(by_run(round_.plan, outcomes, round_.snapshots))
+        unknown = [each for each in begun if not (each.again and self.becoming.known(each))]
+        new = list(_counting(round_, [*self._found(round_), *unknown]))
+        for started in begun:
+            self.becoming.started(started.step.key.address)
         for started in new:
             self.becoming.begin(started, now)
+        depended = [each for each in begun if each.step.key.address in awaited - self.becoming.guests.keys()]
+        for started in depended:
+            self.becoming.begin(started, now, asked=True)
+        self._awaited = awaited if whole else self._awaited | awaited
         self.becoming.left_down([Address.parse(each) for each in round_.plan.left_down])
-        self._at_once({started.step.key.address for started in new}, now + BRIEFLY)
+        self._at_once({started.step.key.address for started in (*new, *depended)}, now + BRIEFLY)
+
+    def freed(self) -> Set[Address]:
+        """The guests that have become ready and for which steps were left; each is told of once."""
+        ready = self.becoming.seen_ready(self._awaited)
+        self._awaited = self._awaited - ready
+        return ready
 
     def _found(self, round_: Round) -> Iterator[Started]:
         """The guests that run on hosts that are seen for the first time."""
@@ -126,11 +149,23 @@ class Readying:
     def forget(self) -> None:
         """Another controller works."""
         self.becoming.forget()
-        self._taken_up = set()
+        self._taken_up, self._awaited = set(), frozenset()
 
     def anew(self, desired: Desired) -> None:
         """Another commit is in force."""
         self.becoming.anew(to_be_ready(desired), time.monotonic())
+
+
+def _asked(waited: Await) -> Started:
+    """A guest that runs, as what a step awaits."""
+    step = Step(id=f"awaited {waited.key}", key=waited.key, verb="update", ready=waited.readiness)
+    return Started(step=step, commit="")
+
+
+def _depended_on(plan: Plan) -> set[Address]:
+    """All guests on which something depends that a plan does, whether it awaits them or starts them itself."""
+    wanted = (each for step in plan.steps for each in (*step.awaits, *(step.wanted.awaits if step.wanted else ())))
+    return {each.key.address for each in wanted}
 
 
 def _counting(round_: Round, started: Sequence[Started]) -> Iterator[Started]:

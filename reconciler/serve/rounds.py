@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -22,30 +22,34 @@ from reconciler.report.consenting import consenting_lines
 from reconciler.report.diagnostics import diagnostic_lines
 from reconciler.report.exits import Exit
 from reconciler.report.line import Line, Span, line
-from reconciler.report.outcome import outcomes_lines
+from reconciler.report.outcome import outcomes_lines, step_words
 from reconciler.report.progress import Progress
 from reconciler.report.recording import written
 from reconciler.report.screen import Screen, Stream
 from reconciler.serve.audience import Transcript
 from reconciler.serve.links import Links
 from reconciler.serve.patience.about import plan_about
-from reconciler.serve.patience.withholding import Why, unhurried, withhold
+from reconciler.serve.patience.postponing import Held, postpone, skipped, stands, unhurried
+from reconciler.serve.patience.withholding import Why, withhold
 from reconciler.serve.readying import Readying
 from reconciler.serve.telling.conditions import Conditions
 from reconciler.serve.telling.journal import Journal
+from reconciler.serve.telling.status import ResourceStatus
 from reconciler.serve.telling.steps import Both, Steps, finished
+from reconciler.serve.telling.tally import Tally, goes_on
 from reconciler.vicinity import Surroundings
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):
     """A round that is over. `plan` is as it was decided, `run` as it was carried out; `reasons` say per address why
-    steps were left out.
+    steps were left out; `waits` is what the status says of those that are left until a guest is ready.
     """
 
     plan: Plan
     run: Plan
     outcomes: list[Outcome]
     reasons: Mapping[Address, str]
+    waits: Mapping[Address, ResourceStatus] = {}
     code: Exit
 
     @property
@@ -56,8 +60,9 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """What is told of a run: its steps and outcomes, with those of guests that did not become ready in time. `problem`
-    says why that could not be written down; `told` whether there was anything to write.
+    """What is told of a run: its steps and outcomes, with those of guests that did not become ready in time, and of
+    what depends on these. `problem` says why that could not be written down; `told` whether there was anything to
+    write.
     """
 
     run: Plan
@@ -83,7 +88,7 @@ class Rounds:
     ) -> None:
         self._links, self._options, self._journal, self._conditions = links, options, journal, conditions
         self._leading, self._standing, self._readying = leading, standing, readying
-        self._surroundings = Surroundings()
+        self._surroundings, self._tally = Surroundings(), Tally()
 
     def plan(self, loaded: Loaded, known: Around, targets: frozenset[Address], judged: Judgement | None) -> Round:
         """Plan on what hosts showed last; `targets` empty: all. What the commit may do is as it was `judged`, or is
@@ -124,22 +129,28 @@ class Rounds:
         left = withhold(round_.plan, why_not)
         screen.show(transcript.planned(round_.plan))
         screen.show(transcript.fresh(_left_lines(left.reasons)))
-        run = msgspec.structs.replace(round_, plan=left.plan)
         whole = round_.plan.extent == "whole"
+        later = postpone(left.plan, self._readying.unready(left.plan, whole=whole))
+        screen.show(transcript.fresh(self._held_lines(later.held)))
+        run = msgspec.structs.replace(round_, plan=later.plan)
         accounts: list[Account] = []
 
         def close(outcomes: list[Outcome]) -> None:
-            accounts.append(self._written(run, outcomes, whole, stop, by))
+            accounts.append(self._written(run, outcomes, later.held, whole, by))
 
         outcomes = self._applied(run, screen, stop, heard, close)
         (account,) = accounts
-        _tell(account, transcript.fresh(consenting_lines(round_.plan.changes)), screen)
-        self._tell_recorded(account)
-        if whole:
-            self._surroundings.take_up(round_.loaded.desired, round_.snapshots)
         code = verdict.of_outcomes(account.run, account.outcomes, detailed=False, interrupted=stop.is_set())
         code = Exit.REFUSED if left.reasons and code is Exit.OK else code
-        return Done(plan=round_.plan, run=left.plan, outcomes=outcomes, reasons=left.reasons, code=code)
+        if whole:
+            self._tell_results(account, screen, more=goes_on(code, later.held or self._readying.becoming.pending))
+            self._surroundings.take_up(round_.loaded.desired, round_.snapshots)
+        screen.show(transcript.fresh(consenting_lines(round_.plan.changes)))
+        if account.problem:
+            screen.warn(diagnostic_lines(account.problem))
+        self._tell_recorded(account)
+        waits = stands(later.held, account.outcomes, self._readying.becoming.states)
+        return Done(plan=round_.plan, run=run.plan, outcomes=outcomes, reasons=left.reasons, waits=waits, code=code)
 
     def _applied(
         self,
@@ -165,21 +176,25 @@ class Rounds:
         return outcomes
 
     def _written(
-        self, round_: Round, outcomes: list[Outcome], whole: bool, stop: threading.Event, by: Callable[[], str]
+        self, round_: Round, outcomes: list[Outcome], held: Sequence[Held], whole: bool, by: Callable[[], str]
     ) -> Account:
-        """Write the run down. One that was about the `whole` fleet tells of all guests that are not ready; of each that
-        is written down once.
+        """Write the run down. One that was about the `whole` fleet tells of all guests that are not ready, and of what
+        is `held` for them; of each that is written down once.
         """
-        self._readying.learn(round_, outcomes, stopped=stop.is_set())
-        run, all_ = self._with_late(round_.plan, outcomes) if whole else (round_.plan, outcomes)
-        late = all_[len(outcomes) :]
+        self._readying.learn(round_, outcomes, {each.guest.address for each in held}, whole=whole)
+        late = self._readying.becoming.late if whole else []
         untold = self._readying.becoming.untold() if late else set()
-        new = [*outcomes, *(each for each in late if each.step in untold)]
+        ends = [*outcomes, *(outcome for _, outcome in late)]
+        left = skipped(held, ends)
+        steps = (*round_.plan.steps, *(step for step, _ in late), *(each.step for each in held))
+        run = msgspec.structs.replace(round_.plan, steps=steps)
+        first = {each.step for each in outcomes} | untold
+        new = [*(each for each in ends if each.step in first), *(each for each in left if each.blocked_by in first)]
         problem = None
         told = bool(new) or run.extent == "whole"
         if told:
             problem = written(msgspec.structs.replace(round_, plan=run), new, by(), self._others(run, new))
-        return Account(run=run, outcomes=all_, problem=problem, told=told)
+        return Account(run=run, outcomes=[*ends, *left], problem=problem, told=told)
 
     def _tell_recorded(self, account: Account) -> None:
         """Tell whoever looks later whether Git knows of the run."""
@@ -197,21 +212,27 @@ class Rounds:
         about = {each.step for each in told if each.unready}
         return len(self._readying.becoming.guests.keys() - {each.key.address for each in run.steps if each.id in about})
 
-    def _with_late(self, plan: Plan, outcomes: list[Outcome]) -> tuple[Plan, list[Outcome]]:
-        """With the guests of earlier runs that did not become ready in time."""
-        steps = {step.id: step.key for step in plan.steps}
-        known = {steps[each.step] for each in outcomes if each.unready}
-        late = [(step, outcome) for step, outcome in self._readying.becoming.late if step.key not in known]
-        run = msgspec.structs.replace(plan, steps=(*plan.steps, *(step for step, _ in late)))
-        return run, [*outcomes, *(outcome for _, outcome in late)]
+    def _held_lines(self, held: Sequence[Held]) -> list[Line]:
+        """Those that wait, which the journal is told as well: what depends on a guest whose time is up is told of once
+        the run is over.
+        """
+        late = self._readying.becoming.states
+        waiting = [each for each in held if not late.get(each.guest.address)]
+        for each in waiting:
+            address = str(each.step.key.address)
+            self._journal.tell("StepLeft", f"{step_words(each.step)}: {each.words}", "debug", address=address)
+        return [
+            line(Span("waits", "yellow"), f" {each.step.key.address}: until {each.guest.address} is ready")
+            for each in waiting
+        ]
 
-
-def _tell(account: Account, consenting: list[Line], screen: Screen) -> None:
-    if account.run.steps:
-        screen.show(outcomes_lines(account.run, account.outcomes))
-    screen.show(consenting)
-    if account.problem:
-        screen.warn(diagnostic_lines(account.problem))
+    def _tell_results(self, account: Account, screen: Screen, *, more: bool) -> None:
+        """What a run came to. `more`: another round goes on with its commit; what was done is summed up then."""
+        if more:
+            self._tally.put_off(account.run, account.outcomes)
+            return
+        run, outcomes = self._tally.summed(account.run, account.outcomes)
+        screen.show(outcomes_lines(run, outcomes) if outcomes else [])
 
 
 def _left_lines(reasons: Mapping[Address, str]) -> list[Line]:

@@ -170,6 +170,8 @@ class Runner:
         settled = self.settled == self._course.commit
         self._patience.learn(done.run, done.outcomes, settled, time.monotonic())
         found = overview.resources(done.plan, done.outcomes, done.reasons, self._patience.contended)
+        failed = {address for address, each in found.items() if each.state in ("failed", "contended")}
+        found |= {address: each for address, each in done.waits.items() if address not in failed}
         self._show(found, targets)
         self._show_contended()
         if not targets:

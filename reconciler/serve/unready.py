@@ -15,6 +15,7 @@ from reconciler.serve.readying import Readying
 from reconciler.serve.telling.journal import Journal, Severity
 from reconciler.serve.telling.overview import Shown
 from reconciler.serve.telling.status import ResourceStatus
+from reconciler.serve.telling.tally import goes_on
 
 
 class Unready:
@@ -56,9 +57,12 @@ class Unready:
         self._accounted = self._readying.becoming.states
 
     def end_round(self, code: Exit) -> None:
-        """A whole round was carried out: it is over for who follows, unless guests are all that is missing."""
+        """A whole round was carried out: it is over for who follows, unless guests are all that is missing, or what
+        was left until they are ready.
+        """
         self.round_due = False
-        self._followed = self.pending and code in (Exit.OK, Exit.REFUSED)
+        self._go_on()
+        self._followed = goes_on(code, self.pending or self.round_due)
         if not self._followed:
             self._audience.end(code)
 
@@ -72,9 +76,11 @@ class Unready:
 
     def heed(self) -> None:
         """Tell who is waited for since a whole round told of it, and who no longer. Once none is, everything is planned
-        again: the commit counts as applied then, or those who follow it hear what is not ready.
+        again: the commit counts as applied then, or those who follow it hear what is not ready. So it is once one is
+        ready for which steps were left.
         """
         becoming, before = self._readying.becoming, self._accounted
+        self._go_on()
         if before == becoming.states:
             self._show_what_is_missing()
             return
@@ -85,6 +91,11 @@ class Unready:
         others = {address: each for address, each in self._shown.resources.items() if address not in before}
         self._shown.resources = others | becoming.shown
         self._accounted = becoming.states
+
+    def _go_on(self) -> None:
+        if ready := self._readying.freed():
+            self.round_due = True
+            self._inbox.whole(f"steps waited for {', '.join(sorted(map(str, ready)))}")
 
     def _show_what_is_missing(self) -> None:
         known = self._shown.resources

@@ -7,9 +7,11 @@ from pathlib import Path
 from reconciler_simulator.store import Store
 from tests.support.command import Desk
 from tests.support.hosts import until
-from tests.support.serving import Serving, condition, resource
+from tests.support.serving import Serving, condition, resource, told_of
 
 SHUT = "Instance/default/shut"
+LATE = "Instance/default/late"
+TOP = "Instance/default/top"
 PATIENCE = 30.0
 
 
@@ -124,5 +126,97 @@ def _shut_guest(desk: Desk, deadline: str) -> str:
     return desk.commit("Add a guest that nobody reaches")
 
 
+def _run(desk: Desk, *names: str) -> bool:
+    """Whether these guests run."""
+    return set(names) <= {each.rpartition(".")[2] for each in _guests(desk.state_file())}
+
+
 def _guests(state: Path) -> list[str]:
     return sorted(name for name, each in Store(state).read().domains.items() if each.running)
+
+
+def test_what_depends_on_a_guest_waits_for_it_beside_all_other_work(desk: Desk) -> None:
+    with Serving(desk) as serving:
+        first = _slow_guest(desk, serving, "5m")
+        commit = _depend(desk)
+        follower = serving.follow(commit)
+        waiting = serving.until(lambda now: condition(now, "Ready").reason == "BecomingReady")
+        assert (told_of(waiting, TOP).state, told_of(waiting, LATE).state) == ("becoming-ready", "becoming-ready")
+        assert (told_of(waiting, TOP).message, waiting.applied) == (f"waits until {LATE} is ready", first)
+        web = next(name for name in _guests(desk.state_file()) if name.endswith("web-1"))
+        desk.by_hand("crash", web)
+        until(lambda: serving.told("Reacted"), PATIENCE, "the first step against the crash")
+        until(lambda: web in _guests(desk.state_file()), PATIENCE, "the guest to run again")
+        assert (follower.is_alive(), _run(desk, "top")) == (True, False)
+        desk.by_hand("slow", "late", "0")
+        text, code = follower.heard()
+        assert (code, text.count("Applied:")) == (0, 1), text
+        assert text.endswith("Applied: 1 created, 2 updated; nothing failed.\n")
+        said = [f"waits {TOP}: until {LATE} is ready", f"updated {LATE}", f"\n{LATE} is ready\n", f"created {TOP}"]
+        assert [text.index(each) for each in said] == sorted(text.index(each) for each in said), text
+        done = serving.until_done(commit)
+        assert (done.applied, done.resources) == (commit, ())
+        runs = desk.run("history", "-o", "json").value["commits"][0]["runs"]
+        steps = [(step["verb"], step["address"], step["status"]) for run in runs for step in run["steps"]]
+        assert {("update", LATE, "succeeded"), ("create", TOP, "succeeded")} <= set(steps)
+        for name in ("top", "late"):
+            desk.by_hand("crash", name)
+        until(lambda: _run(desk, "top", "late"), PATIENCE, "both to run again")
+        assert serving.until_done(commit).applied == commit
+
+
+def test_what_depends_on_a_guest_that_is_not_ready_in_time_is_skipped_until_it_is(desk: Desk) -> None:
+    with Serving(desk) as serving:
+        first = _slow_guest(desk, serving, "1s")
+        commit = _depend(desk)
+        text, code = serving.follow(commit).heard()
+        assert (code, text.count("Applied:")) == (1, 1), text
+        assert text.endswith("Applied: 2 updated; 1 not ready, 1 skipped.\n")
+        assert f"skipped {TOP} on sim-01, blocked by {LATE} on sim-01" in text
+        failed = serving.status()
+        assert (told_of(failed, TOP).state, failed.applied) == ("failed", first)
+        assert f"it depends on {LATE}, which is not ready" in told_of(failed, TOP).message
+        *_, run = desk.run("history", "-o", "json").value["commits"][0]["runs"]
+        assert sorted((step["address"], step["status"]) for step in run["steps"]) == [
+            (LATE, "failed"),
+            (TOP, "skipped"),
+        ]
+        desk.by_hand("slow", "late", "0")
+        assert serving.until_done(commit).applied == commit
+        assert _run(desk, "top", "late")
+
+
+def test_a_controller_that_is_killed_leaves_the_next_one_to_go_on_once_a_guest_is_ready(desk: Desk) -> None:
+    with Serving(desk) as serving:
+        first = _slow_guest(desk, serving, "5m")
+        commit = _depend(desk)
+        serving.until(lambda now: resource(now, TOP))
+        serving.kill()
+    with Serving(desk) as again:
+        follower = again.follow(commit)
+        waiting = again.until(lambda now: resource(now, TOP))
+        assert (told_of(waiting, LATE).state, waiting.applied) == ("becoming-ready", first)
+        desk.by_hand("slow", "late", "0")
+        text, code = follower.heard()
+        assert (code, "Applied: 1 created; nothing failed." in text, text.count("Applied:")) == (0, True, 1), text
+        assert again.until_done(commit).applied == commit
+
+
+def _slow_guest(desk: Desk, serving: Serving, deadline: str) -> str:
+    """Commit a guest that is off, and that takes long to become ready once it is started."""
+    text = (desk.repo / "instances.yaml").read_text(encoding="utf-8").replace("web-1", "late")
+    says = f"flavor: small\n  powerState: Stopped\n  readiness: address\n  readinessDeadline: {deadline}"
+    (desk.repo / "late.yaml").write_text(text.replace("flavor: small", says), encoding="utf-8")
+    commit = desk.commit("Add a guest that is off")
+    serving.until_done(commit)
+    desk.by_hand("slow", "late")
+    return commit
+
+
+def _depend(desk: Desk) -> str:
+    """Commit the start of that one, and another guest that depends on it."""
+    desk.edit("late.yaml", "powerState: Stopped", "powerState: Running")
+    text = (desk.repo / "instances.yaml").read_text(encoding="utf-8").replace("web-1", "top")
+    depends = "flavor: small\n  dependsOn: [late]"
+    (desk.repo / "top.yaml").write_text(text.replace("flavor: small", depends), encoding="utf-8")
+    return desk.commit("Start it, and add one that depends on it")

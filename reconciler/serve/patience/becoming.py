@@ -18,11 +18,14 @@ LOOK_LATE = 5.0
 """The same, once its deadline is past."""
 TELL = 10.0
 """Seconds after which people are told again of what stays the same."""
+FRESH = 60.0
+"""Seconds for which one that was seen to be ready counts as such, for a step that depends on it."""
 
 
 class Guest(msgspec.Struct, kw_only=True):
     """A guest that is not ready. `commit` is the one for which it was last written. `end`, `look` and `tell` are
     moments; `late`: its deadline is past, or waiting for it is in vain (`vain`); `told`: that was written down.
+    `asked`: no commit has to wait for it, but for a step that depends on it.
     """
 
     step: Step
@@ -35,6 +38,7 @@ class Guest(msgspec.Struct, kw_only=True):
     late: bool = False
     vain: bool = False
     told: bool = False
+    asked: bool = False
 
     @property
     def words(self) -> str:
@@ -55,28 +59,42 @@ class Becoming:
     def __init__(self) -> None:
         self.guests: dict[Address, Guest] = {}
         self._ready: dict[Address, str] = {}
+        self._seen: dict[Address, float] = {}
 
-    def begin(self, started: Started, now: float, *, late: bool = False) -> None:
-        """A guest was started. `late`: it was waited for in the run, in vain, which is written down."""
+    def begin(self, started: Started, now: float, *, asked: bool = False) -> None:
+        """A guest was started; `asked`: it runs, and a step depends on it."""
         step = started.step
         assert step.ready is not None, "it is known when it is ready"
         named = msgspec.structs.replace(step, id=f"ready {step.key}", after=(), awaits=())  # unlike any id of a plan
         end = now + step.ready.deadline
-        guest = Guest(step=named, readiness=step.ready, commit=started.commit, end=end, look=now)
-        if late:
-            guest.missing, guest.late, guest.told = "it was waited for in vain", True, True
+        guest = Guest(step=named, readiness=step.ready, commit=started.commit, end=end, look=now, asked=asked)
         self.guests[step.key.address] = guest
-        self._ready.pop(step.key.address, None)
+        self._seen.pop(step.key.address, None)
+        if not asked:
+            self._ready.pop(step.key.address, None)
 
-    def was_ready(self, started: Started) -> None:
-        """It was waited for in the run, and is ready."""
-        self.guests.pop(started.step.key.address, None)
-        self._ready[started.step.key.address] = started.commit
+    def started(self, address: Address) -> None:
+        """It was started: that it was ready before says nothing."""
+        self._seen.pop(address, None)
 
     def known(self, started: Started) -> bool:
-        """Whether it is waited for already, or was ready since it was last written."""
+        """Whether its commit waits for it already, or it was ready since it was last written."""
         address = started.step.key.address
-        return address in self.guests or self._ready.get(address) == started.commit
+        waited = address in self.guests and not self.guests[address].asked
+        return waited or self._ready.get(address) == started.commit
+
+    def fresh(self, address: Address, now: float) -> bool:
+        """Whether it was seen to be ready a moment ago."""
+        return now - self._seen.get(address, -FRESH) < FRESH
+
+    def seen_ready(self, addresses: Collection[Address]) -> set[Address]:
+        """Those of them that were seen to be ready since they were last started, or asked for."""
+        return self._seen.keys() & set(addresses)
+
+    def no_longer_asked(self, awaited: Collection[Address]) -> None:
+        """These are all on which a step depends: others that are only waited for because of that are not any more."""
+        for address in {address for address, each in self.guests.items() if each.asked} - set(awaited):
+            del self.guests[address]
 
     def due(self, now: float) -> list[Guest]:
         """Those to look at now; who has waited longest for it comes first."""
@@ -101,7 +119,9 @@ class Becoming:
 
     def _is_ready(self, address: Address, guest: Guest, now: float) -> News:
         del self.guests[address]
-        self._ready[address] = guest.commit
+        self._seen[address] = now
+        if not guest.asked:
+            self._ready[address] = guest.commit
         past = f", {now - guest.end:.0f} s after its time was up" if guest.late and now > guest.end else ""
         return News(f"{address} is ready{past}", ready=True)
 
@@ -134,6 +154,7 @@ class Becoming:
         """Another controller works."""
         self.guests.clear()
         self._ready.clear()
+        self._seen.clear()
 
     @property
     def pending(self) -> list[Address]:

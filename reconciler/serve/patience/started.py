@@ -35,9 +35,9 @@ def to_be_ready(desired: Desired) -> dict[Address, Readiness]:
     return {key: each for key, each in found.items() if each.check not in AT_ONCE}
 
 
-def by_run(plan: Plan, outcomes: Sequence[Outcome], snapshots: Iterable[Snapshot]) -> Iterator[tuple[Started, Outcome]]:
-    """The guests that a run has started, and what became of that. One that had died is still that of the commit for
-    which it was written before.
+def by_run(plan: Plan, outcomes: Sequence[Outcome], snapshots: Iterable[Snapshot]) -> Iterator[Started]:
+    """The guests that a run has started. One that had died is still that of the commit for which it was written
+    before.
     """
     steps = {step.id: step for step in plan.steps}
     died = {change.key for change in plan.changes if _died(change.fields)}
@@ -46,10 +46,10 @@ def by_run(plan: Plan, outcomes: Sequence[Outcome], snapshots: Iterable[Snapshot
         step = steps[outcome.step]
         if step.ready is None or step.ready.check in AT_ONCE:
             continue
-        if outcome.unready or outcome.status == "succeeded":
+        if outcome.status == "succeeded":
             again = step.key in died and step.verb == "update" and step.impact.rank < Impact.RESTART.rank
             commit = before.get(step.key, "") if again else plan.source.commit
-            yield Started(step=step, commit=commit, again=again), outcome
+            yield Started(step=step, commit=commit, again=again)
 
 
 def _died(fields: Iterable[FieldChange]) -> bool:

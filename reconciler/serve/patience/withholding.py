@@ -27,7 +27,7 @@ def withhold(plan: Plan, why: Why) -> Withheld:
     It is then no longer one for all that is desired: its commit does not count as applied when it is carried out.
     """
     out: dict[str, str] = {}
-    for step in _in_order(plan):
+    for step in in_order(plan):
         blocker = next((need for need in step.after if need in out), "")
         reason = why(step) or (f"it depends on what is left alone: {out[blocker]}" if blocker else "")
         if reason:
@@ -73,16 +73,7 @@ def _about(told: Mapping[str, str], addresses: Collection[Address]) -> dict[str,
     return {name: line for name, line in told.items() if name in names}
 
 
-def unhurried(plan: Plan) -> Plan:
-    """The plan, in which a guest is waited for only where a step comes after it: what else happens on the hosts shall
-    not wait for that.
-    """
-    needed = {need for step in plan.steps for need in step.after}
-    steps = (step if step.id in needed else msgspec.structs.replace(step, ready=None) for step in plan.steps)
-    return msgspec.structs.replace(plan, steps=tuple(steps))
-
-
-def _in_order(plan: Plan) -> list[Step]:
+def in_order(plan: Plan) -> list[Step]:
     """Each step after those that it waits for."""
     steps = {step.id: step for step in plan.steps}
     return [steps[name] for name in TopologicalSorter({step.id: step.after for step in plan.steps}).static_order()]

@@ -5,17 +5,17 @@ from __future__ import annotations
 from reconciler.address import Address, ObjectKey
 from reconciler.objects import Readiness
 from reconciler.plan import Step
-from reconciler.serve.patience.becoming import LOOK, LOOK_LATE, TELL, Becoming, News
+from reconciler.serve.patience.becoming import FRESH, LOOK, LOOK_LATE, TELL, Becoming, News
 from reconciler.serve.patience.started import Started
 
 WEB = Address("Instance", "shop", "web-1")
 PORT = Readiness(check="tcp:22", deadline=30)
 
 
-def becoming(*, late: bool = False) -> Becoming:
-    """One guest, started at 100 s."""
+def becoming(*, asked: bool = False) -> Becoming:
+    """One guest, started at 100 s, or asked for then."""
     made = Becoming()
-    made.begin(started(), 100.0, late=late)
+    made.begin(started(), 100.0, asked=asked)
     return made
 
 
@@ -79,11 +79,11 @@ def test_that_one_is_not_ready_is_written_down_once() -> None:
     waiting.looked(WEB, "nothing answers", 130.0)
     assert waiting.untold() == {step.id for step, _ in waiting.late}
     assert waiting.untold() == set()
-    assert becoming(late=True).untold() == set(), "the run in which it was waited for said so"
 
 
 def test_another_commit_gives_it_all_its_time_again_unless_it_need_not_be_ready_any_more() -> None:
-    waiting = becoming(late=True)
+    waiting = becoming()
+    waiting.looked(WEB, "nothing answers", 130.0)
     waiting.anew({WEB: Readiness(check="tcp:80", deadline=60)}, 200.0)
     assert (waiting.pending, waiting.due(200.0)[0].end) == ([WEB], 260.0)
     waiting.anew({WEB: Readiness(check="running")}, 201.0)
@@ -115,10 +115,30 @@ def test_one_that_was_ready_is_known_until_it_is_written_for_another_commit() ->
     waiting.looked(WEB, "", 101.0)
     assert waiting.known(started())
     assert not waiting.known(started(commit="c2"))
-    waiting.was_ready(started(commit="c2"))
-    assert waiting.known(started(commit="c2"))
     waiting.forget()
-    assert not waiting.known(started(commit="c2"))
+    assert not waiting.known(started())
+
+
+def test_one_that_is_only_asked_for_counts_for_no_commit_and_is_dropped_with_what_depends_on_it() -> None:
+    waiting = becoming(asked=True)
+    assert not waiting.known(started())
+    waiting.no_longer_asked([WEB])
+    assert waiting.pending == [WEB]
+    waiting.no_longer_asked([])
+    assert not waiting.guests
+    counts = becoming()
+    counts.no_longer_asked([])
+    assert counts.pending == [WEB]
+
+
+def test_that_one_is_ready_is_believed_for_a_while_unless_it_is_started_again() -> None:
+    waiting = becoming(asked=True)
+    assert not waiting.fresh(WEB, 100.0)
+    waiting.looked(WEB, "", 101.0)
+    assert (waiting.fresh(WEB, 101.0 + FRESH - 1), waiting.fresh(WEB, 101.0 + FRESH)) == (True, False)
+    assert waiting.seen_ready([WEB]) == {WEB}
+    waiting.started(WEB)
+    assert (waiting.fresh(WEB, 102.0), waiting.seen_ready([WEB])) == (False, set())
 
 
 def test_one_that_is_left_down_has_failed_once_and_counts_no_more() -> None:

@@ -16,7 +16,7 @@ from reconciler.driver import DriverError, ErrorClass
 from reconciler.impact import Impact
 from reconciler.kinds.base import Resource
 from reconciler.kinds.instance import InstanceSpec
-from reconciler.objects import Observed, Readiness
+from reconciler.objects import Await, Observed, Readiness
 from reconciler.observation import Complete, Snapshot
 from reconciler.plan import Change, FieldChange, Origin, Outcome, Plan, Source, Step
 from reconciler.reconcile import Options, Round, load
@@ -73,8 +73,13 @@ class Fleet:
 
     def learn(self, whole: Plan, **standing: str) -> list[str]:
         """All steps succeed; gives who is becoming ready then."""
+        return self.learn_awaited(whole, (), **standing)
+
+    def learn_awaited(self, whole: Plan, awaited: tuple[str, ...], **standing: str) -> list[str]:
+        """The same, where steps were left until some are ready."""
         outcomes = [Outcome(step=each.id, status="succeeded") for each in whole.steps]
-        self.readying.learn(self.round(whole, **standing), outcomes, stopped=False)
+        held = {step(name).key.address for name in awaited}
+        self.readying.learn(self.round(whole, **standing), outcomes, held, whole=True)
         return self.names
 
     @property
@@ -107,6 +112,11 @@ def start(name: str, *after: str) -> Step:
     return msgspec.structs.replace(step(name, *after), ready=PORT)
 
 
+def awaiting(name: str, other: str) -> Step:
+    """A step that starts a guest which depends on one that runs."""
+    return msgspec.structs.replace(start(name), awaits=(Await(key=step(other).key, readiness=PORT),))
+
+
 def power(name: str, origin: Origin) -> Plan:
     """A plan that starts a guest which stands, and is down by drift or by a commit."""
     begun = msgspec.structs.replace(start(name), verb="update", impact=Impact.LIVE, paths=("powerState",))
@@ -133,8 +143,39 @@ def test_what_a_commit_starts_is_becoming_ready(fleet: Fleet) -> None:
     assert fleet.learn(plan(start("web"))) == ["web"]
 
 
-def test_what_was_waited_for_in_the_run_is_ready(fleet: Fleet) -> None:
-    assert fleet.learn(plan(start("db"), start("web", "db"))) == ["web"]
+def test_a_guest_that_runs_is_asked_where_a_step_depends_on_it_and_not_again_for_a_while(fleet: Fleet) -> None:
+    waits = plan(awaiting("web", "db"))
+    assert list(fleet.readying.unready(waits, whole=True)) == [step("db").key.address]
+    assert (fleet.names, fleet.readying.freed()) == (["db"], set())
+    fleet.learn_awaited(plan(), ("db",))
+    fleet.host.readiness["db"] = [""]
+    fleet.look_until(lambda: not fleet.names)
+    assert [fleet.readying.freed() for _ in range(2)] == [{step("db").key.address}, set()]
+    fleet.host.readiness["db"] = [MISSING]
+    assert fleet.readying.unready(waits, whole=True) == {}
+
+
+def test_a_guest_that_is_ready_at_once_leaves_no_step(fleet: Fleet) -> None:
+    fleet.host.readiness["db"] = [""]
+    assert fleet.readying.unready(plan(awaiting("web", "db")), whole=True) == {}
+
+
+def test_a_guest_on_which_nothing_depends_any_more_is_not_asked_any_more(fleet: Fleet) -> None:
+    fleet.readying.unready(plan(awaiting("web", "db")), whole=True)
+    fleet.readying.unready(plan(), whole=False)
+    assert fleet.names == ["db"], "that was about something else"
+    assert fleet.readying.unready(plan(), whole=True) == {}
+    assert fleet.names == []
+
+
+def test_a_guest_that_died_is_waited_for_where_a_step_depends_on_it(fleet: Fleet) -> None:
+    assert fleet.learn_awaited(power("old", "drift"), ("old",), old=fleet.before) == ["old"]
+    fleet.host.readiness["old"] = [""]
+    fleet.look_until(lambda: not fleet.names)
+    assert fleet.readying.freed() == {step("old").key.address}
+    fleet.host.readiness["old"] = [MISSING]
+    assert fleet.learn_awaited(power("old", "drift"), ("old",), old=fleet.before) == ["old"]
+    assert fleet.readying.freed() == set(), "it was started again since it was ready"
 
 
 def test_a_guest_that_died_does_not_count_for_a_commit_that_did_not_start_it(fleet: Fleet) -> None:

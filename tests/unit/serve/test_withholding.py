@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 
 from reconciler.address import Address, ObjectKey
-from reconciler.objects import Readiness
 from reconciler.plan import Plan, Source, Step
 from reconciler.serve.patience import suspension
-from reconciler.serve.patience.withholding import narrowed, unhurried, withhold
+from reconciler.serve.patience.withholding import narrowed, withhold
 from reconciler.serve.telling.status import Suspension
 
 
@@ -45,12 +43,6 @@ def test_a_plan_that_lacks_steps_is_not_whole_so_that_its_commit_does_not_count_
 def test_of_a_plan_what_was_named_is_done_and_what_that_comes_after() -> None:
     found = narrowed(plan(step("a"), step("b", "a"), step("c", "b"), step("d")), {Address("Instance", "shop", "b")})
     assert (names(found.steps), found.extent) == (["a", "b"], "targeted")
-
-
-def test_a_guest_is_waited_for_only_where_something_comes_after_it() -> None:
-    waited = [msgspec.structs.replace(step(name), ready=Readiness(check="agent")) for name in ("a", "b")]
-    found = unhurried(plan(*waited, step("c", "b")))
-    assert [each.ready is not None for each in found.steps] == [False, True, False]
 
 
 @pytest.mark.parametrize(

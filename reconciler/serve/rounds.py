@@ -164,14 +164,9 @@ class Rounds:
         begun, plan = time.monotonic(), unhurried(round_.plan)
         with Progress(plan, screen) as progress:
             listener = Both(progress, Steps(self._journal, plan, heard))
-            if plan.steps:
-                outcomes = apply_round(
-                    round_, plan, listener, stop, leading=self._leading, opening=self._standing, closing=close
-                )
-            else:
-                self._standing()
-                outcomes = []
-                close(outcomes)
+            outcomes = apply_round(
+                round_, plan, listener, stop, leading=self._leading, opening=self._standing, closing=close
+            )
         finished(self._journal, plan, outcomes, time.monotonic() - begun)
         return outcomes
 

@@ -14,6 +14,7 @@ from reconciler.serve.following.remote import RemoteBranch
 from reconciler.source import open_repository
 from reconciler.trust.fields import RepositoryTrust
 from tests.support.git_server import GitServer
+from tests.support.repository import Repository
 
 FLEET = "3f8a2b1c-0d4e-4f5a-9b6c-7d8e9f0a1b2c"
 
@@ -24,6 +25,16 @@ def follower(server: GitServer, tmp_path: Path, *, patience: float = 30, **more:
     trust = msgspec.convert({"url": f"{server.url}/fleet/.git", **more}, RepositoryTrust)
     bounds = msgspec.structs.replace(LIMITS, **limits)
     return RemoteBranch(trust, FLEET, tmp_path / "state" / "mirror.git", limits=bounds, patience=patience)
+
+
+def followed(
+    repository: Repository, server: GitServer, tmp_path: Path, *, file: int = LIMITS.file
+) -> tuple[str, RemoteBranch]:
+    """A first commit, and what follows its branch and has seen it."""
+    commit = repository.commit({"a.yaml": "a"})
+    branch = follower(server, tmp_path, file=file)
+    branch.look()
+    return commit, branch
 
 
 def problem(tip: Tip, commit: str = "") -> str:

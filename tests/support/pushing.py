@@ -15,6 +15,8 @@ from tests.support.command import Desk, Ran
 from tests.support.controls import Remembering
 
 _REMOTE = "remote: "
+MISTAKE = ("flavor: small", "flavour: small")
+"""What to write instead of what, so that a commit of the first fleet is rejected."""
 
 
 class Bare:

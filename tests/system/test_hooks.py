@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import stat
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -24,26 +23,8 @@ from reconciler.serve.socket.answering import Answering
 from reconciler.serve.socket.place import bound, connect, folder_of, socket_of
 from reconciler.serve.socket.protocol import AskStatus
 from reconciler.serve.socket.server import listening
-from tests.support.command import Desk
 from tests.support.controls import Remembering
-from tests.support.pushing import Bare, controller
-
-MISTAKE = ("flavor: small", "flavour: small")
-
-
-@pytest.fixture
-def bare(desk: Desk, tmp_path: Path) -> Bare:
-    bare = Bare(desk, tmp_path)
-    assert bare.installed.code == 0, bare.installed.err
-    return bare
-
-
-@pytest.fixture
-def attended(bare: Bare) -> Iterator[Remembering]:
-    """A controller that is asked, and has not seen the hosts yet."""
-    controls = Remembering("It is on its way.\n", "All done.\n")
-    with controller(bare, controls):
-        yield controls
+from tests.support.pushing import MISTAKE, Bare, controller
 
 
 def test_a_mistake_is_rejected_with_its_place_and_remedy(bare: Bare, attended: Remembering) -> None:

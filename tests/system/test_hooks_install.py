@@ -4,31 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.command import Desk
 from tests.support.controls import Remembering
-from tests.support.pushing import Bare, controller
-
-MISTAKE = ("flavor: small", "flavour: small")
-
-
-@pytest.fixture
-def bare(desk: Desk, tmp_path: Path) -> Bare:
-    bare = Bare(desk, tmp_path)
-    assert bare.installed.code == 0, bare.installed.err
-    return bare
-
-
-@pytest.fixture
-def attended(bare: Bare) -> Iterator[Remembering]:
-    """A controller that is asked, and has not seen the hosts yet."""
-    controls = Remembering("It is on its way.\n", "All done.\n")
-    with controller(bare, controls):
-        yield controls
+from tests.support.pushing import MISTAKE, Bare
 
 
 def test_the_hooks_are_there_once_however_often_they_are_installed(desk: Desk, bare: Bare) -> None:

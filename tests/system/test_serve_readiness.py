@@ -7,7 +7,7 @@ from pathlib import Path
 from reconciler_simulator.store import Store
 from tests.support.command import Desk
 from tests.support.hosts import until
-from tests.support.serving import Serving, condition, resource, told_of
+from tests.support.serving import Followed, Serving, condition, resource, told_of
 
 SHUT = "Instance/default/shut"
 LATE = "Instance/default/late"
@@ -17,11 +17,8 @@ PATIENCE = 30.0
 
 def test_a_guest_that_never_becomes_ready_does_not_delay_the_restart_of_another(desk: Desk) -> None:
     with Serving(desk) as serving:
-        first = desk.git("rev-parse", "HEAD").strip()
-        serving.until_done(first)
-        commit = _shut_guest(desk, "5m")
-        follower = serving.follow(commit)
-        waiting = serving.until(lambda now: condition(now, "Ready").reason == "BecomingReady")
+        first, commit, follower = _becoming_ready(serving, desk)
+        waiting = serving.status()
         assert (waiting.in_force, waiting.applied) == (commit, first)
         assert "1 created; 1 not ready yet" in desk.run("history").out
         web = next(name for name in _guests(desk.state_file()) if name.endswith("web-1"))
@@ -102,11 +99,7 @@ def test_a_guest_that_is_ready_after_its_time_was_up_is_told_of_and_its_commit_c
 
 def test_a_guest_that_shuts_down_before_it_is_ready_fails_once_and_is_then_left_down(desk: Desk) -> None:
     with Serving(desk) as serving:
-        first = desk.git("rev-parse", "HEAD").strip()
-        serving.until_done(first)
-        commit = _shut_guest(desk, "5m")
-        follower = serving.follow(commit)
-        serving.until(lambda now: condition(now, "Ready").reason == "BecomingReady")
+        first, commit, follower = _becoming_ready(serving, desk)
         desk.by_hand("shut-down", "shut")
         text, code = follower.heard()
         assert (code, text.endswith("1 not ready.\n"), "s after it was started" in text) == (1, True, False), text
@@ -116,6 +109,16 @@ def test_a_guest_that_shuts_down_before_it_is_ready_fails_once_and_is_then_left_
         found = resource(done, SHUT)
         assert found is not None
         assert (found.state, condition(done, "Ready").reason) == ("left-down", "InForce")
+
+
+def _becoming_ready(serving: Serving, desk: Desk) -> tuple[str, str, Followed]:
+    """Have the shut guest waited for; gives the commit before, its own, and somebody who follows that."""
+    first = desk.git("rev-parse", "HEAD").strip()
+    serving.until_done(first)
+    commit = _shut_guest(desk, "5m")
+    follower = serving.follow(commit)
+    serving.until(lambda now: condition(now, "Ready").reason == "BecomingReady")
+    return first, commit, follower
 
 
 def _shut_guest(desk: Desk, deadline: str) -> str:

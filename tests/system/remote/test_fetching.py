@@ -11,7 +11,7 @@ import pytest
 from reconciler.limited import MIB
 from reconciler.serve.following.branch import Tip
 from reconciler.source import open_repository, open_source
-from tests.support.following import follower, noted, problem
+from tests.support.following import followed, follower, noted, problem
 from tests.support.git_server import GitServer
 from tests.support.hostile import Traps
 from tests.support.repository import Repository
@@ -57,9 +57,7 @@ def test_nothing_but_the_branch_is_fetched_of_ten_thousand_references(
 def test_a_branch_that_is_deleted_or_written_anew_keeps_the_last_commit(
     repository: Repository, server: GitServer, tmp_path: Path
 ) -> None:
-    commit = repository.commit({"a.yaml": "a"})
-    branch = follower(server, tmp_path)
-    branch.look()
+    commit, branch = followed(repository, server, tmp_path)
     repository.git("checkout", "-q", "--orphan", "other")
     other = repository.commit({"a.yaml": "b"}, "No parent")
     repository.git("update-ref", "-d", "refs/heads/main")
@@ -74,9 +72,7 @@ def test_a_branch_that_is_deleted_or_written_anew_keeps_the_last_commit(
 def test_a_branch_that_points_to_a_file_keeps_the_last_commit(
     repository: Repository, server: GitServer, tmp_path: Path
 ) -> None:
-    commit = repository.commit({"a.yaml": "a"})
-    branch = follower(server, tmp_path)
-    branch.look()
+    commit, branch = followed(repository, server, tmp_path)
     (repository.path / ".git/refs/heads/main").write_text(repository.blob(b"no commit") + "\n")
     assert "points to a blob" in problem(branch.look(), commit)
 
@@ -84,9 +80,7 @@ def test_a_branch_that_points_to_a_file_keeps_the_last_commit(
 def test_a_shallow_or_damaged_repository_keeps_the_last_commit(
     repository: Repository, server: GitServer, tmp_path: Path
 ) -> None:
-    commit = repository.commit({"a.yaml": "a"})
-    branch = follower(server, tmp_path)
-    branch.look()
+    commit, branch = followed(repository, server, tmp_path)
     repository.commit({"a.yaml": "b"})
     tip = repository.commit({"a.yaml": "c"})
     (repository.path / ".git/shallow").write_text(tip + "\n")
@@ -100,9 +94,7 @@ def test_a_shallow_or_damaged_repository_keeps_the_last_commit(
 def test_a_large_file_is_not_fetched_and_leaves_nothing(
     repository: Repository, server: GitServer, tmp_path: Path
 ) -> None:
-    commit = repository.commit({"a.yaml": "a"})
-    branch = follower(server, tmp_path, file=4 * MIB)
-    branch.look()
+    commit, branch = followed(repository, server, tmp_path, file=4 * MIB)
     repository.commit({"large": os.urandom(8 * MIB)})
     assert "more than 4 MiB" in problem(branch.look(), commit)
     left = sum(path.stat().st_size for path in branch.repository.rglob("*") if path.is_file())
@@ -110,9 +102,7 @@ def test_a_large_file_is_not_fetched_and_leaves_nothing(
 
 
 def test_a_broken_object_is_not_stored(repository: Repository, server: GitServer, tmp_path: Path) -> None:
-    commit = repository.commit({"a.yaml": "a"})
-    branch = follower(server, tmp_path)
-    branch.look()
+    commit, branch = followed(repository, server, tmp_path)
     blob = repository.blob(b"x")
     crafted = b"".join(b"100644 " + name + b"\0" + bytes.fromhex(blob) for name in (b".git", b"a.yaml"))
     tree = repository.git("hash-object", "-t", "tree", "-w", "--literally", "--stdin", data=crafted)
@@ -139,9 +129,7 @@ def test_nothing_of_a_repository_that_is_fetched_is_run_or_taken_over(
 def test_a_submodule_that_smuggles_an_option_is_not_even_stored(
     repository: Repository, server: GitServer, tmp_path: Path
 ) -> None:
-    commit = repository.commit({"a.yaml": "a"})
-    branch = follower(server, tmp_path)
-    branch.look()
+    commit, branch = followed(repository, server, tmp_path)
     repository.commit({".gitmodules": '[submodule "x"]\n\tpath = x\n\turl = --upload-pack=touch canary\n'})
     assert "gitmodulesUrl" in problem(branch.look(), commit)
 

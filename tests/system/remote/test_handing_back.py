@@ -7,7 +7,7 @@ from pathlib import Path
 from reconciler import record
 from reconciler.source import open_repository
 from tests.support.command import Desk
-from tests.support.following import FLEET, follower, noted
+from tests.support.following import FLEET, followed, follower, noted
 from tests.support.git_server import GitServer
 from tests.support.repository import Repository
 
@@ -15,9 +15,7 @@ from tests.support.repository import Repository
 def test_the_record_is_pushed_and_a_remote_that_refuses_it_is_told_of_once(
     repository: Repository, server: GitServer, tmp_path: Path
 ) -> None:
-    commit = repository.commit({"a.yaml": "a"})
-    branch = follower(server, tmp_path)
-    branch.look()
+    commit, branch = followed(repository, server, tmp_path)
     assert branch.share() == "", "there is none yet"
     noted(branch, commit)
     assert branch.share() == ""

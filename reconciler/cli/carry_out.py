@@ -45,11 +45,9 @@ def carry_out(round_: Round, screen: Screen, *, detailed: bool, output: str) -> 
         unwritten.append(written(round_, outcomes, whoever()))
 
     with Progress(plan, screen) as progress, Interruption(screen, progress) as interruption:
-        outcomes = apply_round(round_, plan, progress, interruption.stop, closing=close) if plan.steps else []
+        outcomes = apply_round(round_, plan, progress, interruption.stop, closing=close)
     screen.acted = bool(outcomes)
     _tell(plan, outcomes, screen, output)
-    if not plan.steps:
-        close(outcomes)
     for told in unwritten:
         if told is not None:
             screen.warn(diagnostic_lines(told))
